@@ -1,0 +1,41 @@
+# Third-party sources, built here with our own configuration: targets mbedtls, cjson, unity.
+#
+# The sources are fetched by `./dev deps` (cmake/deps.lock says which, cmake/fetch-deps.sh how). Who has them elsewhere, e.g. in
+# a Yocto recipe, gives -DMBEDTLS_SOURCE_DIR=… -DCJSON_SOURCE_DIR=…
+
+include_guard(GLOBAL)
+
+set(IFL_DEPS_DIR ${PROJECT_SOURCE_DIR}/build/deps/src)
+set(IFL_DEPS_CONFIG_DIR ${PROJECT_SOURCE_DIR}/cmake/config)
+
+# Cache variable <VARIABLE>: where the sources of `name` are; `probe` is a file that must be there.
+function(ifl_find_sources variable name probe)
+  set(${variable} ${IFL_DEPS_DIR}/${name} CACHE PATH "Sources of ${name}")
+  if(NOT EXISTS ${${variable}}/${probe})
+    message(FATAL_ERROR "The sources of ${name} are not in ${${variable}} (${probe} is missing). "
+                        "Remedy: run `./dev deps`, or give -D${variable}=<directory>.")
+  endif()
+endfunction()
+
+# A static library of other people's code: its headers are system headers for us, its warnings are not ours to mend.
+function(ifl_third_party target)
+  cmake_parse_arguments(PARTY "" "" "SOURCES;INCLUDE" ${ARGN})
+  add_library(${target} STATIC ${PARTY_SOURCES})
+  target_include_directories(${target} SYSTEM PUBLIC ${PARTY_INCLUDE} ${IFL_DEPS_CONFIG_DIR})
+  target_compile_options(${target} PRIVATE -w)
+endfunction()
+
+ifl_find_sources(MBEDTLS_SOURCE_DIR mbedtls include/mbedtls/ssl.h)
+file(GLOB mbedtls_sources ${MBEDTLS_SOURCE_DIR}/library/*.c)
+ifl_third_party(mbedtls SOURCES ${mbedtls_sources} INCLUDE ${MBEDTLS_SOURCE_DIR}/include)
+target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE="mbedtls_config.h")
+set_property(TARGET mbedtls APPEND PROPERTY OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/mbedtls_config.h)
+
+ifl_find_sources(CJSON_SOURCE_DIR cjson cJSON.h)
+ifl_third_party(cjson SOURCES ${CJSON_SOURCE_DIR}/cJSON.c INCLUDE ${CJSON_SOURCE_DIR})
+target_compile_options(cjson PRIVATE -include ${IFL_DEPS_CONFIG_DIR}/cjson_config.h)
+
+if(NOT IFL_BARE_METAL AND EXISTS ${CJSON_SOURCE_DIR}/tests/unity/src/unity.c)
+  ifl_third_party(unity SOURCES ${CJSON_SOURCE_DIR}/tests/unity/src/unity.c INCLUDE ${CJSON_SOURCE_DIR}/tests/unity/src)
+  target_compile_definitions(unity PUBLIC UNITY_INCLUDE_CONFIG_H)
+endif()

@@ -1,0 +1,91 @@
+# How this house is built: one CMake target a room, and the rules that every room keeps.
+#
+#   ifl_room(NAME outbox LAYER 2 DEPENDS base flash [LIBS mbedtls cjson])
+#       components/<name>: src/*.c into the static library ifl_<name> (alias iflow::<name>), include/ public, src/ private.
+#       A room may depend on rooms with a lower layer only; anything else is an error when configuring.
+#   ifl_unit_test(NAME outbox_recovery SOURCES test_recovery.c DEPENDS outbox [INSIDE outbox] [LIBS …] [LABELS …])
+#       one Unity test program, registered with ctest under the label `unit`. INSIDE also shows it a room's private headers.
+#   ifl_own_code(<target>)
+#       our warnings, as errors; for every target whose sources lie in this repository.
+
+include_guard(GLOBAL)
+
+set(IFL_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Werror)
+
+function(ifl_own_code target)
+  target_compile_options(${target} PRIVATE ${IFL_WARNINGS})
+endfunction()
+
+# Fails unless every room in ARGN is known and lies below `layer`.
+function(ifl_check_layers room layer)
+  foreach(dependency IN LISTS ARGN)
+    get_property(dependency_layer GLOBAL PROPERTY IFL_LAYER_${dependency})
+    if("${dependency_layer}" STREQUAL "")
+      message(FATAL_ERROR "Room '${room}' depends on '${dependency}', which is no room, or stands after '${room}' in "
+                          "components/CMakeLists.txt. Remedy: correct DEPENDS in components/${room}/CMakeLists.txt.")
+    endif()
+    if(NOT dependency_layer LESS layer)
+      message(FATAL_ERROR "Room '${room}' (layer ${layer}) depends on '${dependency}' (layer ${dependency_layer}). A room "
+                          "calls only rooms of a lower layer. Remedy: turn the dependency round, or pass it in as a callback.")
+    endif()
+  endforeach()
+endfunction()
+
+function(ifl_room)
+  cmake_parse_arguments(ROOM "" "NAME;LAYER" "DEPENDS;LIBS" ${ARGN})
+  ifl_check_layers(${ROOM_NAME} ${ROOM_LAYER} ${ROOM_DEPENDS})
+  set_property(GLOBAL PROPERTY IFL_LAYER_${ROOM_NAME} ${ROOM_LAYER})
+  set_property(GLOBAL APPEND PROPERTY IFL_ROOMS ${ROOM_NAME})
+
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/*.c)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/*.h)
+  list(TRANSFORM ROOM_DEPENDS PREPEND iflow:: OUTPUT_VARIABLE dependencies)
+
+  set(target ifl_${ROOM_NAME})
+  if(sources)
+    set(visibility PUBLIC)
+    add_library(${target} STATIC ${sources})
+    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+    ifl_own_code(${target})
+  else()
+    set(visibility INTERFACE) # headers only
+    add_library(${target} INTERFACE)
+  endif()
+  add_library(iflow::${ROOM_NAME} ALIAS ${target})
+  target_link_libraries(${target} ${visibility} ${dependencies} ${ROOM_LIBS})
+  target_include_directories(${target} ${visibility} ${CMAKE_CURRENT_SOURCE_DIR}/include)
+  if(headers)
+    ifl_headers_compile_alone(${ROOM_NAME} ${dependencies} ${ROOM_LIBS} HEADERS ${headers})
+  endif()
+endfunction()
+
+# Each public header of a room is compiled as a file of its own, twice included: it needs nothing before it and is guarded.
+function(ifl_headers_compile_alone room)
+  cmake_parse_arguments(ALONE "" "" "HEADERS" ${ARGN})
+  set(sources)
+  foreach(header IN LISTS ALONE_HEADERS)
+    file(RELATIVE_PATH name ${CMAKE_CURRENT_SOURCE_DIR}/include ${header})
+    string(REPLACE "/" "_" source ${name})
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/alone/${source}.c)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"@name@\"\n#include \"@name@\"\n" @ONLY)
+    list(APPEND sources ${source})
+  endforeach()
+  add_library(ifl_${room}_headers OBJECT ${sources})
+  target_link_libraries(ifl_${room}_headers PRIVATE ${ALONE_UNPARSED_ARGUMENTS})
+  target_include_directories(ifl_${room}_headers PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include)
+  ifl_own_code(ifl_${room}_headers)
+endfunction()
+
+function(ifl_unit_test)
+  cmake_parse_arguments(TEST "" "NAME" "SOURCES;DEPENDS;INSIDE;LIBS;LABELS" ${ARGN})
+  set(target test_${TEST_NAME})
+  list(TRANSFORM TEST_DEPENDS PREPEND iflow::)
+  add_executable(${target} ${TEST_SOURCES})
+  target_link_libraries(${target} PRIVATE ${TEST_DEPENDS} ${TEST_LIBS} unity)
+  foreach(room IN LISTS TEST_INSIDE)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/components/${room}/src)
+  endforeach()
+  ifl_own_code(${target})
+  add_test(NAME unit.${TEST_NAME} COMMAND ${target})
+  set_tests_properties(unit.${TEST_NAME} PROPERTIES LABELS "unit;${TEST_LABELS}" TIMEOUT 300)
+endfunction()
