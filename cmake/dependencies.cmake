@@ -28,7 +28,8 @@ endfunction()
 ifl_find_sources(MBEDTLS_SOURCE_DIR mbedtls include/mbedtls/ssl.h)
 file(GLOB mbedtls_sources ${MBEDTLS_SOURCE_DIR}/library/*.c)
 ifl_third_party(mbedtls SOURCES ${mbedtls_sources} INCLUDE ${MBEDTLS_SOURCE_DIR}/include)
-target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE="mbedtls_config.h")
+# In <>: in quotes the compiler would find Mbed TLS's own file of that name first.
+target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE=<mbedtls_config.h>)
 set_property(TARGET mbedtls APPEND PROPERTY OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/mbedtls_config.h)
 
 ifl_find_sources(CJSON_SOURCE_DIR cjson cJSON.h)

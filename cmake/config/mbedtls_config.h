@@ -123,6 +123,7 @@
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
+#define MBEDTLS_HKDF_C /* the key schedule of TLS 1.3 */
 /* SHA-1 and MD5 are off: no chain that ends in a root of today needs them. */
 
 /* TLS 1.3 is written on PSA: keys live in it for the time of a handshake only, in a fixed number of slots. */
