@@ -54,12 +54,14 @@ function(ifl_room)
   add_library(iflow::${ROOM_NAME} ALIAS ${target})
   target_link_libraries(${target} ${visibility} ${dependencies} ${ROOM_LIBS})
   target_include_directories(${target} ${visibility} ${CMAKE_CURRENT_SOURCE_DIR}/include)
+  list(FILTER headers EXCLUDE REGEX "_private\\.h$")
   if(headers)
     ifl_headers_compile_alone(${ROOM_NAME} ${dependencies} ${ROOM_LIBS} HEADERS ${headers})
   endif()
 endfunction()
 
 # Each public header of a room is compiled as a file of its own, twice included: it needs nothing before it and is guarded.
+# <room>_private.h is the exception: the inside of a struct that the caller owns, included by its public header only.
 function(ifl_headers_compile_alone room)
   cmake_parse_arguments(ALONE "" "" "HEADERS" ${ARGN})
   set(sources)

@@ -65,10 +65,10 @@
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES
 
 /* AES-GCM only, the shorter key first: on a node it is faster. AES-GCM with ECDHE is what every TLS 1.2 or 1.3 server offers. */
-#define MBEDTLS_SSL_CIPHERSUITES                                                                                                  \
-    MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS1_3_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,         \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                            \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+#define MBEDTLS_SSL_CIPHERSUITES                                                                                       \
+    MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS1_3_AES_256_GCM_SHA384,                                              \
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,                \
+        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
 
 /* Off on purpose: renegotiation (attack surface), CBC and with it ENCRYPT_THEN_MAC (not needed), MAX_FRAGMENT_LENGTH (a server's
  * RSA chain doesn't fit what it would promise), ALPN (without it every server speaks HTTP/1.1), DTLS, early data (could be
