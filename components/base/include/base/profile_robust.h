@@ -1,0 +1,20 @@
+/* The default for microcontrollers: 64 KB of RAM in all, any certificate that SAP's load balancers use. */
+#ifndef BASE_PROFILE_ROBUST_H
+#define BASE_PROFILE_ROBUST_H
+
+#define IFL_PROFILE_NAME "robust"
+#define IFL_ROUTE_COUNT 6           /* routes in the configuration */
+#define IFL_ORPHAN_COUNT 2          /* lanes of routes that left the configuration and aren't empty yet */
+#define IFL_PATH_SIZE 128           /* characters of a route's path incl. the zero */
+#define IFL_STATIC_HEADERS_SIZE 128 /* characters of a route's static headers in all, incl. zeros */
+#define IFL_REQUEST_HEAD_SIZE 1024  /* bytes of one request's header block, CSRF token and cookies included */
+#define IFL_COOKIES_SIZE 384        /* bytes of CSRF token and cookies remembered for one route at a time */
+#define IFL_PAYLOAD_SIZE_MAX 8192   /* bytes of one message */
+#define IFL_IDENTITY_SIZE_MAX 8192  /* bytes of DER chain, key and texts in a slot */
+#define IFL_EVENT_COUNT 24          /* events kept for `log` */
+#define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
+#define IFL_LINE_SIZE 512           /* bytes of one console line */
+#define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
+#define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
+
+#endif

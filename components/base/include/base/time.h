@@ -1,0 +1,33 @@
+/* time.h: how rooms speak of time. Monotonic milliseconds drive every timer; wall time is only ever shown, compared with
+ * certificates and stored with messages. */
+#ifndef BASE_TIME_H
+#define BASE_TIME_H
+
+#include <stdint.h>
+
+/* Milliseconds since start, never jumping, 64 bit. A step function takes `now` and returns the moment at which it wants to be
+ * called again: `now` or earlier = at once, IFL_NEVER = only after an event. */
+typedef uint64_t ifl_ms;
+
+#define IFL_NEVER UINT64_MAX
+
+static inline ifl_ms ifl_ms_min(ifl_ms a, ifl_ms b)
+{
+    return a < b ? a : b;
+}
+
+/* now + delta without wrapping: the end of time is IFL_NEVER. */
+static inline ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms)
+{
+    return delta_ms > IFL_NEVER - now ? IFL_NEVER : now + delta_ms;
+}
+
+/* Calendar arithmetic (proleptic Gregorian, UTC). */
+struct ifl_civil {
+    int year;
+    unsigned month, day, hour, minute, second; /* month and day count from 1 */
+};
+int64_t ifl_unix_from_civil(const struct ifl_civil *civil);
+void ifl_civil_from_unix(int64_t unix_s, struct ifl_civil *civil);
+
+#endif
