@@ -1,0 +1,46 @@
+/* clock.h: wall time as a lower bound and a quality; monotonic time carries it on.
+ *
+ * A device without a battery starts in 1970 and must neither refuse every certificate nor trust every one. So the clock says: "it is at least
+ * this late", and how it knows. The bound never moves back, except when a better source than all before says so. Timers never use it. */
+#ifndef CLOCK_CLOCK_H
+#define CLOCK_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/time.h"
+
+enum clock_quality {
+    CLOCK_BUILD = 0,  /* the program was built then */
+    CLOCK_STORED = 1, /* last known time from flash */
+    CLOCK_HTTP = 2,   /* Date header inside a verified connection */
+    CLOCK_SNTP = 3,
+    CLOCK_RTC = 4,    /* battery-backed clock, or the operating system's synchronised one */
+};
+
+struct clock {
+    int64_t base_unix_s; /* wall time at base_ms */
+    ifl_ms base_ms;
+    enum clock_quality quality;
+    ifl_ms since_ms; /* when the quality was reached */
+};
+
+struct clock_reading {
+    int64_t unix_s; /* it is at least this late */
+    enum clock_quality quality;
+};
+
+/* Start with the build time (seconds since 1970). */
+void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now);
+/* A source says what time it is. Taken when its quality is at least the present one, or when it's later than the bound. A worse source never moves the
+ * time back. `ceiling_unix_s` (0 = none): with quality CLOCK_HTTP the bound isn't moved past it (the server leaf's notAfter). Returns true if it was taken. */
+bool clock_set(struct clock *clock, int64_t unix_s, enum clock_quality quality, int64_t ceiling_unix_s, ifl_ms now);
+struct clock_reading clock_read(const struct clock *clock, ifl_ms now);
+/* notAfter lies before the time that must have been reached. Valid with any quality. */
+bool clock_is_past(const struct clock *clock, int64_t unix_s, ifl_ms now);
+/* The moment is known to lie ahead: only with quality >= CLOCK_SNTP, since a low bound proves nothing. */
+bool clock_is_ahead(const struct clock *clock, int64_t unix_s, ifl_ms now);
+const char *clock_quality_name(enum clock_quality quality); /* "build", "stored", "http", "sntp", "rtc" */
+
+#endif

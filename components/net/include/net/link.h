@@ -1,0 +1,32 @@
+/* link.h: what a board gives for TCP. Non-blocking; one implementation is linked into a program (sockets and c-ares on Linux, lwIP on a
+ * microcontroller, a model in the simulator).
+ *
+ * A link is one outgoing TCP connection, known by a small number. The board owns the memory of at least two links. */
+#ifndef NET_LINK_H
+#define NET_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/time.h"
+
+#define NET_LINK_NONE (-1)
+
+/* Resolve `host` (a name or an address literal) and connect; both go on by themselves. The name is copied. *link is a number >= 0.
+ * NO_MEMORY: all links are in use. NET_DOWN: there is no network. */
+enum ifl_status net_link_open(const char *host, uint16_t port, int *link);
+/* AGAIN: still resolving or connecting. OK: connected. NET_DNS, NET_REFUSED, NET_UNREACHABLE, NET_TIMEOUT, NET_RESET, NET_DOWN: it failed; close it. */
+enum ifl_status net_link_state(int link);
+/* Hand over bytes; *sent says how many were taken (0 with AGAIN). CLOSED, NET_RESET, ...: the link is dead, close it. */
+enum ifl_status net_link_send(int link, struct bytes data, size_t *sent);
+/* Take bytes. OK with *got >= 1; AGAIN: nothing there; CLOSED: orderly end; NET_*: the link is dead. */
+enum ifl_status net_link_receive(int link, void *buf, size_t size, size_t *got);
+/* Forget the link; unsent data may be lost. Any number, also NET_LINK_NONE. */
+void net_link_close(int link);
+/* Time limits and the like. Returns when it wants to be called again; readiness of the network is an event of the board's loop. */
+ifl_ms net_link_step(ifl_ms now);
+
+#endif

@@ -1,0 +1,172 @@
+/* outbox.h: a log of messages in flash that survives a power cut at any moment.
+ *
+ * Promise: when outbox_sync() has answered OK after an outbox_put_commit(), that message is delivered, or still here, or was given up with
+ * a recorded reason, whatever the power does. A message is never seen half-written, never changes its place among the messages of
+ * its lane, and never has two ids; an id never names two payloads.
+ *
+ * The space is divided into blocks, each of which belongs to one lane; a lane is one route, plus one lane for dead letters. So a
+ * route that is held for weeks keeps only its own blocks, and nothing is ever copied to make room. Stored bytes: SPEC.md.
+ *
+ * The outbox owns no memory: the caller gives one struct outbox. It never waits for an erase: outbox_step() starts erases ahead of need and
+ * polls them. Not re-entrant; no I/O but the flash region. Sizes are bytes. */
+#ifndef OUTBOX_OUTBOX_H
+#define OUTBOX_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/profile.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "flash/flash.h"
+
+#define OUTBOX_LANE_NONE 0xFFu
+#define OUTBOX_LANE_DEAD 0u /* the lane of dead letters; lanes of routes follow */
+#define OUTBOX_ID_TEXT_SIZE 48
+
+/* The name of a message for life: <log id>-<lane>-<n>. n counts from 1 and has no gaps in a lane. */
+struct outbox_id {
+    uint64_t log;
+    uint8_t lane;
+    uint64_t n;
+};
+/* "5f3a90c21b7e44d8-1-42": 16 hex digits, lane and n decimal. */
+void outbox_id_text(const struct outbox_id *id, struct text *out);
+/* OK, or INVALID: not an id; *id is untouched. */
+enum ifl_status outbox_id_parse(struct bytes text, struct outbox_id *id);
+
+/* When a message was stored: seconds since 1970 as far as known, and how good that is (enum clock_quality). */
+struct outbox_time {
+    int64_t unix_s;
+    uint8_t quality;
+};
+
+enum outbox_full_policy {
+    OUTBOX_REFUSE_NEW,     /* default: the producer is told STORE_FULL */
+    OUTBOX_GIVE_UP_OLDEST, /* the oldest block of the lane with the lowest priority that allows it is given up and recorded */
+};
+
+struct outbox_lane_config {
+    const char *route; /* name, < IFL_ROUTE_NAME_SIZE characters; copied */
+    uint8_t priority;  /* 0 = lowest; who gives up first when it's full */
+    enum outbox_full_policy full;
+    uint16_t min_blocks; /* share that other lanes can't take; >= 1 */
+};
+
+struct outbox_config {
+    uint32_t block_size;   /* bytes; 0 = chosen from the geometry; a multiple of the sector size, >= 4096; fixed at format */
+    uint64_t device_tag;   /* tells this device (chip UID, machine-id + file); if it differs from the stored one, a new log id is made */
+    uint32_t payload_max;  /* bytes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
+    const struct outbox_lane_config *lanes; /* the configured routes; needed only during the call */
+    size_t lane_count;
+    struct ifl_random random; /* for log ids */
+};
+
+/* One message as seen by a reader. Stays valid until the lane's cursor moves past it. Fields are read-only for the caller. */
+struct outbox_message {
+    struct outbox_id id;     /* as delivered: for a re-queued message the id of its first life */
+    uint8_t lane;            /* where it lies now */
+    uint64_t n;              /* its number there */
+    uint32_t size;           /* payload bytes */
+    struct outbox_time time;
+    uint16_t reason;         /* dead letters: enum ifl_status that brought it here; else 0 */
+    uint32_t at;             /* region address of the record (internal) */
+    uint32_t read_pos;       /* bytes of payload handed out by outbox_read (internal) */
+    uint32_t crc;            /* running body check sum (internal) */
+};
+
+/* The rest of the struct is private to the room (outbox.c); it stands here so that the caller can own the memory. */
+#include "outbox/outbox_private.h"
+
+/* Find, recover or format the outbox in `region`. Reads only what recovery needs (SPEC.md), writes RESUME records; may start an erase, never
+ * waits for one. An empty (erased or all-0/all-1) region is formatted. `*health` texts aren't needed: what recovery found is in
+ * outbox_stats(). OK; STORE_FOREIGN, STORE_NEWER: nothing was touched; STORE_LANES: too few blocks for the lanes, nothing was touched; FLASH_*;
+ * NO_ENTROPY. After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't
+ * configured stays as an orphan. */
+enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, const struct outbox_config *config);
+
+/* How many lanes there are; lane numbers are 0..count-1 (some may be unused: name ""). */
+size_t outbox_lane_count(const struct outbox *box);
+/* The lane of a route, or OUTBOX_LANE_NONE. */
+uint8_t outbox_lane_of(const struct outbox *box, const char *route);
+/* Route of a lane: "dead-letters" for lane 0, "" for an unused number. Valid as long as the outbox is. */
+const char *outbox_lane_route(const struct outbox *box, uint8_t lane);
+bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane);
+
+/* ---- storing. One put at a time. ---- */
+
+/* Start a message of exactly `size` bytes (1..payload_max). TOO_LARGE; STORE_FULL: nothing was written, the message is refused;
+ * FLASH_BUSY: an erase is under way, call outbox_step() and try again; FLASH_*: nothing is accepted, everything before is still readable. */
+enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size, struct outbox_time time);
+/* The next piece of the body. INVALID: more than announced; FLASH_*: the put is abandoned. FLASH_BUSY: nothing taken, try again. */
+enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece);
+/* Body check sum = the commit; read back. OK: *id is the message's id; it's durable on flash without a cache, else after outbox_sync().
+ * FLASH_VERIFY is handled inside (the block is closed, the message written elsewhere is the caller's retry: INVALID is never returned for it). */
+enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id);
+/* Give up the message that was begun; its n isn't used. */
+void outbox_put_abandon(struct outbox *box);
+/* begin + write + commit of a payload that lies in memory; retries in a fresh block by itself when a block turns out to be worn. */
+enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time, struct outbox_id *id);
+/* Group commit: everything committed before is durable when this answers OK; only now acknowledge the producers. FLASH_IO: the messages since
+ * the last sync are NOT acknowledged (their blocks are abandoned and their n never reused for another payload). */
+enum ifl_status outbox_sync(struct outbox *box);
+
+/* ---- sending. The oldest unfinished message of each lane first. ---- */
+
+/* The first message behind the cursor. END: the lane is empty. Damaged records are skipped, counted and recorded as given up. Only messages
+ * that are durable are shown. */
+enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_message *message);
+/* The message behind `message` in its lane; END. `message` is untouched unless OK. */
+enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message);
+/* The next `size` bytes (or fewer at the end) of the payload; *got = 0 at its end. The last piece is handed out only when the body's check
+ * sum is right: STORE_CORRUPT otherwise (abort the request; outbox_give_up() it). FLASH_BUSY: nothing read, try again. */
+enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, void *buf, size_t size, size_t *got);
+/* Read again from the start (a retry). */
+void outbox_rewind(struct outbox_message *message);
+/* All messages of the lane with number <= n are finished (accepted by the receiver). Kept in RAM and written to flash by outbox_step(),
+ * outbox_flush() or when it's due (SPEC.md); a cursor lost by a power cut means a repetition under the same id, nothing else. */
+enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n);
+/* Move one message (the first of its lane) to the dead letters with `reason`; its id stays. OK: it is there and finished in its lane. STORE_FULL and
+ * FLASH_*: it is still where it was. */
+enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason);
+/* Drop the messages from the first one to number n of a lane with a recorded reason. */
+enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason);
+/* Put a dead letter back at the end of the lane `lane` under its old id, and finish it among the dead letters. */
+enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane);
+/* Finish one dead letter anywhere among them (drop, or re-queued): a TOMB record. NOT_FOUND. */
+enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead);
+
+/* ---- upkeep ---- */
+
+/* Polls and starts erases, writes due cursors. Returns when it wants to be called again. */
+ifl_ms outbox_step(struct outbox *box, ifl_ms now);
+/* Write all cursors to flash now (before sleep, stop, or an idle phase), and sync. */
+enum ifl_status outbox_flush(struct outbox *box);
+
+struct outbox_lane_stats {
+    uint64_t queued;      /* messages behind the cursor */
+    uint64_t first_n;     /* number of the oldest of them, 0 if none */
+    uint64_t last_n;      /* highest number ever given in this lane */
+    uint64_t given_up;    /* messages given up since format */
+    uint32_t blocks;      /* blocks that belong to the lane */
+    uint16_t last_reason; /* of the last give-up (enum ifl_status), 0 if none */
+};
+enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct outbox_lane_stats *stats);
+
+struct outbox_stats {
+    uint64_t log_id;
+    uint32_t block_size, block_count, free_blocks, retired_blocks;
+    uint32_t payload_max;
+    uint32_t erase_count_min, erase_count_max;
+    uint32_t corrupt_records; /* found since mount */
+    uint32_t lost_records;    /* durable once, gone now (SPEC.md, gateway); since mount */
+    bool resumed;             /* the last stop wasn't clean */
+    bool moved;               /* a new log id was made because the device changed */
+};
+void outbox_stats(const struct outbox *box, struct outbox_stats *stats);
+
+#endif

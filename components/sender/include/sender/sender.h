@@ -1,0 +1,77 @@
+/* sender.h: takes messages out of the outbox and posts them over mutual TLS until each one is accepted.
+ *
+ * One connection, one request at a time. Order is kept within a route; a route that is held doesn't hold the others. Nothing is dropped because of an answer:
+ * each outcome follows catalogue.h. Never a second try below the outbox: a connection that dies after the request was sent is an unknown outcome, and
+ * the message is sent again under the same id. The state machine is drawn in sender.c. */
+#ifndef SENDER_SENDER_H
+#define SENDER_SENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/profile.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "clock/clock.h"
+#include "health/health.h"
+#include "outbox/outbox.h"
+#include "settings/settings.h"
+#include "tls/tls.h"
+
+enum sender_state {
+    SENDER_IDLE,    /* nothing to send, or everything waits; no connection */
+    SENDER_CONNECT, /* resolve, connect, handshake (tls.h) */
+    SENDER_READY,   /* an open connection, kept alive */
+    SENDER_CSRF,    /* a token is being fetched */
+    SENDER_POST,    /* the request goes out */
+    SENDER_ANSWER,  /* the answer comes in */
+};
+
+enum sender_route_state { SENDER_ROUTE_GOING, SENDER_ROUTE_BACKOFF, SENDER_ROUTE_HELD };
+
+/* What people see of a route or of the host. */
+struct sender_view {
+    enum sender_route_state state;
+    enum ifl_status status; /* why it waits: OK while it's going */
+    ifl_ms until;           /* next try */
+    uint32_t attempts;      /* of the present message or connection */
+    char mpl_id[48];        /* of the last success or of the last failure of the flow; "" */
+    uint64_t accepted_count;
+};
+
+#include "sender/sender_private.h"
+
+/* What the sender works with; the caller keeps it all. */
+struct sender_wiring {
+    const struct settings *settings;
+    struct outbox *outbox;
+    struct tls *tls;
+    struct clock *clock;
+    struct health *health;
+    struct ifl_random random;
+    const char *host; /* from the url */
+    uint16_t port;
+    const struct net_proxy *proxy; /* or NULL */
+    /* Told when an identity has been proven (an answer other than 401 came over it: status OK) or refused (a 401 or a certificate alert). May be NULL. */
+    void (*identity_verdict)(void *ctx, enum ifl_status verdict);
+    /* Remembers that a route's flow wants a CSRF token. May be NULL. */
+    void (*csrf_needed)(void *ctx, uint8_t lane, bool needed);
+    void *ctx;
+};
+
+/* Waits a random time (boot jitter) before the first connection. `csrf_known` has a bit for each lane known to want a token (may be NULL). */
+enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *wiring, ifl_ms now);
+ifl_ms sender_step(struct sender *sender, ifl_ms now);
+/* Try at once: the host and the route with this index, or all routes (HEALTH_ROUTE_NONE). Backoff counts start afresh. */
+void sender_retry(struct sender *sender, uint8_t route, ifl_ms now);
+enum sender_state sender_state(const struct sender *sender);
+void sender_host_view(const struct sender *sender, struct sender_view *view);
+enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view);
+/* The identity or the trust has changed: drop the connection and the session, lift a hold of the identity. */
+void sender_identity_changed(struct sender *sender, ifl_ms now);
+/* Finish nothing more; drop the connection. What is in flight stays queued. */
+void sender_stop(struct sender *sender);
+
+#endif
