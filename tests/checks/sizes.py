@@ -26,11 +26,12 @@ def code_bytes(library):
 def main():
     directory = pathlib.Path(sys.argv[1])
     sizes = {library.parent.name: code_bytes(library) for library in sorted(directory.glob("components/*/libifl_*.a"))}
-    if not sizes:
-        sys.exit(f"{directory} holds no library of a room. Remedy: ./dev build cortex-m3")
+    absent = [room for room in DELIVERY if room not in sizes]
+    if absent:
+        sys.exit(f"{directory} holds no library of {', '.join(absent)}. Remedy: ./dev build cortex-m3")
     for room, size in sizes.items():
         print(f"{room:10} {size:7} bytes")
-    delivery = sum(sizes.get(room, 0) for room in DELIVERY)
+    delivery = sum(sizes[room] for room in DELIVERY)
     figures = {f"size.{room}_bytes": size for room, size in sizes.items()} | {"size.delivery_bytes": delivery}
     if "IFL_FIGURES_DIR" in os.environ:
         pathlib.Path(os.environ["IFL_FIGURES_DIR"], "size.json").write_text(json.dumps(figures, indent=2) + "\n")
