@@ -16,7 +16,7 @@ enum clock_quality {
     CLOCK_STORED = 1, /* last known time from flash */
     CLOCK_HTTP = 2,   /* Date header inside a verified connection */
     CLOCK_SNTP = 3,
-    CLOCK_RTC = 4,    /* battery-backed clock, or the operating system's synchronised one */
+    CLOCK_RTC = 4, /* battery-backed clock, or the operating system's synchronised one */
 };
 
 struct clock {

@@ -29,7 +29,8 @@ struct flash_driver {
     enum ifl_status (*read)(void *ctx, uint32_t at, void *to, size_t size);
     enum ifl_status (*program)(void *ctx, uint32_t at, const void *from, size_t size);
     enum ifl_status (*erase_start)(void *ctx, uint32_t at); /* one sector */
-    enum ifl_status (*poll)(void *ctx); /* OK: idle and the last erase worked; FLASH_BUSY; FLASH_IO: the last erase failed (told once) */
+    enum ifl_status (*poll)(
+        void *ctx); /* OK: idle and the last erase worked; FLASH_BUSY; FLASH_IO: the last erase failed (told once) */
     enum ifl_status (*sync)(void *ctx); /* what was written is durable; NULL where every program is */
 };
 

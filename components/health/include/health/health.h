@@ -16,18 +16,18 @@
 #define HEALTH_ROUTE_NONE 0xFFu
 
 enum health_counter {
-    HEALTH_STORED,         /* messages acknowledged to producers */
-    HEALTH_REFUSED,        /* messages not taken (full, too large, bad line) */
-    HEALTH_POSTED,         /* requests sent */
-    HEALTH_ACCEPTED,       /* 2xx */
-    HEALTH_RETRIED,        /* requests that ended in a retry */
-    HEALTH_HELD,           /* times a route or the host was held */
+    HEALTH_STORED,   /* messages acknowledged to producers */
+    HEALTH_REFUSED,  /* messages not taken (full, too large, bad line) */
+    HEALTH_POSTED,   /* requests sent */
+    HEALTH_ACCEPTED, /* 2xx */
+    HEALTH_RETRIED,  /* requests that ended in a retry */
+    HEALTH_HELD,     /* times a route or the host was held */
     HEALTH_DEAD_LETTERED,
     HEALTH_GIVEN_UP,
-    HEALTH_CONNECTS,       /* TCP connections opened */
+    HEALTH_CONNECTS, /* TCP connections opened */
     HEALTH_HANDSHAKES_FULL,
     HEALTH_HANDSHAKES_RESUMED,
-    HEALTH_BYTES_SENT,     /* on the wire above TCP */
+    HEALTH_BYTES_SENT, /* on the wire above TCP */
     HEALTH_BYTES_RECEIVED,
     HEALTH_CSRF_FETCHED,
     HEALTH_COUNTER_COUNT
@@ -37,7 +37,7 @@ struct health_event {
     uint32_t seq; /* counts from 1 */
     ifl_ms at;
     enum ifl_status status;
-    uint8_t route; /* index in the settings, or HEALTH_ROUTE_NONE */
+    uint8_t route;     /* index in the settings, or HEALTH_ROUTE_NONE */
     uint32_t repeated; /* how often the same event came in a row beyond the first */
     char detail[HEALTH_DETAIL_SIZE];
 };
@@ -45,7 +45,7 @@ struct health_event {
 struct health {
     uint64_t counters[HEALTH_COUNTER_COUNT];
     uint32_t next_seq;
-    struct health_event events[IFL_EVENT_COUNT]; /* a ring: seq % IFL_EVENT_COUNT */
+    struct health_event events[IFL_EVENT_COUNT];                   /* a ring: seq % IFL_EVENT_COUNT */
     void (*listener)(void *ctx, const struct health_event *event); /* the log of the program; may be NULL */
     void *listener_ctx;
 };

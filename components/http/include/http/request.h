@@ -21,8 +21,8 @@ struct http_request {
 
 /* "POST /path HTTP/1.1", "Host: host". `path` begins with '/' and is sent as it is: it must be percent-encoded already. The port is left out of Host
  * when it's 443. */
-void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path, struct bytes host,
-                        uint16_t port);
+void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path,
+                        struct bytes host, uint16_t port);
 void http_request_header(struct http_request *request, const char *name, struct bytes value);
 void http_request_header_u64(struct http_request *request, const char *name, uint64_t value);
 /* The empty line. OK: *head is what to send, it lies in `buf`. TOO_LARGE: it doesn't fit; INVALID: a forbidden character. */

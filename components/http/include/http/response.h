@@ -14,9 +14,9 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-#define HTTP_LINE_SIZE 512     /* longest header line kept; a longer one is cut for the callback (`cut`), not an error */
-#define HTTP_HEAD_LIMIT 65536  /* bytes of status line and headers in all, else HTTP_TOO_LARGE */
-#define HTTP_INTERIM_LIMIT 8   /* 1xx answers before the final one */
+#define HTTP_LINE_SIZE 512    /* longest header line kept; a longer one is cut for the callback (`cut`), not an error */
+#define HTTP_HEAD_LIMIT 65536 /* bytes of status line and headers in all, else HTTP_TOO_LARGE */
+#define HTTP_INTERIM_LIMIT 8  /* 1xx answers before the final one */
 
 struct http_response_events {
     /* A header field of the final answer; spans are valid during the call. Names keep their case. `cut`: the value was longer than the buffer. */

@@ -38,9 +38,9 @@ struct identity {
     char clientid[IDENTITY_TEXT_SIZE];
     char tokenurl[IDENTITY_TEXT_SIZE];
     uint8_t leaf_sha256[32];
-    int64_t not_before, not_after; /* the leaf's, seconds since 1970 */
+    int64_t not_before, not_after;                                /* the leaf's, seconds since 1970 */
     char subject[IDENTITY_TEXT_SIZE], issuer[IDENTITY_TEXT_SIZE]; /* of the leaf, for people */
-    char key_type[16]; /* "RSA-2048", "EC-P256", ... */
+    char key_type[16];                                            /* "RSA-2048", "EC-P256", ... */
 };
 
 #define SERVICE_KEY_NOTE_COUNT 8
@@ -55,7 +55,8 @@ struct service_key_report {
 
 /* Read one identity out of `inputs` (1..4 texts: the service key alone, or certificate and key files in any order). DER goes into `buf` (the spans of *identity point
  * there; wipe it when done; IFL_IDENTITY_SIZE_MAX is enough). OK; KEY_*: refused, *identity is zeroed, `buf` wiped; NO_MEMORY, TOO_LARGE. *report is always filled. */
-enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count, struct arena *arena, const struct ifl_random *random, void *buf,
-                                 size_t buf_size, struct identity *identity, struct service_key_report *report);
+enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count, struct arena *arena,
+                                 const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
+                                 struct service_key_report *report);
 
 #endif

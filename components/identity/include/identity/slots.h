@@ -56,6 +56,7 @@ enum ifl_status identity_slots_refuse(struct identity_slots *slots);
 enum ifl_status identity_slots_rollback(struct identity_slots *slots);
 /* Read the identity of a slot (0 or 1). Its spans point into flash where it's memory-mapped, else into `buf`. IDENTITY_NONE, TOO_LARGE,
  * STORE_CORRUPT, FLASH_*. Wipe `buf` when done. */
-enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void *buf, size_t buf_size, struct identity *identity);
+enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void *buf, size_t buf_size,
+                                    struct identity *identity);
 
 #endif

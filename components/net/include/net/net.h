@@ -31,7 +31,7 @@ enum net_state {
 
 struct net {
     enum net_state state;
-    enum ifl_status status; /* why it failed */
+    enum ifl_status status;              /* why it failed */
     uint64_t sent_count, received_count; /* bytes since net_open, the proxy's included */
     /* private to net.c */
     int link;
@@ -49,7 +49,8 @@ struct net {
 void net_init(struct net *net);
 /* `host` is copied; `proxy` (NULL or host "" = none) must stay. `connect_timeout_ms` covers resolving, connecting and the proxy. The state tells the
  * rest. Errors as net_link_open(); the state is NET_FAILED then. */
-enum ifl_status net_open(struct net *net, const char *host, uint16_t port, const struct net_proxy *proxy, uint64_t connect_timeout_ms, ifl_ms now);
+enum ifl_status net_open(struct net *net, const char *host, uint16_t port, const struct net_proxy *proxy,
+                         uint64_t connect_timeout_ms, ifl_ms now);
 /* Do what can be done now. */
 ifl_ms net_step(struct net *net, ifl_ms now);
 /* As net_link_send/receive. AGAIN while not open. */

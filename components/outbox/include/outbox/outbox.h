@@ -46,7 +46,7 @@ struct outbox_time {
 };
 
 enum outbox_full_policy {
-    OUTBOX_REFUSE_NEW,     /* default: the producer is told STORE_FULL */
+    OUTBOX_REFUSE_NEW, /* default: the producer is told STORE_FULL */
     OUTBOX_GIVE_UP_OLDEST, /* the oldest block of the lane with the lowest priority that allows it is given up and recorded */
 };
 
@@ -58,9 +58,9 @@ struct outbox_lane_config {
 };
 
 struct outbox_config {
-    uint32_t block_size;   /* bytes; 0 = chosen from the geometry; a multiple of the sector size, >= 4096; fixed at format */
-    uint64_t device_tag;   /* tells this device (chip UID, machine-id + file); if it differs from the stored one, a new log id is made */
-    uint32_t payload_max;  /* bytes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
+    uint32_t block_size;  /* bytes; 0 = from the geometry; a multiple of the sector size, >= 4096; fixed at format */
+    uint64_t device_tag;  /* chip UID, machine-id + file; differs from the stored one: a new log id is made */
+    uint32_t payload_max; /* bytes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
     const struct outbox_lane_config *lanes; /* the configured routes; needed only during the call */
     size_t lane_count;
     struct ifl_random random; /* for log ids */
@@ -68,15 +68,15 @@ struct outbox_config {
 
 /* One message as seen by a reader. Stays valid until the lane's cursor moves past it. Fields are read-only for the caller. */
 struct outbox_message {
-    struct outbox_id id;     /* as delivered: for a re-queued message the id of its first life */
-    uint8_t lane;            /* where it lies now */
-    uint64_t n;              /* its number there */
-    uint32_t size;           /* payload bytes */
+    struct outbox_id id; /* as delivered: for a re-queued message the id of its first life */
+    uint8_t lane;        /* where it lies now */
+    uint64_t n;          /* its number there */
+    uint32_t size;       /* payload bytes */
     struct outbox_time time;
-    uint16_t reason;         /* dead letters: enum ifl_status that brought it here; else 0 */
-    uint32_t at;             /* region address of the record (internal) */
-    uint32_t read_pos;       /* bytes of payload handed out by outbox_read (internal) */
-    uint32_t crc;            /* running body check sum (internal) */
+    uint16_t reason;   /* dead letters: enum ifl_status that brought it here; else 0 */
+    uint32_t at;       /* region address of the record (internal) */
+    uint32_t read_pos; /* bytes of payload handed out by outbox_read (internal) */
+    uint32_t crc;      /* running body check sum (internal) */
 };
 
 /* The rest of the struct is private to the room (outbox.c); it stands here so that the caller can own the memory. */
@@ -110,7 +110,8 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id);
 /* Give up the message that was begun; its n isn't used. */
 void outbox_put_abandon(struct outbox *box);
 /* begin + write + commit of a payload that lies in memory; retries in a fresh block by itself when a block turns out to be worn. */
-enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time, struct outbox_id *id);
+enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
+                           struct outbox_id *id);
 /* Group commit: everything committed before is durable when this answers OK; only now acknowledge the producers. FLASH_IO: the messages since
  * the last sync are NOT acknowledged (their blocks are abandoned and their n never reused for another payload). */
 enum ifl_status outbox_sync(struct outbox *box);

@@ -25,8 +25,8 @@ struct settings_route {
     char content_type[64];
     uint8_t priority; /* 0..9, default 1 */
     enum settings_full full;
-    uint32_t timeout_ms;        /* for the answer; default 60,000 */
-    uint32_t dead_letter_after; /* on_flow_error; 0 = never (default) */
+    uint32_t timeout_ms;                   /* for the answer; default 60,000 */
+    uint32_t dead_letter_after;            /* on_flow_error; 0 = never (default) */
     char headers[IFL_STATIC_HEADERS_SIZE]; /* "Name\0Value\0Name\0Value\0\0" */
 };
 
@@ -37,13 +37,13 @@ struct settings {
     char url[IFL_HOST_SIZE + 16]; /* "https://host[:port]"; "" = from the service key */
     char trust[256];              /* PEM file with additional or replacing roots; "" = the default bundle */
     char proxy[256];              /* a secret where it has a password */
-    char resolve[64];             /* an address literal: connect there instead of asking DNS (tests, split horizon); "" */
+    char resolve[64]; /* an address literal: connect there instead of asking DNS (tests, split horizon); "" */
     enum settings_tls tls;
     enum settings_auth auth;
-    char id_header[48];     /* default SAP_ApplicationID */
-    char sender_header[48]; /* default SAP_Sender */
-    uint32_t outbox_size;   /* bytes; gateway: size of the file, default 64 MB */
-    uint32_t payload_max;   /* bytes of one message, default IFL_PAYLOAD_SIZE_MAX */
+    char id_header[48];                       /* default SAP_ApplicationID */
+    char sender_header[48];                   /* default SAP_Sender */
+    uint32_t outbox_size;                     /* bytes; gateway: size of the file, default 64 MB */
+    uint32_t payload_max;                     /* bytes of one message, default IFL_PAYLOAD_SIZE_MAX */
     uint32_t backoff_base_ms, backoff_cap_ms; /* 1,000 and 900,000 */
     uint32_t probe_first_ms, probe_cap_ms;    /* slow probe of a hold: 60,000 and 3,600,000 */
     uint32_t idle_close_ms;                   /* keep-alive: 50,000 */
@@ -64,7 +64,8 @@ void settings_error_text(const struct settings_error *error, const char *file, s
 
 /* Read `json` (need not be zero-terminated). OK: *settings is complete, defaults filled in. CONFIG_*: *error says where and why, *settings is undefined.
  * NO_MEMORY: the arena is too small. The arena is as full as before afterwards. */
-enum ifl_status settings_parse(struct settings *settings, struct bytes json, struct arena *arena, struct settings_error *error);
+enum ifl_status settings_parse(struct settings *settings, struct bytes json, struct arena *arena,
+                               struct settings_error *error);
 /* Index of the route, or settings->route_count if there is none. */
 size_t settings_route_index(const struct settings *settings, struct bytes name);
 

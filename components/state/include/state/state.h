@@ -18,12 +18,12 @@
 
 /* Keys; never renumbered. */
 enum state_key {
-    STATE_BOOT_COUNT = 1,   /* u32 */
-    STATE_TIME_FLOOR = 2,   /* i64 seconds since 1970, u8 quality */
-    STATE_DEVICE_TAG = 3,   /* u64 */
-    STATE_IDENTITY = 4,     /* reserved for the identity room */
-    STATE_UPTIME = 5,       /* u64 seconds in all */
-    STATE_CSRF_FIRST = 16,  /* + lane number: u8, 1 = this route's flow wants a CSRF token */
+    STATE_BOOT_COUNT = 1,  /* u32 */
+    STATE_TIME_FLOOR = 2,  /* i64 seconds since 1970, u8 quality */
+    STATE_DEVICE_TAG = 3,  /* u64 */
+    STATE_IDENTITY = 4,    /* reserved for the identity room */
+    STATE_UPTIME = 5,      /* u64 seconds in all */
+    STATE_CSRF_FIRST = 16, /* + lane number: u8, 1 = this route's flow wants a CSRF token */
 };
 
 struct state {
@@ -32,7 +32,7 @@ struct state {
     uint32_t active;    /* address of the group in use */
     uint32_t end;       /* address behind the last record */
     uint32_t generation;
-    uint8_t phase;      /* erase or copy under way */
+    uint8_t phase; /* erase or copy under way */
     uint32_t erase_at;
     uint32_t corrupt_count; /* damaged records seen at mount */
 };

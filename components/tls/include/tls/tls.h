@@ -46,10 +46,10 @@ struct tls_facts {
     bool certificate_requested; /* the server asked for a client certificate */
     bool certificate_sent;
     bool resumed;
-    bool application_data_seen; /* at least one byte of an answer came */
-    uint8_t alert;              /* TLS alert received, 0 if none (close_notify isn't counted) */
-    uint16_t version;           /* 0x0303, 0x0304; 0 before it's known */
-    int64_t server_not_after;   /* of the server's leaf; 0 if not known */
+    bool application_data_seen;          /* at least one byte of an answer came */
+    uint8_t alert;                       /* TLS alert received, 0 if none (close_notify isn't counted) */
+    uint16_t version;                    /* 0x0303, 0x0304; 0 before it's known */
+    int64_t server_not_after;            /* of the server's leaf; 0 if not known */
     uint64_t bytes_sent, bytes_received; /* on the wire above TCP */
 };
 
@@ -59,8 +59,8 @@ struct tls_facts {
 enum ifl_status tls_setup(struct tls_context *context);
 void tls_init(struct tls *tls, struct tls_context *context);
 /* Connect to `address` (or `host` where NULL) and shake hands as `host`. A saved session of the same host, port and identity generation is offered unless `fresh`. */
-enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address, const struct net_proxy *proxy, bool fresh,
-                         uint64_t timeout_ms, ifl_ms now);
+enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
+                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now);
 /* Do what can be done now; see `state`. */
 ifl_ms tls_step(struct tls *tls, ifl_ms now);
 enum tls_state tls_state(const struct tls *tls);
