@@ -1,7 +1,16 @@
 /* clock.h: wall time as a lower bound and a quality; monotonic time carries it on.
  *
  * A device without a battery starts in 1970 and must neither refuse every certificate nor trust every one. So the clock says: "it is at least
- * this late", and how it knows. The bound never moves back, except when a better source than all before says so. Timers never use it. */
+ * this late", and how it knows. The bound never moves back, except when a better source than all before says so. Timers never use it.
+ *
+ *   source     quality   moves the bound
+ *   build      BUILD     at start; nothing ever moves it before the build
+ *   flash      STORED    forward
+ *   HTTP Date  HTTP      forward, and never past the certificate of the server that said it
+ *   SNTP       SNTP      both ways (drift), but only against sources that aren't better
+ *   RTC, OS    RTC       both ways
+ *
+ * A struct of the caller, no memory and no I/O; nothing blocks or fails. */
 #ifndef CLOCK_CLOCK_H
 #define CLOCK_CLOCK_H
 
@@ -19,8 +28,12 @@ enum clock_quality {
     CLOCK_RTC = 4, /* battery-backed clock, or the operating system's synchronised one */
 };
 
+/* Seconds by which a worse source may differ without being a contradiction (Date has whole seconds, answers travel). */
+#define CLOCK_TOLERANCE_S 60
+
 struct clock {
-    int64_t base_unix_s; /* wall time at base_ms */
+    int64_t build_unix_s; /* no source is believed that says an earlier time */
+    int64_t base_unix_s;  /* wall time at base_ms */
     ifl_ms base_ms;
     enum clock_quality quality;
     ifl_ms since_ms; /* when the quality was reached */
@@ -33,9 +46,17 @@ struct clock_reading {
 
 /* Start with the build time (seconds since 1970). */
 void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now);
-/* A source says what time it is. Taken when its quality is at least the present one, or when it's later than the bound. A worse source never moves the
- * time back. `ceiling_unix_s` (0 = none): with quality CLOCK_HTTP the bound isn't moved past it (the server leaf's notAfter). Returns true if it was taken. */
+/* A source says what time it is. True: taken.
+ *
+ *   better quality than now     taken as it is, also when it's earlier than the bound
+ *   the same quality            SNTP and RTC: taken as it is; others: only if later than the bound
+ *   worse quality               only if later than the bound by more than CLOCK_TOLERANCE_S; the quality falls to this source's, because
+ *                               the time is now known from it and the better source was behind
+ *   before the build, after 9999, or CLOCK_HTTP later than `ceiling_unix_s` (0 = none; the server leaf's notAfter): never
+ *
+ * With false nothing has changed. */
 bool clock_set(struct clock *clock, int64_t unix_s, enum clock_quality quality, int64_t ceiling_unix_s, ifl_ms now);
+/* The bound, carried on by the monotonic time. */
 struct clock_reading clock_read(const struct clock *clock, ifl_ms now);
 /* notAfter lies before the time that must have been reached. Valid with any quality. */
 bool clock_is_past(const struct clock *clock, int64_t unix_s, ifl_ms now);

@@ -1,0 +1,76 @@
+#include "clock/clock.h"
+
+#include <stddef.h>
+
+#define LAST_UNIX_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z: the last second with a four-digit year */
+
+void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now)
+{
+    clock->build_unix_s = build_unix_s;
+    clock->base_unix_s = build_unix_s;
+    clock->base_ms = now;
+    clock->quality = CLOCK_BUILD;
+    clock->since_ms = now;
+}
+
+struct clock_reading clock_read(const struct clock *clock, ifl_ms now)
+{
+    ifl_ms elapsed_ms = now > clock->base_ms ? now - clock->base_ms : 0;
+    /* 2^64 ms are 1.8e16 s: the sum can't wrap, because the base is at most LAST_UNIX_S. */
+    int64_t unix_s = clock->base_unix_s + (int64_t)(elapsed_ms / 1000);
+    return (struct clock_reading){
+        .unix_s = unix_s < LAST_UNIX_S ? unix_s : LAST_UNIX_S,
+        .quality = clock->quality,
+    };
+}
+
+static bool is_credible(const struct clock *clock, int64_t unix_s, enum clock_quality quality, int64_t ceiling_unix_s)
+{
+    if (unix_s < clock->build_unix_s || unix_s > LAST_UNIX_S) {
+        return false;
+    }
+    return quality != CLOCK_HTTP || ceiling_unix_s == 0 || unix_s <= ceiling_unix_s;
+}
+
+static bool is_taken(struct clock_reading present, int64_t unix_s, enum clock_quality quality)
+{
+    if (quality > present.quality) {
+        return true;
+    }
+    if (quality < present.quality) {
+        return unix_s - present.unix_s > CLOCK_TOLERANCE_S;
+    }
+    return quality >= CLOCK_SNTP || unix_s > present.unix_s;
+}
+
+bool clock_set(struct clock *clock, int64_t unix_s, enum clock_quality quality, int64_t ceiling_unix_s, ifl_ms now)
+{
+    if (!is_credible(clock, unix_s, quality, ceiling_unix_s) || !is_taken(clock_read(clock, now), unix_s, quality)) {
+        return false;
+    }
+    clock->base_unix_s = unix_s;
+    clock->base_ms = now;
+    if (clock->quality != quality) {
+        clock->quality = quality;
+        clock->since_ms = now;
+    }
+    return true;
+}
+
+bool clock_is_past(const struct clock *clock, int64_t unix_s, ifl_ms now)
+{
+    return unix_s < clock_read(clock, now).unix_s;
+}
+
+bool clock_is_ahead(const struct clock *clock, int64_t unix_s, ifl_ms now)
+{
+    struct clock_reading reading = clock_read(clock, now);
+    return reading.quality >= CLOCK_SNTP && unix_s > reading.unix_s;
+}
+
+const char *clock_quality_name(enum clock_quality quality)
+{
+    static const char *const names[] = {"build", "stored", "http", "sntp", "rtc"};
+    size_t index = (size_t)quality;
+    return index < sizeof names / sizeof names[0] ? names[index] : "unknown";
+}
