@@ -35,7 +35,8 @@ def promised_by_headers():
     """Functions that a public header declares and another part (a board) may define."""
     names = set()
     for header in (house.ROOT / "components").glob("*/include/**/*.h"):
-        names.update(re.findall(r"\b(\w+)\s*\(", header.read_text(encoding="utf-8")))
+        code = re.sub(r"/\*.*?\*/|//[^\n]*", "", header.read_text(encoding="utf-8"), flags=re.DOTALL)
+        names.update(re.findall(r"^[a-z][\w *]*\b(\w+)\(", code, flags=re.MULTILINE))
     return names
 
 
