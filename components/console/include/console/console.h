@@ -1,7 +1,19 @@
-/* console.h: commands for people, the same on a UART and on iflowd's socket. Line based.
+/* console.h: commands for people and scripts, the same on a UART and on iflowd's socket. Line based.
  *
- * `status`, `routes`, `queue`, `identity`, `retry [ROUTE]`, `log [COUNT]`, `help`. With `json ` in front the answer is one line of JSON. Every answer to a
- * person ends with an empty line. Never prints a secret. */
+ *   status             how it goes: host, identity, outbox, counters, each route
+ *   routes             each route: path, state, why it waits and until when
+ *   queue [ROUTE] [N]  the messages that wait (the first N of each route, default 20), and the dead letters
+ *   identity           the two slots: which certificate is in force, until when
+ *   send ROUTE TEXT    store TEXT as a message; the answer has its id
+ *   retry [ROUTE]      try at once instead of waiting
+ *   log [N]            the last N events (default 20)
+ *   help
+ *
+ * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
+ * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
+ * N lines. Never prints a secret or a payload.
+ *
+ * Owns no memory, never blocks; `send` is the only command that writes to flash. */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
@@ -9,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/profile.h"
 #include "base/status.h"
@@ -28,9 +41,10 @@ struct console_wiring {
     struct sender *sender;
     struct clock *clock;
     struct health *health;
-    struct identity_slots *slots;
-    const char *version; /* "iflowd 0.1.0" */
-    const char *host;
+    const struct identity_slots *slots;
+    const struct arena *arena; /* whose peak `status` shows; NULL: none */
+    const char *version;       /* "iflowd 0.1.0" */
+    const char *host;          /* of the tenant */
 };
 
 struct console {
@@ -38,13 +52,17 @@ struct console {
     /* Where answers go: takes all of it (the caller buffers), in small pieces. */
     void (*write)(void *ctx, struct bytes piece);
     void *ctx;
-    char line[IFL_LINE_SIZE];
+    bool json;     /* form of the answer under way */
+    bool line_cut; /* the line at hand is too long */
     size_t line_len;
-    bool line_cut;
+    char line[IFL_LINE_SIZE];
 };
 
-void console_init(struct console *console, const struct console_wiring *wiring, void (*write)(void *ctx, struct bytes piece), void *ctx);
-/* Characters as they come; complete lines are carried out. */
+void console_init(struct console *console, const struct console_wiring *wiring,
+                  void (*write)(void *ctx, struct bytes piece), void *ctx);
+
+/* Characters as they come; each complete line (LF or CR LF) is carried out before this returns. An empty line is ignored. A
+ * line of IFL_LINE_SIZE characters or more is answered with TOO_LARGE. */
 void console_feed(struct console *console, struct bytes input, ifl_ms now);
 
 #endif

@@ -1,0 +1,148 @@
+/* console.c: lines to commands. What the commands say stands in verb_*.c. */
+#include "console/console.h"
+
+#include <string.h>
+
+#include "answer.h"
+#include "verbs.h"
+
+struct verb {
+    const char *name;
+    verb_function function;
+    const char *help;
+};
+
+static enum ifl_status verb_help(struct console *console, struct words *words, ifl_ms now);
+
+static const struct verb VERBS[] = {
+    {"status", verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
+    {"routes", verb_routes, "routes             each route: path, state, why it waits and until when"},
+    {"queue", verb_queue, "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters"},
+    {"identity", verb_identity, "identity           which certificate is in force, and until when"},
+    {"send", verb_send, "send ROUTE TEXT    store TEXT as a message"},
+    {"retry", verb_retry, "retry [ROUTE]      try at once instead of waiting"},
+    {"log", verb_log, "log [N]            the last N events (default 20)"},
+    {"help", verb_help, "help               this list; `json ` in front of a command gives JSON"},
+};
+enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
+
+void console_init(struct console *console, const struct console_wiring *wiring,
+                  void (*write)(void *ctx, struct bytes piece), void *ctx)
+{
+    memset(console, 0, sizeof *console);
+    console->wiring = wiring;
+    console->write = write;
+    console->ctx = ctx;
+}
+
+struct bytes words_next(struct words *words)
+{
+    while (words->rest.size > 0 && words->rest.data[0] == ' ') {
+        words->rest = bytes_tail(words->rest, 1);
+    }
+    const struct bytes word = bytes_head(words->rest, bytes_find(words->rest, bytes_of_string(" ")));
+    words->rest = bytes_tail(words->rest, word.size);
+    return word;
+}
+
+static void help_json(struct console *console)
+{
+    struct json json = json_begin(console);
+    json_open(&json, "commands", '[');
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        json_string(&json, NULL, VERBS[i].name);
+    }
+    json_close(&json, ']');
+}
+
+static enum ifl_status verb_help(struct console *console, struct words *words, ifl_ms now)
+{
+    (void)words;
+    (void)now;
+    if (console->json) {
+        help_json(console);
+        return IFL_OK;
+    }
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        answer_str(console, VERBS[i].help);
+        answer_str(console, "\n");
+    }
+    return IFL_OK;
+}
+
+static const struct verb *find_verb(struct bytes name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (bytes_equal(name, bytes_of_string(VERBS[i].name))) {
+            return &VERBS[i];
+        }
+    }
+    return NULL;
+}
+
+/* A verb that fails has written nothing yet, so the error is the whole answer. */
+static void answer_error(struct console *console, enum ifl_status status)
+{
+    if (!console->json) {
+        answer_status(console, status);
+        answer_str(console, "\n\n");
+        return;
+    }
+    struct json json = {.console = console};
+    json_open(&json, NULL, '{');
+    json_bool(&json, "ok", false);
+    json_status(&json, "error", status);
+    json_close(&json, '}');
+    answer_str(console, "\n");
+}
+
+static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
+{
+    struct words words = {line};
+    struct bytes name = words_next(&words);
+    console->json = bytes_equal(name, bytes_of_string("json"));
+    if (console->json) {
+        name = words_next(&words);
+    }
+    const struct verb *verb = find_verb(name);
+    return verb == NULL ? IFL_USAGE : verb->function(console, &words, now);
+}
+
+static void finish_answer(struct console *console)
+{
+    answer_str(console, console->json ? "}\n" : "\n");
+}
+
+static void finish_line(struct console *console, ifl_ms now)
+{
+    struct bytes line = bytes_of(console->line, console->line_len);
+    const bool cut = console->line_cut;
+    console->line_len = 0;
+    console->line_cut = false;
+    if (line.size > 0 && line.data[line.size - 1] == '\r') {
+        line.size--;
+    }
+    if (line.size == 0 && !cut) {
+        return;
+    }
+    console->json = bytes_starts_with(line, bytes_of_string("json "));
+    const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
+    if (status == IFL_OK) {
+        finish_answer(console);
+    } else {
+        answer_error(console, status);
+    }
+}
+
+void console_feed(struct console *console, struct bytes input, ifl_ms now)
+{
+    for (size_t i = 0; i < input.size; i++) {
+        if (input.data[i] == '\n') {
+            finish_line(console, now);
+        } else if (console->line_len == sizeof console->line) {
+            console->line_cut = true;
+        } else {
+            console->line[console->line_len++] = (char)input.data[i];
+        }
+    }
+}

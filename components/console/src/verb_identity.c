@@ -1,0 +1,98 @@
+/* verb_identity.c: `identity`: which certificates there are. Reads only what the slots' headers say, never a key. */
+#include "answer.h"
+#include "base/text.h"
+#include "verbs.h"
+
+static const char *state_word(enum identity_slot_state state)
+{
+    switch (state) {
+    case IDENTITY_SLOT_EMPTY:
+        return "empty";
+    case IDENTITY_SLOT_PENDING:
+        return "pending";
+    case IDENTITY_SLOT_ACTIVE:
+        return "active";
+    case IDENTITY_SLOT_REFUSED:
+        return "refused";
+    case IDENTITY_SLOT_BAD:
+        return "damaged";
+    }
+    return "";
+}
+
+static bool has_certificate(const struct identity_slot *slot)
+{
+    return slot->state != IDENTITY_SLOT_EMPTY && slot->state != IDENTITY_SLOT_BAD;
+}
+
+static void fingerprint(const struct identity_slot *slot, char buf[2 * sizeof slot->leaf_sha256 + 1])
+{
+    struct text text;
+    text_init(&text, buf, 2 * sizeof slot->leaf_sha256 + 1);
+    text_hex(&text, bytes_of(slot->leaf_sha256, sizeof slot->leaf_sha256));
+}
+
+static void slot_text(struct console *console, int number, int64_t unix_s)
+{
+    const struct identity_slots *slots = console->wiring->slots;
+    const struct identity_slot *slot = &slots->slot[number];
+    answer_str(console, number == 0 ? "slot A  " : "slot B  ");
+    answer_str(console, state_word(slot->state));
+    answer_str(console, number == slots->active ? ", in force\n" : "\n");
+    if (!has_certificate(slot)) {
+        return;
+    }
+    char sha256[2 * sizeof slot->leaf_sha256 + 1];
+    fingerprint(slot, sha256);
+    answer_str(console, "  generation ");
+    answer_u64(console, slot->generation);
+    answer_str(console, ", leaf SHA-256 ");
+    answer_str(console, sha256);
+    answer_str(console, "\n  valid until ");
+    answer_utc(console, slot->not_after);
+    if (slot->not_after < unix_s) {
+        answer_str(console, ", expired");
+    } else {
+        answer_str(console, ", ");
+        answer_count(console, (uint64_t)(slot->not_after - unix_s) / 86400, "day left", "days left");
+    }
+    answer_str(console, "\n");
+}
+
+static void slot_json(struct json *json, int number, int64_t unix_s)
+{
+    const struct identity_slots *slots = json->console->wiring->slots;
+    const struct identity_slot *slot = &slots->slot[number];
+    json_open(json, NULL, '{');
+    json_string(json, "slot", number == 0 ? "A" : "B");
+    json_string(json, "state", state_word(slot->state));
+    json_bool(json, "in_force", number == slots->active);
+    if (has_certificate(slot)) {
+        char sha256[2 * sizeof slot->leaf_sha256 + 1];
+        fingerprint(slot, sha256);
+        json_u64(json, "generation", slot->generation);
+        json_string(json, "leaf_sha256", sha256);
+        json_utc(json, "not_after", slot->not_after);
+        json_i64(json, "seconds_left", slot->not_after - unix_s);
+    }
+    json_close(json, '}');
+}
+
+enum ifl_status verb_identity(struct console *console, struct words *words, ifl_ms now)
+{
+    if (words_next(words).size > 0) {
+        return IFL_USAGE;
+    }
+    const int64_t unix_s = clock_read(console->wiring->clock, now).unix_s;
+    if (!console->json) {
+        slot_text(console, 0, unix_s);
+        slot_text(console, 1, unix_s);
+        return IFL_OK;
+    }
+    struct json json = json_begin(console);
+    json_open(&json, "slots", '[');
+    slot_json(&json, 0, unix_s);
+    slot_json(&json, 1, unix_s);
+    json_close(&json, ']');
+    return IFL_OK;
+}

@@ -1,0 +1,24 @@
+/* verbs.h: what the console can do. One pair of functions a verb that reports: the same facts for people and as JSON. */
+#ifndef CONSOLE_VERBS_H
+#define CONSOLE_VERBS_H
+
+#include "console/console.h"
+
+/* The words behind the verb; each verb takes what it knows and refuses the rest with USAGE. */
+struct words {
+    struct bytes rest; /* not yet taken */
+};
+/* The next word, empty at the end. */
+struct bytes words_next(struct words *words);
+
+typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
+
+enum ifl_status verb_status(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_routes(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_queue(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_identity(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_send(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_retry(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms now);
+
+#endif

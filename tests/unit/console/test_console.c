@@ -1,0 +1,434 @@
+/* What the console says. Outbox and sender are fakes that hold a fixed picture, so that each sentence can be checked; settings,
+ * health, clock and the texts are the real ones. */
+#include <string.h>
+
+#include "console/console.h"
+#include "unity.h"
+
+/* ---- the fake outbox: three lanes, messages without payloads ---- */
+
+enum { LANES = 4 };
+static struct {
+    uint64_t first_n[LANES], last_n[LANES]; /* queued: first_n..last_n */
+    enum ifl_status end_status;             /* what comes behind the last message */
+    enum ifl_status sync_status;
+    char payload[64];
+} fake;
+static const char *const LANE_ROUTES[LANES] = {"dead-letters", "telemetry", "alarm", "old-route"};
+
+size_t outbox_lane_count(const struct outbox *box)
+{
+    (void)box;
+    return LANES;
+}
+
+uint8_t outbox_lane_of(const struct outbox *box, const char *route)
+{
+    (void)box;
+    for (uint8_t lane = 1; lane < LANES; lane++) {
+        if (strcmp(LANE_ROUTES[lane], route) == 0) {
+            return lane;
+        }
+    }
+    return OUTBOX_LANE_NONE;
+}
+
+const char *outbox_lane_route(const struct outbox *box, uint8_t lane)
+{
+    (void)box;
+    return LANE_ROUTES[lane];
+}
+
+bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
+{
+    (void)box;
+    return lane == 3;
+}
+
+static enum ifl_status fake_message(uint8_t lane, uint64_t n, struct outbox_message *message)
+{
+    if (n == 0 || n > fake.last_n[lane]) {
+        return fake.end_status;
+    }
+    *message =
+        (struct outbox_message){.id = {0xabc, lane, n}, .lane = lane, .n = n, .size = 120, .time = {1700000000, 4}};
+    if (lane == OUTBOX_LANE_DEAD) {
+        message->id = (struct outbox_id){0xabc, 1, 7};
+        message->reason = IFL_ANSWER_REJECTED;
+    }
+    return IFL_OK;
+}
+
+enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_message *message)
+{
+    (void)box;
+    return fake_message(lane, fake.first_n[lane], message);
+}
+
+enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
+{
+    (void)box;
+    return fake_message(message->lane, message->n + 1, message);
+}
+
+enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct outbox_lane_stats *stats)
+{
+    (void)box;
+    *stats = (struct outbox_lane_stats){.first_n = fake.first_n[lane], .last_n = fake.last_n[lane], .blocks = 1};
+    stats->queued = fake.first_n[lane] == 0 ? 0 : fake.last_n[lane] - fake.first_n[lane] + 1;
+    return IFL_OK;
+}
+
+void outbox_stats(const struct outbox *box, struct outbox_stats *stats)
+{
+    (void)box;
+    *stats = (struct outbox_stats){.log_id = 0xabc, .block_size = 1048576, .block_count = 64, .free_blocks = 60};
+}
+
+enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
+                           struct outbox_id *id)
+{
+    (void)box;
+    (void)time;
+    memcpy(fake.payload, payload.data, payload.size);
+    *id = (struct outbox_id){0xabc, lane, ++fake.last_n[lane]};
+    return IFL_OK;
+}
+
+enum ifl_status outbox_sync(struct outbox *box)
+{
+    (void)box;
+    return fake.sync_status;
+}
+
+void outbox_id_text(const struct outbox_id *id, struct text *out)
+{
+    text_hex_u64(out, id->log, 16);
+    text_char(out, '-');
+    text_u64(out, id->lane);
+    text_char(out, '-');
+    text_u64(out, id->n);
+}
+
+/* ---- the fake sender ---- */
+
+static struct sender_view host_view, route_view[2];
+static int retried; /* -1: not yet, else the argument */
+
+enum sender_state sender_state(const struct sender *sender)
+{
+    (void)sender;
+    return SENDER_READY;
+}
+
+void sender_host_view(const struct sender *sender, struct sender_view *view)
+{
+    (void)sender;
+    *view = host_view;
+}
+
+enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view)
+{
+    (void)sender;
+    if (route >= 2) {
+        return IFL_NOT_FOUND;
+    }
+    *view = route_view[route];
+    return IFL_OK;
+}
+
+void sender_retry(struct sender *sender, uint8_t route, ifl_ms now)
+{
+    (void)sender;
+    (void)now;
+    retried = route;
+}
+
+/* ---- one console ---- */
+
+#define NOW 10000u
+
+static struct settings settings;
+static struct health health;
+static struct clock wall;
+static struct identity_slots slots;
+static struct console_wiring wiring;
+static struct console console;
+static char answer[16384];
+static size_t answer_len;
+
+static void take(void *ctx, struct bytes piece)
+{
+    (void)ctx;
+    TEST_ASSERT_LESS_THAN(sizeof answer - answer_len, piece.size);
+    memcpy(answer + answer_len, piece.data, piece.size);
+    answer_len += piece.size;
+    answer[answer_len] = '\0';
+}
+
+void setUp(void)
+{
+    memset(&fake, 0, sizeof fake);
+    fake.end_status = IFL_END;
+    memset(&settings, 0, sizeof settings);
+    memset(&slots, 0, sizeof slots);
+    strcpy(settings.device, "gw-0042");
+    strcpy(settings.routes[0].name, "telemetry");
+    strcpy(settings.routes[0].path, "/http/plant/telemetry");
+    strcpy(settings.routes[1].name, "alarm");
+    strcpy(settings.routes[1].path, "/http/plant/alarm");
+    settings.route_count = 2;
+    memset(&host_view, 0, sizeof host_view);
+    memset(route_view, 0, sizeof route_view);
+    retried = -1;
+    slots.active = slots.pending = -1;
+    health_init(&health);
+    clock_init(&wall, 1700000000, NOW);
+    wiring = (struct console_wiring){.settings = &settings,
+                                     .clock = &wall,
+                                     .health = &health,
+                                     .slots = &slots,
+                                     .version = "iflowd 0.1.0",
+                                     .host = "tenant.example"};
+    console_init(&console, &wiring, take, NULL);
+    answer_len = 0;
+    answer[0] = '\0';
+}
+
+void tearDown(void) {}
+
+static const char *type(const char *input)
+{
+    answer_len = 0;
+    answer[0] = '\0';
+    console_feed(&console, bytes_of_string(input), NOW);
+    return answer;
+}
+
+static void assert_says(const char *input, const char *piece)
+{
+    if (strstr(type(input), piece) == NULL) {
+        TEST_FAIL_MESSAGE(answer);
+    }
+}
+
+static void hold_alarm(void)
+{
+    route_view[1] = (struct sender_view){.state = SENDER_ROUTE_HELD,
+                                         .status = IFL_ANSWER_NOT_DEPLOYED,
+                                         .until = NOW + 61000,
+                                         .attempts = 3,
+                                         .mpl_id = "AGabc"};
+}
+
+/* ---- lines ---- */
+
+static void an_answer_to_a_person_ends_with_its_only_empty_line(void)
+{
+    static const char *const COMMANDS[] = {"help\n",     "status\n", "routes\n", "queue\n",
+                                           "identity\n", "log\n",    "retry\n",  "x\n"};
+    health_event(&health, NOW, IFL_NET_DNS, HEALTH_ROUTE_NONE, NULL);
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        const char *end = strstr(type(COMMANDS[i]), "\n\n");
+        TEST_ASSERT_NOT_NULL(end);
+        TEST_ASSERT_EQUAL_STRING("\n\n", end);
+    }
+}
+
+static void an_answer_in_json_is_exactly_one_line(void)
+{
+    static const char *const COMMANDS[] = {"json help\n",     "json status\n", "json routes\n", "json queue\n",
+                                           "json identity\n", "json log\n",    "json retry\n",  "json x\n"};
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++) {
+        const char *end = strchr(type(COMMANDS[i]), '\n');
+        TEST_ASSERT_EQUAL_CHAR('{', answer[0]);
+        TEST_ASSERT_NOT_NULL(end);
+        TEST_ASSERT_EQUAL_STRING("\n", end);
+        TEST_ASSERT_EQUAL_CHAR('}', end[-1]);
+    }
+}
+
+static void commands_may_come_in_pieces_and_with_carriage_returns(void)
+{
+    TEST_ASSERT_EQUAL_STRING("", type("ret"));
+    assert_says("ry alarm\r\n", "Trying this route at once.");
+    TEST_ASSERT_EQUAL(1, retried);
+}
+
+static void an_unknown_command_is_refused_with_cause_and_remedy(void)
+{
+    assert_says("reboot now\n", "E106 ");
+    assert_says("json reboot\n", "{\"ok\":false,\"error\":{\"code\":106,\"name\":\"USAGE\"");
+    assert_says("status now\n", "E106 ");
+    assert_says("retry alarm now\n", "E106 ");
+    assert_says("queue alarm 2 3\n", "E106 ");
+    assert_says("send alarm\n", "E106 ");
+    TEST_ASSERT_EQUAL_STRING("", type("\r\n"));
+}
+
+static void an_endless_line_is_answered_once_and_does_no_harm(void)
+{
+    for (size_t i = 0; i < 2 * sizeof console.line; i++) {
+        TEST_ASSERT_EQUAL_STRING("", type("r"));
+    }
+    assert_says("\n", "E102 ");
+    assert_says("retry\n", "Trying all routes at once.");
+}
+
+/* ---- verbs ---- */
+
+static void status_says_why_a_route_is_held_and_when_it_is_tried_again(void)
+{
+    hold_alarm();
+    assert_says("status\n",
+                "held, next try in 1 min 1 s: E710 404: no flow is deployed at this address. Deploy the flow");
+    assert_says("json status\n",
+                "\"name\":\"alarm\",\"path\":\"/http/plant/alarm\",\"state\":\"held\",\"status\":{\"code\":710,");
+    assert_says("json status\n", "\"next_try_s\":61,\"attempts\":3,");
+}
+
+static void status_says_how_long_the_identity_is_valid(void)
+{
+    assert_says("status\n", "identity  none\n");
+    slots.active = 1;
+    slots.slot[1] =
+        (struct identity_slot){.state = IDENTITY_SLOT_ACTIVE, .generation = 2, .not_after = 1700000000 + 86400 * 30};
+    assert_says("status\n", "valid until 2023-12-14T22:13:20Z, 30 days left\n");
+    slots.slot[1].not_after = 1700000000 - 1;
+    assert_says("status\n", ", expired\n");
+    slots.pending = 0;
+    assert_says("json status\n", "\"pending\":true");
+}
+
+static void status_counts_what_happened(void)
+{
+    health_count(&health, HEALTH_STORED, 12);
+    assert_says("status\n", "messages  12 stored");
+    assert_says("json status\n", "\"stored\":12");
+}
+
+static void the_peak_of_the_arena_is_shown_where_there_is_one(void)
+{
+    struct arena arena = {.size = 65536, .peak = 41000};
+    TEST_ASSERT_NULL(strstr(type("status\n"), "arena"));
+    wiring.arena = &arena;
+    assert_says("status\n", "41000 of 65536 bytes of the arena were needed at most");
+    assert_says("json status\n", "\"arena_peak\":41000");
+}
+
+static void queue_lists_messages_in_order_with_what_is_known_of_them(void)
+{
+    fake.first_n[2] = 5;
+    fake.last_n[2] = 6;
+    hold_alarm();
+    assert_says("queue\n", "alarm            2 messages queued\n"
+                           "  0000000000000abc-2-5  120 bytes, stored 2023-11-14T22:13:20Z, 3 attempts\n"
+                           "  0000000000000abc-2-6  120 bytes, stored 2023-11-14T22:13:20Z\n");
+    assert_says("json queue alarm\n", "\"queued\":2,\"first_n\":5,\"last_n\":6,");
+    assert_says("json queue alarm\n", "{\"id\":\"0000000000000abc-2-6\",\"n\":6,\"size\":120,");
+    TEST_ASSERT_NULL(strstr(type("queue alarm\n"), "telemetry"));
+}
+
+static void a_long_queue_is_cut_and_says_so(void)
+{
+    fake.first_n[1] = 1;
+    fake.last_n[1] = 1000000;
+    assert_says("queue telemetry 3\n", "-1-3  120 bytes, stored 2023-11-14T22:13:20Z\n  ... and more");
+    assert_says("json queue 1\n", "\"complete\":false");
+    TEST_ASSERT_NULL(strstr(type("queue telemetry 0\n"), "0000000000000abc"));
+}
+
+static void dead_letters_show_their_first_id_and_the_reason(void)
+{
+    fake.first_n[0] = 1;
+    fake.last_n[0] = 1;
+    assert_says("queue\n", "dead-letters     1 message\n  0000000000000abc-1-7  120 bytes");
+    assert_says("queue dead-letters\n", ": E713 400 or 415: the flow rejects this payload.");
+}
+
+static void a_route_that_left_the_configuration_is_listed_as_such(void)
+{
+    assert_says("queue old-route\n", "(the route isn't configured any more)");
+    assert_says("queue nowhere\n", "E103 ");
+}
+
+static void a_medium_that_fails_while_listing_is_named(void)
+{
+    fake.end_status = IFL_FLASH_IO;
+    assert_says("queue alarm\n", "E200 ");
+}
+
+static void identity_shows_fingerprints_and_states(void)
+{
+    slots.active = 0;
+    slots.slot[0] = (struct identity_slot){.state = IDENTITY_SLOT_ACTIVE, .generation = 3, .not_after = 1800000000};
+    memset(slots.slot[0].leaf_sha256, 0xa5, 32);
+    slots.slot[1].state = IDENTITY_SLOT_REFUSED;
+    assert_says("identity\n", "slot A  active, in force\n  generation 3, leaf SHA-256 a5a5a5a5");
+    assert_says("identity\n", "slot B  refused\n");
+    assert_says("json identity\n",
+                "{\"slot\":\"A\",\"state\":\"active\",\"in_force\":true,\"generation\":3,\"leaf_sha256\":\"a5a5");
+}
+
+static void log_shows_the_last_events_oldest_first(void)
+{
+    health_event(&health, NOW - 5000, IFL_NET_DNS, HEALTH_ROUTE_NONE, "tenant.example");
+    health_event(&health, NOW - 4000, IFL_ANSWER_NOT_DEPLOYED, 1, NULL);
+    health_event(&health, NOW - 3000, IFL_ANSWER_NOT_DEPLOYED, 1, NULL);
+    assert_says("log\n", "2023-11-14T22:13:15Z  E500 The host name can't be resolved.");
+    assert_says("log\n", " (tenant.example)\n2023-11-14T22:13:16Z  alarm: E710 ");
+    assert_says("log\n", ", 1 more time\n");
+    TEST_ASSERT_NULL(strstr(type("log 1\n"), "E500"));
+    assert_says("json log 1\n", "{\"ok\":true,\"events\":[{\"seq\":2,");
+    TEST_ASSERT_EQUAL_STRING("\n", type("log 0\n"));
+}
+
+static void retry_asks_the_sender(void)
+{
+    assert_says("retry\n", "Trying all routes at once.");
+    TEST_ASSERT_EQUAL(HEALTH_ROUTE_NONE, retried);
+    assert_says("json retry telemetry\n", "{\"ok\":true}\n");
+    TEST_ASSERT_EQUAL(0, retried);
+    assert_says("retry nowhere\n", "E103 ");
+}
+
+static void send_stores_the_text_as_it_is_and_answers_after_the_sync(void)
+{
+    assert_says("send alarm {\"t\": 21.5}\n", "Stored as 0000000000000abc-2-1.\n");
+    TEST_ASSERT_EQUAL_STRING("{\"t\": 21.5}", fake.payload);
+    fake.sync_status = IFL_FLASH_IO;
+    assert_says("send alarm x\n", "E200 ");
+    assert_says("send nowhere x\n", "E103 ");
+}
+
+static void texts_in_json_are_escaped_whole(void)
+{
+    health_event(&health, NOW, IFL_NET_DNS, HEALTH_ROUTE_NONE,
+                 "a\"b\\c\n\xc3\xa4\xe2\x82\xac-0123456789\xf0\x9f\x98\x80");
+    assert_says("json log\n", "\"detail\":\"a\\\"b\\\\c\\n\xc3\xa4\xe2\x82\xac-0123456789\xf0\x9f\x98\x80\"");
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(an_answer_to_a_person_ends_with_its_only_empty_line);
+    RUN_TEST(an_answer_in_json_is_exactly_one_line);
+    RUN_TEST(commands_may_come_in_pieces_and_with_carriage_returns);
+    RUN_TEST(an_unknown_command_is_refused_with_cause_and_remedy);
+    RUN_TEST(an_endless_line_is_answered_once_and_does_no_harm);
+    RUN_TEST(status_says_why_a_route_is_held_and_when_it_is_tried_again);
+    RUN_TEST(status_says_how_long_the_identity_is_valid);
+    RUN_TEST(status_counts_what_happened);
+    RUN_TEST(the_peak_of_the_arena_is_shown_where_there_is_one);
+    RUN_TEST(queue_lists_messages_in_order_with_what_is_known_of_them);
+    RUN_TEST(a_long_queue_is_cut_and_says_so);
+    RUN_TEST(dead_letters_show_their_first_id_and_the_reason);
+    RUN_TEST(a_route_that_left_the_configuration_is_listed_as_such);
+    RUN_TEST(a_medium_that_fails_while_listing_is_named);
+    RUN_TEST(identity_shows_fingerprints_and_states);
+    RUN_TEST(log_shows_the_last_events_oldest_first);
+    RUN_TEST(retry_asks_the_sender);
+    RUN_TEST(send_stores_the_text_as_it_is_and_answers_after_the_sync);
+    RUN_TEST(texts_in_json_are_escaped_whole);
+    return UNITY_END();
+}
