@@ -1,7 +1,18 @@
 /* tls.h: one TLS connection as a client, on top of net: mutual TLS with mbedTLS, server verified against the trust bundle, resumption.
  *
- * Nothing is sent above TLS before the server's chain, name and dates are verified. All memory of mbedTLS comes from the arena in struct tls_context. Non-blocking: the
- * longest step is the client's signature in a handshake. */
+ * Promise: not one byte is sent above TLS before the server's chain, signature strength, name and dates are verified, in a full handshake or in the
+ * one that made the resumed session. A session isn't resumed once the certificate of its server has expired.
+ *
+ * Memory: everything that mbedTLS needs comes from the arena in struct tls_context, from tls_open() to tls_close(); in between, the peak lies in the
+ * handshake (about 30 KB with records of 16 KB; tests/unit/tls measures it as tls.arena_peak_bytes). The private key is parsed only at the moment it
+ * signs, and wiped at once. The session for the next connection is kept outside of the arena, in struct tls: RAM only, never stored; TLS_SESSION_SIZE
+ * bytes of it, a larger one isn't kept.
+ *
+ * Non-blocking and not re-entrant. The longest step is one RSA operation of a handshake (a signature, a verification): tls_step() returns after each message.
+ *
+ * What goes over the wire: TLS 1.2 (RFC 5246) is resumed by session id and not by ticket, because tickets of common servers carry the client's
+ * certificate and cost 1.5 KB upwards each time; TLS 1.3 (RFC 8446) by ticket, because there is nothing else. The client's chain goes out without a
+ * self-signed root at its end (RFC 5246 section 7.4.2: the other side has it or can't use it). */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
 
@@ -18,11 +29,16 @@
 #include "identity/service_key.h"
 #include "net/net.h"
 
-enum tls_version { TLS_AUTO, TLS_1_2, TLS_1_3 };
+enum tls_version {
+    TLS_AUTO, /* 1.2 or 1.3, the server chooses */
+    TLS_1_2,
+    TLS_1_3
+};
 
 /* Where roots come from. The room asks for a certificate that might have issued one with this issuer name (DER of the Name) and loads one at a time. */
 struct tls_trust {
-    /* The `index`-th (from 0) root whose subject equals `subject`. OK: *der is valid until the next call. END: no more. */
+    /* The `index`-th (from 0) root whose subject equals `subject`. OK: *der is valid until the next call. END: no more. Anything else: the
+     * trust bundle can't be read, and the handshake ends with that status. */
     enum ifl_status (*find)(void *ctx, struct bytes subject, unsigned index, struct bytes *der);
     void *ctx;
 };
@@ -34,46 +50,85 @@ struct tls_context {
     struct clock *clock;
     struct tls_trust trust;
     enum tls_version version;
-    const struct identity *identity; /* NULL: no client certificate is sent */
+    const struct identity *identity; /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close() */
     uint32_t identity_generation;    /* a change makes saved sessions void */
+    /* private to the room */
+    ifl_ms now; /* of the last call that was told the time */
+    bool no_entropy;
 };
 
-enum tls_state { TLS_IDLE, TLS_CONNECTING, TLS_HANDSHAKE, TLS_OPEN, TLS_CLOSING, TLS_FAILED };
+enum tls_state { TLS_IDLE, TLS_CONNECTING, TLS_HANDSHAKE, TLS_OPEN, TLS_FAILED };
 
-/* How far a connection came: for the verdict "client certificate refused" and for people. */
+/* How far a connection came: for the verdict "client certificate refused" and for people. They stay after tls_close() until the next tls_open(). */
 struct tls_facts {
     bool server_verified;
     bool certificate_requested; /* the server asked for a client certificate */
-    bool certificate_sent;
+    bool certificate_sent;      /* and got one: chain and signature are on their way */
     bool resumed;
-    bool application_data_seen;          /* at least one byte of an answer came */
-    uint8_t alert;                       /* TLS alert received, 0 if none (close_notify isn't counted) */
-    uint16_t version;                    /* 0x0303, 0x0304; 0 before it's known */
-    int64_t server_not_after;            /* of the server's leaf; 0 if not known */
-    uint64_t bytes_sent, bytes_received; /* on the wire above TCP */
+    bool application_data_seen; /* at least one byte of an answer came */
+    uint8_t alert;              /* TLS alert received, 0 if none (close_notify isn't counted) */
+    uint16_t version;           /* 0x0303, 0x0304; 0 before it's known */
+    int64_t server_not_after;   /* of the server's leaf; 0 if not known */
+    uint64_t bytes_sent, bytes_received; /* on the wire above TCP, the proxy's answer included */
 };
 
 #include "tls/tls_private.h"
 
-/* One per program: hands the arena, the time and the randomness to mbedTLS. NO_ENTROPY, NO_MEMORY. */
+/* One per program: makes the arena, the time and the randomness known to mbedTLS; repeating it is harmless. Other rooms may give mbedTLS another
+ * allocator afterwards: each call here takes its own again. NO_ENTROPY, NO_MEMORY, TLS_INTERNAL. */
 enum ifl_status tls_setup(struct tls_context *context);
 void tls_init(struct tls *tls, struct tls_context *context);
-/* Connect to `address` (or `host` where NULL) and shake hands as `host`. A saved session of the same host, port and identity generation is offered unless `fresh`. */
-enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now);
-/* Do what can be done now; see `state`. */
+
+/* Connect to `address` (or `host` where NULL) and shake hands as `host`; both are copied. A saved session of the same host, port and identity generation
+ * is offered unless `fresh`. `timeout_ms` is for everything until TLS_OPEN. What was open before is closed. OK: it's under way; else as tls_status(),
+ * and the state is TLS_FAILED. */
+enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address, const struct net_proxy *proxy, bool fresh,
+                         uint64_t timeout_ms, ifl_ms now);
+
+/* Do what can be done now; see tls_state(). Also pushes out what tls_write() has taken. */
 ifl_ms tls_step(struct tls *tls, ifl_ms now);
 enum tls_state tls_state(const struct tls *tls);
-/* Why it failed: NET_*, PROXY_*, TLS_*, KEY_EXPIRED isn't judged here, NO_MEMORY, NO_ENTROPY. */
+
+/* Why it failed (OK before):
+ *   NET_*, PROXY_*            before or below TLS; NET_TIMEOUT: `timeout_ms` is over
+ *   TLS_RESET                 TCP ended in the handshake without an alert. After facts.certificate_sent it may mean "client certificate refused": twice in
+ *                             a row on fresh handshakes counts as TLS_CLIENT_DROPPED (the caller counts)
+ *   TLS_UNTRUSTED, TLS_WEAK, TLS_NAME, TLS_EXPIRED, TLS_NOT_YET_VALID   the server's certificate, in this order of importance
+ *   TLS_VERSION, TLS_HOST_REFUSED, TLS_PROTOCOL                         the server doesn't want, or isn't one
+ *   TLS_CLIENT_REFUSED, TLS_CLIENT_EXPIRED                              an alert about our certificate; with TLS 1.3 it comes in tls_read()
+ *   KEY_PRIVATE_KEY_BAD, KEY_UNSUPPORTED   the own key doesn't parse; the own chain is larger than a record can be
+ *   NO_MEMORY                 the arena was too small, whatever mbedTLS made of it
+ *   NO_ENTROPY, TLS_INTERNAL
+ * After each of them everything of mbedTLS is freed, the next tls_open() starts afresh, and a session that was offered is forgotten. */
 enum ifl_status tls_status(const struct tls *tls);
 const struct tls_facts *tls_facts(const struct tls *tls);
-/* OK: *taken >= 1 bytes are on their way (call again with the rest); AGAIN; else the connection is dead. At most one record a call. */
+
+/* Send up to one record. OK: *taken >= 1 bytes are on their way, call again with the rest (`data` isn't needed any more: what TCP doesn't take yet waits
+ * in the record); AGAIN: the record before is still on its way; else the connection is dead: tls_status(). */
 enum ifl_status tls_write(struct tls *tls, struct bytes data, size_t *taken);
-/* OK with *got >= 1; AGAIN; CLOSED (close_notify or an orderly end of TCP); else dead. Tickets of TLS 1.3 are taken on the way. */
+/* The same for several spans at once, e.g. a request's head and its body: they go into one record as far as they fit, which saves a record's
+ * overhead (29 bytes with TLS 1.2, 22 with TLS 1.3) and a packet. */
+enum ifl_status tls_write_pieces(struct tls *tls, const struct bytes *pieces, size_t count, size_t *taken);
+/* The same without a copy: build the plaintext in the record itself. AGAIN as above. OK: write up to *size bytes at *room, then call tls_record_send() with what
+ * there is (1..*size), and nothing else of this connection in between; or don't call it, then nothing is sent. */
+enum ifl_status tls_record_begin(struct tls *tls, uint8_t **room, size_t *size);
+enum ifl_status tls_record_send(struct tls *tls, size_t size);
+/* True when nothing of what was written waits here: it's all with TCP. */
+bool tls_write_done(const struct tls *tls);
+
+/* OK with *got >= 1; AGAIN: nothing there, wait for the network (read until AGAIN: a record may hold more than `size`); CLOSED: close_notify or
+ * an orderly end of TCP, the connection is only good for tls_close(); else dead: tls_status(). Tickets of TLS 1.3 are taken on the way.
+ *
+ * With TLS 1.3 the server judges our certificate after we believe to be open. So before facts.application_data_seen: TLS_CLIENT_REFUSED and
+ * TLS_CLIENT_EXPIRED come from an alert; NET_RESET and CLOSED say nothing about the reason: where facts.certificate_sent, twice in a row
+ * on fresh connections counts as TLS_CLIENT_DROPPED (the caller counts). */
 enum ifl_status tls_read(struct tls *tls, void *buf, size_t size, size_t *got);
-/* Send close_notify if possible, close, free everything of mbedTLS; the session stays for the next tls_open(). */
+
+/* Any state. Send close_notify if it goes out at once, close, free everything of mbedTLS; the session stays for the next tls_open(). */
 void tls_close(struct tls *tls);
 /* Forget the saved session (a 401 on a resumed one, a new identity, a new trust bundle). */
 void tls_forget_session(struct tls *tls);
+/* A session is there to be offered. */
+bool tls_has_session(const struct tls *tls);
 
 #endif

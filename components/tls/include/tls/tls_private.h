@@ -1,0 +1,45 @@
+/* tls_private.h: the inside of struct tls, for its size only. Use tls.h. */
+#ifndef TLS_TLS_PRIVATE_H
+#define TLS_TLS_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/profile.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "net/net.h"
+
+#ifndef TLS_SESSION_SIZE
+/* TLS 1.2 needs 150 bytes, TLS 1.3 about 150 and the ticket: nginx puts the client's certificate into it (1.2 to 1.8 KB in all). */
+#define TLS_SESSION_SIZE 2560
+#endif
+
+struct tls_engine; /* mbedTLS's structures, in the arena */
+
+/* What the next connection may offer. Holds the master secret: wiped when forgotten. */
+struct tls_session {
+    uint16_t size; /* of `bytes`; 0: none */
+    uint16_t version;
+    uint32_t generation; /* of the identity that it was made with */
+    int64_t server_not_after;
+    uint8_t bytes[TLS_SESSION_SIZE];
+};
+
+struct tls {
+    struct tls_context *context;
+    enum tls_state state;
+    enum ifl_status status;
+    struct tls_facts facts;
+    struct net net;
+    struct tls_engine *engine; /* NULL: nothing of mbedTLS is there */
+    ifl_ms deadline;
+    uint32_t failures; /* of the arena when it was opened */
+    bool offered;      /* a session was */
+    bool no_tickets;   /* one didn't fit the arena: they aren't taken any more */
+    char host[IFL_HOST_SIZE];
+    uint16_t port;
+    struct tls_session session;
+};
+
+#endif
