@@ -18,3 +18,5 @@
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
 
 #endif
+#define IFL_HTTP_LINE_SIZE 512 /* bytes of a header line of an answer that are kept */
+#define IFL_CSRF_COUNT 2       /* routes whose CSRF token and cookies are kept at the same time */

@@ -18,3 +18,5 @@
 #define IFL_FLASH_PROG_SIZE_MAX 256
 
 #endif
+#define IFL_HTTP_LINE_SIZE 384
+#define IFL_CSRF_COUNT 1

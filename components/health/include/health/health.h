@@ -35,7 +35,7 @@ enum health_counter {
 
 struct health_event {
     uint32_t seq; /* counts from 1 */
-    ifl_ms at;
+    ifl_ms at;    /* when it came, or came again */
     enum ifl_status status;
     uint8_t route;     /* index in the settings, or HEALTH_ROUTE_NONE */
     uint32_t repeated; /* how often the same event came in a row beyond the first */
@@ -50,14 +50,17 @@ struct health {
     void *listener_ctx;
 };
 
+/* All zero, no listener: set that afterwards. The struct owns no memory elsewhere; nothing here fails or blocks. */
 void health_init(struct health *health);
 void health_count(struct health *health, enum health_counter counter, uint64_t by);
-/* Record an event; the same status, route and detail as the newest one only raises `repeated`. `detail` may be NULL. */
+/* Record an event; the same status, route and detail as the newest one only raises `repeated` (and moves `at`), without a word to the
+ * listener, so that a fault that comes a thousand times doesn't push everything else out of the ring. `detail` may be NULL. */
 void health_event(struct health *health, ifl_ms now, enum ifl_status status, uint8_t route, const char *detail);
 /* The event with number `seq`, or NULL if it has been overwritten or hasn't come yet. */
 const struct health_event *health_event_at(const struct health *health, uint32_t seq);
 uint32_t health_first_seq(const struct health *health); /* oldest one kept; 0 if none */
 uint32_t health_last_seq(const struct health *health);  /* newest one; 0 if none */
+/* "posted", "bytes_sent", ...: the key in status output and heartbeat; never renamed. "" for what isn't a counter. */
 const char *health_counter_name(enum health_counter counter);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/status.h"
 
 #define CATALOGUE_BODY_SIZE 512 /* first bytes of a body that are looked at */
+#define CATALOGUE_MPL_SIZE 48   /* characters of an MPL id incl. the zero */
 
 /* What is noticed of an answer while it streams by. */
 struct catalogue_answer {
@@ -24,7 +25,7 @@ struct catalogue_answer {
     bool csrf_required;   /* X-CSRF-Token: Required */
     bool www_basic, www_bearer;
     bool has_mpl;
-    char mpl_id[48]; /* SAP_MessageProcessingLogID, or from the text of a 500 */
+    char mpl_id[CATALOGUE_MPL_SIZE]; /* SAP_MessageProcessingLogID, or from the text of a 500 */
     char body[CATALOGUE_BODY_SIZE];
     size_t body_len;
     bool own_basic; /* we sent Basic credentials or a token, not a certificate */

@@ -37,13 +37,14 @@ struct sender_view {
     enum ifl_status status; /* why it waits: OK while it's going */
     ifl_ms until;           /* next try */
     uint32_t attempts;      /* of the present message or connection */
-    char mpl_id[48];        /* of the last success or of the last failure of the flow; "" */
+    char mpl_id[48];        /* of the last answer that had one: what SAP support asks for; "" */
     uint64_t accepted_count;
 };
 
 #include "sender/sender_private.h"
 
-/* What the sender works with; the caller keeps it all. */
+/* What the sender works with. The caller keeps it all, this struct too, unchanged until sender_stop(); only `authorization` may change, and
+ * only while the state is IDLE or READY. */
 struct sender_wiring {
     const struct settings *settings;
     struct outbox *outbox;
@@ -54,24 +55,35 @@ struct sender_wiring {
     const char *host; /* from the url */
     uint16_t port;
     const struct net_proxy *proxy; /* or NULL */
-    /* Told when an identity has been proven (an answer other than 401 came over it: status OK) or refused (a 401 or a certificate alert). May be NULL. */
+    const char *version;           /* of the program, for User-Agent: "0.1.0"; NULL = not told */
+    const char *authorization;     /* value of a header: "Basic ..."; a secret. NULL: the certificate speaks alone */
+    /* Told when an identity has been proven (an answer that only an authenticated client gets: status OK) or refused (a 401 on a full
+     * handshake, or a certificate alert). It may call sender_identity_changed(). May be NULL. */
     void (*identity_verdict)(void *ctx, enum ifl_status verdict);
-    /* Remembers that a route's flow wants a CSRF token. May be NULL. */
+    /* A route's flow wants a CSRF token, or wants none any more: remember it over a restart. May be NULL. */
     void (*csrf_needed)(void *ctx, uint8_t lane, bool needed);
     void *ctx;
 };
 
-/* Waits a random time (boot jitter) before the first connection. `csrf_known` has a bit for each lane known to want a token (may be NULL). */
+/* Waits a random time (boot jitter, settings) before the first connection. The outbox is mounted, its lanes are those of the settings.
+ * OK. INVALID: a route has no lane, or there are more routes than this build can hold. */
 enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *wiring, ifl_ms now);
+/* After sender_init(): this lane is remembered as one whose flow wants a CSRF token, so one is fetched before the first POST. If the flow
+ * has lost its protection meanwhile, that HEAD has no token in its answer and is the last one. */
+void sender_csrf_remembered(struct sender *sender, uint8_t lane);
+/* Do what can be done now. Returns `now` when something was done and there may be more, else when it wants to be called again; call it also
+ * after a network event and after a message was stored. Steps the connection; doesn't step the outbox. */
 ifl_ms sender_step(struct sender *sender, ifl_ms now);
-/* Try at once: the host and the route with this index, or all routes (HEALTH_ROUTE_NONE). Backoff counts start afresh. */
+/* Try at once: the host and the route with this index, or all routes (HEALTH_ROUTE_NONE). Counts of failures start afresh; why they waited stays
+ * visible until the answer comes. */
 void sender_retry(struct sender *sender, uint8_t route, ifl_ms now);
 enum sender_state sender_state(const struct sender *sender);
 void sender_host_view(const struct sender *sender, struct sender_view *view);
+/* NOT_FOUND: there is no such route; *view is untouched. */
 enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view);
-/* The identity or the trust has changed: drop the connection and the session, lift a hold of the identity. */
+/* The identity or the trust has changed: drop the connection and the session, and try everything at once. What is in flight stays queued. */
 void sender_identity_changed(struct sender *sender, ifl_ms now);
-/* Finish nothing more; drop the connection. What is in flight stays queued. */
+/* Finish nothing more; drop the connection, wipe tokens and cookies. What is in flight stays queued. Only sender_init() starts it again. */
 void sender_stop(struct sender *sender);
 
 #endif
