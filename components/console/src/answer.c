@@ -87,7 +87,7 @@ void answer_count(struct console *console, uint64_t count, const char *singular,
 
 /* ---- JSON ---- */
 
-static void json_name(struct json *json, const char *name)
+static void member_name(struct members *json, const char *name)
 {
     if (json->comma) {
         answer_str(json->console, ",");
@@ -100,22 +100,22 @@ static void json_name(struct json *json, const char *name)
     }
 }
 
-struct json json_begin(struct console *console)
+struct members members_begin(struct console *console)
 {
-    struct json json = {.console = console};
-    json_open(&json, NULL, '{');
-    json_bool(&json, "ok", true);
+    struct members json = {.console = console};
+    member_open(&json, NULL, '{');
+    member_bool(&json, "ok", true);
     return json;
 }
 
-void json_open(struct json *json, const char *name, char bracket)
+void member_open(struct members *json, const char *name, char bracket)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_bytes(json->console, bytes_of(&bracket, 1));
     json->comma = false;
 }
 
-void json_close(struct json *json, char bracket)
+void member_close(struct members *json, char bracket)
 {
     answer_bytes(json->console, bytes_of(&bracket, 1));
     json->comma = true;
@@ -123,10 +123,10 @@ void json_close(struct json *json, char bracket)
 
 /* A string of any length through a small buffer: one UTF-8 character is at most 4 bytes, so pieces are cut between
  * characters and each piece is quoted without its quotes. */
-void json_bytes(struct json *json, const char *name, struct bytes raw)
+void member_bytes(struct members *json, const char *name, struct bytes raw)
 {
     enum { PIECE = 8 };
-    json_name(json, name);
+    member_name(json, name);
     answer_str(json->console, "\"");
     while (raw.size > 0) {
         size_t size = raw.size < PIECE ? raw.size : PIECE;
@@ -143,67 +143,67 @@ void json_bytes(struct json *json, const char *name, struct bytes raw)
     answer_str(json->console, "\"");
 }
 
-void json_string(struct json *json, const char *name, const char *value)
+void member_string(struct members *json, const char *name, const char *value)
 {
-    json_bytes(json, name, bytes_of_string(value));
+    member_bytes(json, name, bytes_of_string(value));
 }
 
-void json_u64(struct json *json, const char *name, uint64_t value)
+void member_u64(struct members *json, const char *name, uint64_t value)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_u64(json->console, value);
 }
 
-void json_i64(struct json *json, const char *name, int64_t value)
+void member_i64(struct members *json, const char *name, int64_t value)
 {
     char buf[SCRATCH_SIZE];
     struct text text;
     text_init(&text, buf, sizeof buf);
     text_i64(&text, value);
-    json_name(json, name);
+    member_name(json, name);
     answer_text(json->console, &text);
 }
 
-void json_bool(struct json *json, const char *name, bool value)
+void member_bool(struct members *json, const char *name, bool value)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_str(json->console, value ? "true" : "false");
 }
 
-void json_null(struct json *json, const char *name)
+void member_null(struct members *json, const char *name)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_str(json->console, "null");
 }
 
-void json_utc(struct json *json, const char *name, int64_t unix_s)
+void member_utc(struct members *json, const char *name, int64_t unix_s)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_str(json->console, "\"");
     answer_utc(json->console, unix_s);
     answer_str(json->console, "\"");
 }
 
-void json_id(struct json *json, const char *name, const struct outbox_id *id)
+void member_id(struct members *json, const char *name, const struct outbox_id *id)
 {
-    json_name(json, name);
+    member_name(json, name);
     answer_str(json->console, "\"");
     answer_id(json->console, id);
     answer_str(json->console, "\"");
 }
 
-void json_status(struct json *json, const char *name, enum ifl_status status)
+void member_status(struct members *json, const char *name, enum ifl_status status)
 {
     if (status == IFL_OK) {
-        json_null(json, name);
+        member_null(json, name);
         return;
     }
     const struct ifl_diag *diag = ifl_diag(status);
-    json_open(json, name, '{');
-    json_u64(json, "code", (uint64_t)status);
-    json_string(json, "name", diag->name);
-    json_string(json, "action", ifl_action_name(diag->action));
-    json_string(json, "cause", diag->cause);
-    json_string(json, "remedy", diag->remedy);
-    json_close(json, '}');
+    member_open(json, name, '{');
+    member_u64(json, "code", (uint64_t)status);
+    member_string(json, "name", diag->name);
+    member_string(json, "action", ifl_action_name(diag->action));
+    member_string(json, "cause", diag->cause);
+    member_string(json, "remedy", diag->remedy);
+    member_close(json, '}');
 }

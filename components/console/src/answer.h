@@ -20,24 +20,24 @@ void answer_duration(struct console *console, uint64_t seconds);
 /* "1 message", "2 messages" */
 void answer_count(struct console *console, uint64_t count, const char *singular, const char *plural);
 
-/* ---- JSON: `name` NULL inside an array. A comma is set where the piece before doesn't end with an opening bracket. ---- */
-struct json {
+/* ---- JSON, as members of objects and arrays: `name` NULL inside an array. A comma is set where the piece before doesn't end with an opening bracket. ---- */
+struct members {
     struct console *console;
     bool comma;
 };
 /* The beginning of every good answer: {"ok":true. console.c closes it. */
-struct json json_begin(struct console *console);
-void json_open(struct json *json, const char *name, char bracket);
-void json_close(struct json *json, char bracket);
-void json_string(struct json *json, const char *name, const char *value);
-void json_bytes(struct json *json, const char *name, struct bytes raw);
-void json_u64(struct json *json, const char *name, uint64_t value);
-void json_i64(struct json *json, const char *name, int64_t value);
-void json_bool(struct json *json, const char *name, bool value);
-void json_null(struct json *json, const char *name);
-void json_utc(struct json *json, const char *name, int64_t unix_s);
-void json_id(struct json *json, const char *name, const struct outbox_id *id);
+struct members members_begin(struct console *console);
+void member_open(struct members *json, const char *name, char bracket);
+void member_close(struct members *json, char bracket);
+void member_string(struct members *json, const char *name, const char *value);
+void member_bytes(struct members *json, const char *name, struct bytes raw);
+void member_u64(struct members *json, const char *name, uint64_t value);
+void member_i64(struct members *json, const char *name, int64_t value);
+void member_bool(struct members *json, const char *name, bool value);
+void member_null(struct members *json, const char *name);
+void member_utc(struct members *json, const char *name, int64_t unix_s);
+void member_id(struct members *json, const char *name, const struct outbox_id *id);
 /* {code, name, action, cause, remedy}, or null for OK. */
-void json_status(struct json *json, const char *name, enum ifl_status status);
+void member_status(struct members *json, const char *name, enum ifl_status status);
 
 #endif

@@ -47,12 +47,12 @@ struct bytes words_next(struct words *words)
 
 static void help_json(struct console *console)
 {
-    struct json json = json_begin(console);
-    json_open(&json, "commands", '[');
+    struct members json = members_begin(console);
+    member_open(&json, "commands", '[');
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        json_string(&json, NULL, VERBS[i].name);
+        member_string(&json, NULL, VERBS[i].name);
     }
-    json_close(&json, ']');
+    member_close(&json, ']');
 }
 
 static enum ifl_status verb_help(struct console *console, struct words *words, ifl_ms now)
@@ -88,11 +88,11 @@ static void answer_error(struct console *console, enum ifl_status status)
         answer_str(console, "\n\n");
         return;
     }
-    struct json json = {.console = console};
-    json_open(&json, NULL, '{');
-    json_bool(&json, "ok", false);
-    json_status(&json, "error", status);
-    json_close(&json, '}');
+    struct members json = {.console = console};
+    member_open(&json, NULL, '{');
+    member_bool(&json, "ok", false);
+    member_status(&json, "error", status);
+    member_close(&json, '}');
     answer_str(console, "\n");
 }
 

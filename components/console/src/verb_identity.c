@@ -59,23 +59,23 @@ static void slot_text(struct console *console, int number, int64_t unix_s)
     answer_str(console, "\n");
 }
 
-static void slot_json(struct json *json, int number, int64_t unix_s)
+static void slot_json(struct members *json, int number, int64_t unix_s)
 {
     const struct identity_slots *slots = json->console->wiring->slots;
     const struct identity_slot *slot = &slots->slot[number];
-    json_open(json, NULL, '{');
-    json_string(json, "slot", number == 0 ? "A" : "B");
-    json_string(json, "state", state_word(slot->state));
-    json_bool(json, "in_force", number == slots->active);
+    member_open(json, NULL, '{');
+    member_string(json, "slot", number == 0 ? "A" : "B");
+    member_string(json, "state", state_word(slot->state));
+    member_bool(json, "in_force", number == slots->active);
     if (has_certificate(slot)) {
         char sha256[2 * sizeof slot->leaf_sha256 + 1];
         fingerprint(slot, sha256);
-        json_u64(json, "generation", slot->generation);
-        json_string(json, "leaf_sha256", sha256);
-        json_utc(json, "not_after", slot->not_after);
-        json_i64(json, "seconds_left", slot->not_after - unix_s);
+        member_u64(json, "generation", slot->generation);
+        member_string(json, "leaf_sha256", sha256);
+        member_utc(json, "not_after", slot->not_after);
+        member_i64(json, "seconds_left", slot->not_after - unix_s);
     }
-    json_close(json, '}');
+    member_close(json, '}');
 }
 
 enum ifl_status verb_identity(struct console *console, struct words *words, ifl_ms now)
@@ -89,10 +89,10 @@ enum ifl_status verb_identity(struct console *console, struct words *words, ifl_
         slot_text(console, 1, unix_s);
         return IFL_OK;
     }
-    struct json json = json_begin(console);
-    json_open(&json, "slots", '[');
+    struct members json = members_begin(console);
+    member_open(&json, "slots", '[');
     slot_json(&json, 0, unix_s);
     slot_json(&json, 1, unix_s);
-    json_close(&json, ']');
+    member_close(&json, ']');
     return IFL_OK;
 }

@@ -38,16 +38,16 @@ static void event_text(struct console *console, const struct health_event *event
     answer_str(console, "\n");
 }
 
-static void event_json(struct json *json, const struct health_event *event, ifl_ms now)
+static void event_json(struct members *json, const struct health_event *event, ifl_ms now)
 {
-    json_open(json, NULL, '{');
-    json_u64(json, "seq", event->seq);
-    json_utc(json, "time", wall_time(json->console, event->at, now));
-    json_string(json, "route", route_name(json->console, event->route));
-    json_status(json, "status", event->status);
-    json_string(json, "detail", event->detail);
-    json_u64(json, "repeated", event->repeated);
-    json_close(json, '}');
+    member_open(json, NULL, '{');
+    member_u64(json, "seq", event->seq);
+    member_utc(json, "time", wall_time(json->console, event->at, now));
+    member_string(json, "route", route_name(json->console, event->route));
+    member_status(json, "status", event->status);
+    member_string(json, "detail", event->detail);
+    member_u64(json, "repeated", event->repeated);
+    member_close(json, '}');
 }
 
 enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms now)
@@ -57,10 +57,10 @@ enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms no
     if ((word.size > 0 && !bytes_to_u64(word, &count)) || words_next(words).size > 0) {
         return IFL_USAGE;
     }
-    struct json json = {.console = console};
+    struct members json = {.console = console};
     if (console->json) {
-        json = json_begin(console);
-        json_open(&json, "events", '[');
+        json = members_begin(console);
+        member_open(&json, "events", '[');
     }
     const uint64_t first = health_first_seq(console->wiring->health);
     const uint64_t last = health_last_seq(console->wiring->health);
@@ -73,7 +73,7 @@ enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms no
         }
     }
     if (console->json) {
-        json_close(&json, ']');
+        member_close(&json, ']');
     }
     return IFL_OK;
 }

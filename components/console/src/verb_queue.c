@@ -48,21 +48,21 @@ static void message_text(struct console *console, const struct outbox_message *m
     answer_str(console, "\n");
 }
 
-static void message_json(struct json *json, const struct outbox_message *message, uint32_t attempts)
+static void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts)
 {
-    json_open(json, NULL, '{');
-    json_id(json, "id", &message->id);
-    json_u64(json, "n", message->n);
-    json_u64(json, "size", message->size);
-    json_utc(json, "stored", message->time.unix_s);
-    json_string(json, "time_quality", clock_quality_name((enum clock_quality)message->time.quality));
-    json_u64(json, "attempts", attempts);
-    json_status(json, "reason", (enum ifl_status)message->reason);
-    json_close(json, '}');
+    member_open(json, NULL, '{');
+    member_id(json, "id", &message->id);
+    member_u64(json, "n", message->n);
+    member_u64(json, "size", message->size);
+    member_utc(json, "stored", message->time.unix_s);
+    member_string(json, "time_quality", clock_quality_name((enum clock_quality)message->time.quality));
+    member_u64(json, "attempts", attempts);
+    member_status(json, "reason", (enum ifl_status)message->reason);
+    member_close(json, '}');
 }
 
 /* The first `limit` messages of a lane. The flash may be busy or damaged: then the list ends early, and says so. */
-static enum ifl_status list_messages(struct json *json, const struct listing *listing, uint8_t lane)
+static enum ifl_status list_messages(struct members *json, const struct listing *listing, uint8_t lane)
 {
     struct outbox *outbox = json->console->wiring->outbox;
     struct outbox_message message;
@@ -79,7 +79,7 @@ static enum ifl_status list_messages(struct json *json, const struct listing *li
     return status;
 }
 
-static void lane_text(struct json *json, const struct listing *listing, uint8_t lane)
+static void lane_text(struct members *json, const struct listing *listing, uint8_t lane)
 {
     struct console *console = json->console;
     struct outbox_lane_stats stats;
@@ -103,25 +103,25 @@ static void lane_text(struct json *json, const struct listing *listing, uint8_t 
     }
 }
 
-static void lane_json(struct json *json, const struct listing *listing, uint8_t lane)
+static void lane_json(struct members *json, const struct listing *listing, uint8_t lane)
 {
     const struct outbox *outbox = json->console->wiring->outbox;
     struct outbox_lane_stats stats;
     memset(&stats, 0, sizeof stats);
     (void)outbox_lane_stats(outbox, lane, &stats);
-    json_open(json, NULL, '{');
-    json_string(json, "route", outbox_lane_route(outbox, lane));
-    json_u64(json, "lane", lane);
-    json_bool(json, "orphan", outbox_lane_is_orphan(outbox, lane));
-    json_u64(json, "queued", stats.queued);
-    json_u64(json, "first_n", stats.first_n);
-    json_u64(json, "last_n", stats.last_n);
-    json_u64(json, "given_up", stats.given_up);
-    json_open(json, "messages", '[');
+    member_open(json, NULL, '{');
+    member_string(json, "route", outbox_lane_route(outbox, lane));
+    member_u64(json, "lane", lane);
+    member_bool(json, "orphan", outbox_lane_is_orphan(outbox, lane));
+    member_u64(json, "queued", stats.queued);
+    member_u64(json, "first_n", stats.first_n);
+    member_u64(json, "last_n", stats.last_n);
+    member_u64(json, "given_up", stats.given_up);
+    member_open(json, "messages", '[');
     const enum ifl_status status = list_messages(json, listing, lane);
-    json_close(json, ']');
-    json_bool(json, "complete", status == IFL_END);
-    json_close(json, '}');
+    member_close(json, ']');
+    member_bool(json, "complete", status == IFL_END);
+    member_close(json, '}');
 }
 
 /* [ROUTE] [N] */
@@ -154,10 +154,10 @@ enum ifl_status verb_queue(struct console *console, struct words *words, ifl_ms 
     if (status != IFL_OK) {
         return status;
     }
-    struct json json = {.console = console};
+    struct members json = {.console = console};
     if (console->json) {
-        json = json_begin(console);
-        json_open(&json, "queues", '[');
+        json = members_begin(console);
+        member_open(&json, "queues", '[');
     }
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
         if (!is_listed(console, &listing, (uint8_t)lane)) {
@@ -170,7 +170,7 @@ enum ifl_status verb_queue(struct console *console, struct words *words, ifl_ms 
         }
     }
     if (console->json) {
-        json_close(&json, ']');
+        member_close(&json, ']');
     }
     return IFL_OK;
 }
@@ -207,8 +207,8 @@ enum ifl_status verb_send(struct console *console, struct words *words, ifl_ms n
         return status;
     }
     if (console->json) {
-        struct json json = json_begin(console);
-        json_id(&json, "id", &id);
+        struct members json = members_begin(console);
+        member_id(&json, "id", &id);
     } else {
         answer_str(console, "Stored as ");
         answer_id(console, &id);
@@ -232,7 +232,7 @@ enum ifl_status verb_retry(struct console *console, struct words *words, ifl_ms 
     }
     sender_retry(console->wiring->sender, name.size == 0 ? HEALTH_ROUTE_NONE : (uint8_t)route, now);
     if (console->json) {
-        (void)json_begin(console);
+        (void)members_begin(console);
     } else {
         answer_str(console, name.size == 0 ? "Trying all routes at once.\n" : "Trying this route at once.\n");
     }

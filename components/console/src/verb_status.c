@@ -58,18 +58,18 @@ static void view_text(struct console *console, const struct sender_view *view, i
     }
 }
 
-static void view_json(struct json *json, const struct sender_view *view, ifl_ms now)
+static void view_json(struct members *json, const struct sender_view *view, ifl_ms now)
 {
-    json_string(json, "state", route_word(view->state));
-    json_status(json, "status", view->status);
+    member_string(json, "state", route_word(view->state));
+    member_status(json, "status", view->status);
     if (view->state == SENDER_ROUTE_GOING || view->until == IFL_NEVER) {
-        json_null(json, "next_try_s");
+        member_null(json, "next_try_s");
     } else {
-        json_u64(json, "next_try_s", seconds_until(view->until, now));
+        member_u64(json, "next_try_s", seconds_until(view->until, now));
     }
-    json_u64(json, "attempts", view->attempts);
-    json_u64(json, "accepted", view->accepted_count);
-    json_string(json, "mpl_id", view->mpl_id);
+    member_u64(json, "attempts", view->attempts);
+    member_u64(json, "accepted", view->accepted_count);
+    member_string(json, "mpl_id", view->mpl_id);
 }
 
 static void route_facts(struct console *console, size_t route, struct sender_view *view,
@@ -112,29 +112,29 @@ static void route_text(struct console *console, size_t route, ifl_ms now)
     }
 }
 
-static void route_json(struct json *json, size_t route, ifl_ms now)
+static void route_json(struct members *json, size_t route, ifl_ms now)
 {
     const struct settings_route *settings = &json->console->wiring->settings->routes[route];
     struct sender_view view;
     struct outbox_lane_stats stats;
     route_facts(json->console, route, &view, &stats);
-    json_open(json, NULL, '{');
-    json_string(json, "name", settings->name);
-    json_string(json, "path", settings->path);
+    member_open(json, NULL, '{');
+    member_string(json, "name", settings->name);
+    member_string(json, "path", settings->path);
     view_json(json, &view, now);
-    json_u64(json, "queued", stats.queued);
-    json_u64(json, "given_up", stats.given_up);
-    json_u64(json, "last_n", stats.last_n);
-    json_close(json, '}');
+    member_u64(json, "queued", stats.queued);
+    member_u64(json, "given_up", stats.given_up);
+    member_u64(json, "last_n", stats.last_n);
+    member_close(json, '}');
 }
 
-static void routes_json(struct json *json, ifl_ms now)
+static void routes_json(struct members *json, ifl_ms now)
 {
-    json_open(json, "routes", '[');
+    member_open(json, "routes", '[');
     for (size_t route = 0; route < json->console->wiring->settings->route_count; route++) {
         route_json(json, route, now);
     }
-    json_close(json, ']');
+    member_close(json, ']');
 }
 
 enum ifl_status verb_routes(struct console *console, struct words *words, ifl_ms now)
@@ -143,7 +143,7 @@ enum ifl_status verb_routes(struct console *console, struct words *words, ifl_ms
         return IFL_USAGE;
     }
     if (console->json) {
-        struct json json = json_begin(console);
+        struct members json = members_begin(console);
         routes_json(&json, now);
         return IFL_OK;
     }
@@ -296,78 +296,78 @@ static void status_text(struct console *console, ifl_ms now)
 
 /* ---- status, JSON ---- */
 
-static void host_json(struct json *json, ifl_ms now)
+static void host_json(struct members *json, ifl_ms now)
 {
     struct sender_view view;
     memset(&view, 0, sizeof view);
     sender_host_view(json->console->wiring->sender, &view);
-    json_open(json, "host", '{');
-    json_string(json, "name", json->console->wiring->host);
-    json_string(json, "connection", host_word(sender_state(json->console->wiring->sender)));
+    member_open(json, "host", '{');
+    member_string(json, "name", json->console->wiring->host);
+    member_string(json, "connection", host_word(sender_state(json->console->wiring->sender)));
     view_json(json, &view, now);
-    json_close(json, '}');
+    member_close(json, '}');
 }
 
-static void identity_json(struct json *json, ifl_ms now)
+static void identity_json(struct members *json, ifl_ms now)
 {
     const struct identity_slots *slots = json->console->wiring->slots;
     if (slots->active < 0) {
-        json_null(json, "identity");
+        member_null(json, "identity");
         return;
     }
     const struct identity_slot *slot = &slots->slot[slots->active];
-    json_open(json, "identity", '{');
-    json_u64(json, "generation", slot->generation);
-    json_utc(json, "not_after", slot->not_after);
-    json_i64(json, "seconds_left", slot->not_after - clock_read(json->console->wiring->clock, now).unix_s);
-    json_bool(json, "pending", slots->pending >= 0);
-    json_close(json, '}');
+    member_open(json, "identity", '{');
+    member_u64(json, "generation", slot->generation);
+    member_utc(json, "not_after", slot->not_after);
+    member_i64(json, "seconds_left", slot->not_after - clock_read(json->console->wiring->clock, now).unix_s);
+    member_bool(json, "pending", slots->pending >= 0);
+    member_close(json, '}');
 }
 
-static void outbox_json(struct json *json)
+static void outbox_json(struct members *json)
 {
     struct outbox_stats stats;
     struct outbox_lane_stats dead;
     outbox_stats(json->console->wiring->outbox, &stats);
     memset(&dead, 0, sizeof dead);
     (void)outbox_lane_stats(json->console->wiring->outbox, OUTBOX_LANE_DEAD, &dead);
-    json_open(json, "outbox", '{');
-    json_u64(json, "block_size", stats.block_size);
-    json_u64(json, "block_count", stats.block_count);
-    json_u64(json, "free_blocks", stats.free_blocks);
-    json_u64(json, "retired_blocks", stats.retired_blocks);
-    json_u64(json, "payload_max", stats.payload_max);
-    json_u64(json, "corrupt_records", stats.corrupt_records);
-    json_u64(json, "lost_records", stats.lost_records);
-    json_u64(json, "dead_letters", dead.queued);
-    json_close(json, '}');
+    member_open(json, "outbox", '{');
+    member_u64(json, "block_size", stats.block_size);
+    member_u64(json, "block_count", stats.block_count);
+    member_u64(json, "free_blocks", stats.free_blocks);
+    member_u64(json, "retired_blocks", stats.retired_blocks);
+    member_u64(json, "payload_max", stats.payload_max);
+    member_u64(json, "corrupt_records", stats.corrupt_records);
+    member_u64(json, "lost_records", stats.lost_records);
+    member_u64(json, "dead_letters", dead.queued);
+    member_close(json, '}');
 }
 
-static void counters_json(struct json *json)
+static void counters_json(struct members *json)
 {
-    json_open(json, "counters", '{');
+    member_open(json, "counters", '{');
     for (unsigned counter = 0; counter < HEALTH_COUNTER_COUNT; counter++) {
-        json_u64(json, health_counter_name((enum health_counter)counter),
-                 json->console->wiring->health->counters[counter]);
+        member_u64(json, health_counter_name((enum health_counter)counter),
+                   json->console->wiring->health->counters[counter]);
     }
-    json_close(json, '}');
+    member_close(json, '}');
 }
 
 static void status_json(struct console *console, ifl_ms now)
 {
-    struct json json = json_begin(console);
+    struct members json = members_begin(console);
     const struct clock_reading reading = clock_read(console->wiring->clock, now);
-    json_string(&json, "version", console->wiring->version);
-    json_string(&json, "device", console->wiring->settings->device);
-    json_utc(&json, "time", reading.unix_s);
-    json_string(&json, "time_quality", clock_quality_name(reading.quality));
+    member_string(&json, "version", console->wiring->version);
+    member_string(&json, "device", console->wiring->settings->device);
+    member_utc(&json, "time", reading.unix_s);
+    member_string(&json, "time_quality", clock_quality_name(reading.quality));
     host_json(&json, now);
     identity_json(&json, now);
     outbox_json(&json);
     counters_json(&json);
     if (console->wiring->arena != NULL) {
-        json_u64(&json, "arena_peak", console->wiring->arena->peak);
-        json_u64(&json, "arena_size", console->wiring->arena->size);
+        member_u64(&json, "arena_peak", console->wiring->arena->peak);
+        member_u64(&json, "arena_size", console->wiring->arena->size);
     }
     routes_json(&json, now);
 }

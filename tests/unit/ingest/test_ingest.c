@@ -103,7 +103,7 @@ static void assert_refused(const char *input, const char *code)
     const char *answer = acknowledge(IFL_OK);
     TEST_ASSERT_EQUAL_STRING_LEN("ERROR ", answer, 6);
     TEST_ASSERT_EQUAL_STRING_LEN(code, answer + 6, strlen(code));
-    TEST_ASSERT_EQUAL_CHAR('\n', answer[strlen(answer) - 1]);
+    TEST_ASSERT_EQUAL('\n', answer[strlen(answer) - 1]);
     TEST_ASSERT_EQUAL(0, fake.count);
 }
 
