@@ -322,14 +322,16 @@ _OK = b"HTTP/1.1 200 OK\r\n"
 
 @dataclasses.dataclass(frozen=True)
 class WireAnswer:
-    """Bytes sent instead of an HTTP answer. `then`: "close" (without close_notify), "close_notify", "reset", "hang" or
-    "keep". `action` is what a strict client makes of it."""
+    """Bytes sent instead of an HTTP answer. `then`: "close" (without close_notify), "close_notify", "reset", "hang", "keep"
+    or "endless" (`filler` again and again until the client closes). `action` is what a strict client makes of it: a message
+    counts as accepted once the header block of a 2xx is complete and sound, whatever happens to the body."""
 
     name: str
     data: bytes
     then: str = "close_notify"
     action: str = "retry_host"
     early: bool = False  # sent as soon as the handshake is done, before the request
+    filler: bytes = b""
 
 
 WIRE_ANSWERS = [
@@ -356,13 +358,18 @@ WIRE_ANSWERS = [
     WireAnswer("length_not_a_number", _OK + b"Content-Length: 5x\r\n\r\nhello"),
     WireAnswer("length_overflow", _OK + b"Content-Length: 18446744073709551621\r\n\r\nhello"),
     WireAnswer("length_and_chunked", _OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
-    WireAnswer("chunk_size_overflow", _OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nhello"),
-    WireAnswer("chunk_size_garbage", _OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello"),
+    WireAnswer("chunk_size_overflow", _OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nhello", action="done"),
+    WireAnswer("chunk_size_garbage", _OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello", action="done"),
     WireAnswer("chunk_extension_and_trailer",
                _OK + b"Transfer-Encoding: chunked\r\n\r\n5;name=value\r\nhello\r\n0\r\nX-Checksum: 1\r\n\r\n", "keep", "done"),
     WireAnswer("chunks_cut", _OK + b"Transfer-Encoding: chunked\r\n\r\n50\r\nhello", action="done"),
     WireAnswer("body_cut", _OK + b"Content-Length: 500\r\n\r\nhello", action="done"),
     WireAnswer("body_hangs", _OK + b"Content-Length: 500\r\n\r\nhello", "hang", "done"),
+    WireAnswer("body_of_1_gb", _OK + b"Content-Length: 1000000000\r\n\r\n", "endless", "done", filler=b"x" * 16384),
+    WireAnswer("body_never_ends", _OK + b"Transfer-Encoding: chunked\r\n\r\n", "endless", "done",
+               filler=b"4000\r\n" + b"x" * 16384 + b"\r\n"),
+    WireAnswer("header_never_ends", _OK, "endless", filler=b"X-More: 1\r\n" * 1000),
+    WireAnswer("status_line_never_ends", b"HTTP/1.1 200 ", "endless", filler=b"O" * 16384),
     WireAnswer("header_cut", _OK + b"Content-Le", "close"),
     WireAnswer("header_hangs", _OK + b"Content-Le", "hang"),
     WireAnswer("header_line_64k", _OK + b"X-Long: " + b"a" * 65536 + b"\r\nContent-Length: 0\r\n\r\n"),

@@ -63,15 +63,18 @@ class Connection:
         self.frozen = False
         self.armed = ""
         self.draining = False  # we said FIN; reading on until the client has finished, so that no RST spoils it
+        self.first_end = ""
         self.closed_by = ""
+        self.request_count = 0
 
     def describe(self):
         return {
             "number": self.number,
             "backend": self.backend,
-            "fault": {name: value for name, value in self.fault.items() if name != "handler"},
+            "fault": {name: value for name, value in self.fault.items() if not isinstance(value, bytes)},
             "up_bytes": self.up.count if self.up else 0,
             "down_bytes": self.down.count if self.down else 0,
+            "requests": self.request_count,
             "open": not self.closed_by,
             "closed_by": self.closed_by,
         }
@@ -81,8 +84,8 @@ class Front:
     """Listens on a loopback port. `backends` maps a name to an address, or to a function (socket, connection) that serves
     the connection in a thread of its own over a socket pair."""
 
-    def __init__(self, backends, port=0):
-        self.backends = backends
+    def __init__(self, backends, log=None):
+        self.backends, self.log = backends, log
         self.listener = None
         self.selector = selectors.DefaultSelector()
         self.lock = threading.RLock()
@@ -91,7 +94,7 @@ class Front:
         self.faults = []
         self.commands = []
         self.stopping = False
-        self.port = port
+        self.port = 0
         self._sockets = {}  # socket -> (connection, "client" | "server")
         self._handlers = []
         self._wake_read, self._wake_write = os.pipe()
@@ -130,9 +133,15 @@ class Front:
             connection = self.by_server_port.get(server_port)
             return connection.number if connection else 0
 
+    def note_request(self, number):
+        with self.lock:
+            if number in self.connections:
+                self.connections[number].request_count += 1
+
     def up_bytes(self, number):
         with self.lock:
-            return self.connections[number].up.count
+            connection = self.connections.get(number)
+            return connection.up.count if connection else 0
 
     def describe(self):
         with self.lock:
@@ -307,7 +316,7 @@ class Front:
             if not self._move(connection, pipe):
                 return
         if connection.up.end_passed and connection.down.end_passed:
-            self._finish(connection, connection.closed_by or "both", "close")
+            self._finish(connection, connection.first_end, "close")
             return
         self._watch(connection)
 
@@ -369,7 +378,7 @@ class Front:
                 return True
         if pipe.ended and not pipe.end_passed:
             pipe.end_passed = True
-            connection.closed_by = connection.closed_by or ("client" if pipe is connection.up else "server")
+            connection.first_end = connection.first_end or ("client" if pipe is connection.up else "server")
             pipe.sink.shutdown(socket.SHUT_WR)
         return True
 
@@ -422,8 +431,11 @@ class Front:
 
     def _finish(self, connection, who, how):
         """End both sides: `reset` with an RST, `close` with a FIN."""
-        with self.lock:
-            connection.closed_by = connection.closed_by if connection.draining else f"{who}:{how}"
+        if not connection.draining:
+            with self.lock:
+                connection.closed_by = f"{who}:{how}"
+            if self.log:
+                self.log(connection.describe())
         if connection.server is not None:
             self._close(connection.server, reset=how == "reset")
             connection.server = None

@@ -21,7 +21,7 @@ worker_processes 1;
 worker_shutdown_timeout 1s;
 {user}
 pid {prefix}/nginx.pid;
-error_log stderr warn;
+error_log stderr info;
 events {{ worker_connections 2048; }}
 http {{
     access_log off;
@@ -36,6 +36,7 @@ http {{
     ssl_session_tickets {tickets};
     ssl_session_timeout 1h;
     ssl_verify_depth 4;
+    ssl_ecdh_curve {curves};
 
     # Limits are the tenant's business: pass everything on, as it came.
     client_max_body_size 0;

@@ -52,6 +52,7 @@ class Client:
 
     def open(self, timeout_s=10):
         sock = socket.create_connection((self.s.address, self.port), timeout_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             sock = self.context.wrap_socket(sock, server_hostname=self.host if self.sni else None, session=self.session)
         except BaseException:
@@ -376,6 +377,34 @@ class TheTlsEnd(StandInCase):
                             client.post("m")
                     self.assertEqual(self.s.records()[0]["id"], "m")
 
+    def test_endless_answers_end_with_the_client(self):
+        for name in ("body_of_1_gb", "header_never_ends"):
+            self.s.wire(name)
+            client = self.client()
+            client.open()
+            client.http.sock.sendall(f"GET / HTTP/1.1\r\nHost: {self.s.host}\r\n\r\n".encode())
+            self.assertTrue(client.http.sock.recv(100_000))
+            client.close()
+        self.assertEqual([connection["requests"] for connection in self.s.connections()], [1, 1])
+
+    def test_alerts_reach_clients_of_each_tls_1_3_cipher(self):
+        for cipher in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
+            self.s.trigger("alert_certificate_expired", times=1)
+            done = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{self.s.port}", "-servername", self.s.host,
+                 "-ciphersuites", cipher, "-tls1_3", "-ign_eof"], input="", capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            self.assertIn("alert certificate expired", done.stderr, cipher)
+
+    def test_says_which_alert_a_client_sent(self):
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.client(ca_file=self.s.pki.client_file("root.crt")).open()
+        for _ in range(400):
+            if "alert unknown ca" in self.s.tls_log():
+                return
+            time.sleep(0.025)
+        self.fail("nginx never noted the alert")
+
     def test_can_be_limited_to_one_version_and_back(self):
         self.s.reconfigure(tls="1.3")
         try:
@@ -424,6 +453,13 @@ class OtherTlsEnds(unittest.TestCase):
             client.post(message)
             client.close()
         self.assertEqual([record["resumed"] for record in s.records()], [False, False])
+
+    def test_a_curve_that_nobody_guesses_works_too(self):
+        s = self.stand_in(curves="secp521r1")
+        for tls in VERSIONS:
+            client = Client(s, tls)
+            self.assertEqual(client.post(tls)[0], 200)
+            client.close()
 
     def test_no_certificate_is_asked_for_on_request(self):
         s = self.stand_in(ask_certificate=False)

@@ -39,17 +39,20 @@ class StandIn:
     ca_names      83 makes the CertificateRequest as long as a real one (about 13 KB)
     session_cache, tickets   TLS resumption by session id and by ticket
     ask_certificate   False: no CertificateRequest at all
+    curves        "auto", or like "secp384r1": forces a HelloRetryRequest on clients that guess another
+    log, log_connection   called with each record, and with each connection that ended (a dict)
     """
 
     address = "127.0.0.1"
 
     def __init__(self, workdir, tls="auto", pki_dir=None, server_root="rsa2048", server_kind="good", ca_names=0,
-                 session_cache=True, tickets=True, ask_certificate=True, keepalive_s=60, log=None):
+                 session_cache=True, tickets=True, ask_certificate=True, keepalive_s=60, curves="auto", log=None,
+                 log_connection=None):
         self.workdir = os.path.abspath(workdir)
         self.options = {"tls": tls, "server_root": server_root, "server_kind": server_kind, "ca_names": ca_names,
                         "session_cache": session_cache, "tickets": tickets, "ask_certificate": ask_certificate,
-                        "keepalive_s": keepalive_s}  # fmt: skip
-        self.pki_dir, self.log = pki_dir or DEFAULT_PKI, log
+                        "keepalive_s": keepalive_s, "curves": curves}  # fmt: skip
+        self.pki_dir, self.log, self.log_connection = pki_dir or DEFAULT_PKI, log, log_connection
         self.host, self.token_host, self.login_host = pki.HOST, pki.TOKEN_HOST, pki.LOGIN_HOST
         self._broken = []
         self._stops = []
@@ -88,7 +91,7 @@ class StandIn:
         names = ["main", "reverse_proxy", *catalogue.SERVER_CERTIFICATES]
         self.nginx = nginx.Nginx(os.path.join(self.workdir, "nginx"), names)
         self._stops.append(self.nginx.stop)
-        self.front = front.Front({name: ("127.0.0.1", self.nginx.port(name)) for name in names})
+        self.front = front.Front({name: ("127.0.0.1", self.nginx.port(name)) for name in names}, self.log_connection)
         self._stops.append(self.front.stop)
         self.tenant.front = self.front
         self.direct_port, self.port = self.nginx.port("main"), self.front.port
@@ -137,19 +140,15 @@ class StandIn:
             "session_cache": "shared:stand_in:4m" if options["session_cache"] else "off",
             "tickets": "on" if options["tickets"] else "off",
             "keepalive_s": options["keepalive_s"],
+            "curves": options["curves"],
             "tenant_port": self.tenant.port,
         }, servers)  # fmt: skip
         chain, key = self.pki.server("good", options["server_root"])
         alert = tls_ends.AlertEnd(options["tls"], chain, key, self.pki.client_file("root.crt"), self.nginx.prefix)
         wire = tls_ends.WireEnd(options["tls"], chain, key, self.pki.client_file("root.crt"))
         alert.reset = wire.reset = lambda number: self.front.command(number, "reset")
-        wire.record = self._record_wire
+        wire.record = self.tenant.record_foreign
         self.front.backends.update(alert=alert, wire=wire)
-
-    def _record_wire(self, request, number, version):
-        record = self.tenant._new_record(request)
-        record.update(connection=number, tls=version, complete=True)
-        self.tenant._finish(record, request, catalogue.Answer(0, "none"), "", "wire")
 
     # What a client needs
 
@@ -208,7 +207,7 @@ class StandIn:
         """The next connection gets the bytes of catalogue.WIRE[name] as its answers."""
         answer = catalogue.WIRE[name]
         self.front.add_fault({"backend": "wire", "data": answer.data, "then": answer.then, "early": answer.early,
-                              "times": times})  # fmt: skip
+                              "filler": answer.filler, "times": times})  # fmt: skip
 
     def command(self, what, number=None):
         """Reset, close, freeze … the open connections (front.COMMANDS)."""
@@ -270,7 +269,13 @@ class StandIn:
             return [dict(message) for message in self.tenant.accepted if route in (None, message["path"])]
 
     def connections(self):
+        """All connections since the last reset: bytes in each direction, requests, who ended them."""
         return self.front.describe()
+
+    def tls_log(self):
+        """What nginx says about handshakes, alerts from clients included."""
+        with open(os.path.join(self.nginx.prefix, "error.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
 
 def _plain(value, full):

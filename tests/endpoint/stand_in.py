@@ -54,6 +54,13 @@ def request_line(record):
     return f"{time.strftime('%H:%M:%S')}  {what}  {who}  {tls}  ->  {end}"
 
 
+def connection_line(connection):
+    """One line for people about a connection on which no request arrived; of others the requests tell enough."""
+    fault = f" by order ({json.dumps(connection['fault'])})" if connection["fault"] else ""
+    return (f"{time.strftime('%H:%M:%S')}  connection {connection['number']} ended without a request{fault}: "
+            f"{connection['up_bytes']} B from the client, {connection['down_bytes']} B to it, {connection['closed_by']}")  # fmt: skip
+
+
 def introduce(ready):
     """What people need to send a first message."""
     root = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -96,13 +103,20 @@ def main():
     end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: end.set())
-    log = None
+    log = log_connection = None
     if not options.json or options.log:
         stream = sys.stderr if options.json else sys.stdout
-        log = lambda record: print(request_line(record), file=stream, flush=True)  # noqa: E731
+
+        def log(record):
+            print(request_line(record), file=stream, flush=True)
+
+        def log_connection(connection):
+            if not connection["requests"]:
+                print(connection_line(connection), file=stream, flush=True)
+
     stand_in = StandIn(options.work, tls=options.tls, pki_dir=options.pki, server_root=options.server_root,
                        ca_names=options.ca_names, tickets=not options.no_tickets,
-                       session_cache=not options.no_session_cache, log=log)  # fmt: skip
+                       session_cache=not options.no_session_cache, log=log, log_connection=log_connection)  # fmt: skip
     if not options.json and not os.path.isdir(os.path.join(options.pki, "client")):
         print("Making certificates and service keys; this happens once and takes some seconds ...", flush=True)
     try:

@@ -314,11 +314,20 @@ class Tenant:
             "duplicate": False,
             "conflict": False,
         }
+        if self.front:
+            self.front.note_request(record["connection"])
         with self.lock:
             record["seq"] = len(self.records) + 1
             record["time_s"] = self.time_s
             self.records.append(record)
         return record
+
+    def record_foreign(self, request, connection, version):
+        """Note a request that another end answered."""
+        record = self._new_record(request)
+        self.front.note_request(connection)
+        record.update(connection=connection, tls=version, complete=True)
+        self._finish(record, request, catalogue.Answer(0, "none"), "", "wire")
 
     def _count_wire(self, record):
         """Bytes that this request took on the wire: what the front passed on since the request before it."""

@@ -96,7 +96,7 @@ class AlertEnd:
 
 
 class WireEnd:
-    """Serves connections of the front whose fault is {"backend": "wire", "data": bytes, "then": …, "early": …}."""
+    """Serves connections of the front whose fault is {"backend": "wire", "data": bytes, "then": …}."""
 
     def __init__(self, tls, chain_file, key_file, client_ca_file):
         self.context = server_context(tls, chain_file, key_file, client_ca_file)
@@ -133,6 +133,9 @@ class WireEnd:
             end.unwrap()
         elif then == "hang":
             _linger(end)
+        elif then == "endless":
+            while True:
+                end.sendall(connection.fault["filler"])  # until the client has enough: OSError
         return False
 
 
@@ -170,13 +173,12 @@ def _plain_alert(alert):
 
 def _sealed_alert(alert, cipher, secret):
     """The first record under the TLS 1.3 application key (RFC 8446 section 5.2): alert, content type, tag."""
-    if "AES" not in cipher:
-        raise OSError(f"no alert can be made for {cipher}")
     digest = "sha384" if cipher.endswith("SHA384") else "sha256"
-    key = _expand(digest, secret, b"key", 32 if "256_GCM" in cipher else 16)
+    key = _expand(digest, secret, b"key", 16 if "AES_128" in cipher else 32)
     nonce = _expand(digest, secret, b"iv", 12)
     header = bytes([23, 3, 3, 0, 3 + 16])
-    return header + _gcm_seal(key, nonce, bytes([2, alert, 21]), header)
+    seal = _chacha_seal if "CHACHA20" in cipher else _gcm_seal
+    return header + seal(key, nonce, bytes([2, alert, 21]), header)
 
 
 def _expand(digest, secret, label, size):
@@ -186,7 +188,38 @@ def _expand(digest, secret, label, size):
     return hmac.new(secret, info + b"\x01", getattr(hashlib, digest)).digest()[:size]
 
 
-# AES-GCM for one short record; the standard library has none.
+# AEAD ciphers for one short record; the standard library has none.
+
+
+def _chacha_block(key, counter, nonce):
+    """One block of ChaCha20 (RFC 8439 section 2.3)."""
+    constants = b"expand 32-byte k"
+    start = [int.from_bytes(part[at : at + 4], "little") for part in (constants, key, counter.to_bytes(4, "little"), nonce)
+             for at in range(0, len(part), 4)]  # fmt: skip
+    state = list(start)
+    columns = [(0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15)]
+    diagonals = [(0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14)]
+    for _ in range(10):
+        for a, b, c, d in columns + diagonals:
+            for x, y, z, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+                state[x] = (state[x] + state[y]) & 0xFFFFFFFF
+                mixed = state[z] ^ state[x]
+                state[z] = ((mixed << turn) | (mixed >> (32 - turn))) & 0xFFFFFFFF
+    return b"".join(((a + b) & 0xFFFFFFFF).to_bytes(4, "little") for a, b in zip(state, start))
+
+
+def _chacha_seal(key, nonce, plain, associated):
+    """ChaCha20-Poly1305 of at most 64 bytes (RFC 8439 section 2.8)."""
+    one_time = _chacha_block(key, 0, nonce)
+    sealed = bytes(a ^ b for a, b in zip(plain, _chacha_block(key, 1, nonce)))
+    r = int.from_bytes(one_time[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
+    data = b"".join(part + bytes(-len(part) % 16) for part in (associated, sealed))
+    data += len(associated).to_bytes(8, "little") + len(sealed).to_bytes(8, "little")
+    value = 0
+    for at in range(0, len(data), 16):
+        value = (value + int.from_bytes(data[at : at + 16] + b"\x01", "little")) * r % ((1 << 130) - 5)
+    tag = (value + int.from_bytes(one_time[16:32], "little")) & ((1 << 128) - 1)
+    return sealed + tag.to_bytes(16, "little")
 
 
 def _xtime(value):
