@@ -1,4 +1,4 @@
-/* values.h: header field values that a sender must understand. */
+/* values.h: header field values that a sender must understand. Pure functions: bytes in, a value out; spans point into the input. */
 #ifndef HTTP_VALUES_H
 #define HTTP_VALUES_H
 
@@ -11,7 +11,8 @@
 /* Retry-After (RFC 9110 section 10.2.3): seconds or an HTTP date. `now_s` is the wall time, or the answer's own Date where that's better. OK: *wait_s is
  * 0..limit_s (clipped). INVALID: neither; *wait_s is untouched. */
 enum ifl_status http_retry_after(struct bytes value, int64_t now_s, uint32_t limit_s, uint32_t *wait_s);
-/* An HTTP date in its three forms (RFC 9110 section 5.6.7). OK or INVALID. */
+/* An HTTP date in its three forms (RFC 9110 section 5.6.7); the day of the week isn't checked, a year of two digits is one of 1970..2069. OK, or
+ * INVALID: *unix_s is untouched. */
 enum ifl_status http_date(struct bytes value, int64_t *unix_s);
 /* True if a comma-separated list has this token (case-insensitive). */
 bool http_has_token(struct bytes list, const char *token);

@@ -1,0 +1,33 @@
+/* token.h: character classes that request, response and values share (RFC 9110 section 5.6.2). */
+#ifndef HTTP_TOKEN_H
+#define HTTP_TOKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+static inline bool http_is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* tchar: what names of fields, methods and cookies are made of. */
+bool http_is_token_char(uint8_t c);
+
+/* A byte that no field line may hold; tab is whitespace there. */
+static inline bool http_is_control(uint8_t c)
+{
+    return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+/* `span` without spaces and tabs at its ends. */
+struct bytes http_trim(struct bytes span);
+
+static inline bool http_is(struct bytes span, const char *text)
+{
+    return bytes_equal_ignore_case(span, bytes_of_string(text));
+}
+
+#endif
