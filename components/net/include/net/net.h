@@ -48,15 +48,17 @@ struct net {
     char host[IFL_HOST_SIZE];
     uint16_t port;
     uint8_t buf[NET_REQUEST_SIZE]; /* first the CONNECT request, then what comes in reply */
-    uint16_t buf_len, buf_pos;     /* in NET_TUNNEL: what of the request is sent; in NET_OPEN: what came behind the proxy's answer */
-    bool requested;                /* the whole request is sent */
+    uint16_t buf_len,
+        buf_pos;    /* in NET_TUNNEL: what of the request is sent; in NET_OPEN: what came behind the proxy's answer */
+    bool requested; /* the whole request is sent */
     struct http_response answer;
 };
 
 void net_init(struct net *net);
 /* `host` is copied: a name, or an IPv4 or IPv6 address, the latter with or without brackets; `proxy` (NULL or host "" = none) must stay. `connect_timeout_ms`
  * covers resolving, connecting and the proxy. What was open before is closed. OK: it's under way. Errors as net_link_open(); the state is NET_FAILED then. */
-enum ifl_status net_open(struct net *net, const char *host, uint16_t port, const struct net_proxy *proxy, uint64_t connect_timeout_ms, ifl_ms now);
+enum ifl_status net_open(struct net *net, const char *host, uint16_t port, const struct net_proxy *proxy,
+                         uint64_t connect_timeout_ms, ifl_ms now);
 /* Do what can be done now; the state tells the rest. `status` after NET_FAILED: as net_link_state(); NET_TIMEOUT: the time is over; PROXY_AUTH: 407;
  * PROXY_REFUSED: any other refusal; PROXY_BAD: 5xx, no HTTP, or the connection ended before an answer. */
 ifl_ms net_step(struct net *net, ifl_ms now);

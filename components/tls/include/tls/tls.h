@@ -50,11 +50,10 @@ struct tls_context {
     struct clock *clock;
     struct tls_trust trust;
     enum tls_version version;
-    const struct identity *identity; /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close() */
-    uint32_t identity_generation;    /* a change makes saved sessions void */
-    /* private to the room */
-    ifl_ms now; /* of the last call that was told the time */
-    bool no_entropy;
+    const struct identity
+        *identity; /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close() */
+    uint32_t identity_generation; /* a change makes saved sessions void */
+    ifl_ms now;                   /* private to the room: of the last call that was told the time */
 };
 
 enum tls_state { TLS_IDLE, TLS_CONNECTING, TLS_HANDSHAKE, TLS_OPEN, TLS_FAILED };
@@ -65,10 +64,10 @@ struct tls_facts {
     bool certificate_requested; /* the server asked for a client certificate */
     bool certificate_sent;      /* and got one: chain and signature are on their way */
     bool resumed;
-    bool application_data_seen; /* at least one byte of an answer came */
-    uint8_t alert;              /* TLS alert received, 0 if none (close_notify isn't counted) */
-    uint16_t version;           /* 0x0303, 0x0304; 0 before it's known */
-    int64_t server_not_after;   /* of the server's leaf; 0 if not known */
+    bool application_data_seen;          /* at least one byte of an answer came */
+    uint8_t alert;                       /* TLS alert received, 0 if none (close_notify isn't counted) */
+    uint16_t version;                    /* 0x0303, 0x0304; 0 before it's known */
+    int64_t server_not_after;            /* of the server's leaf; 0 if not known */
     uint64_t bytes_sent, bytes_received; /* on the wire above TCP, the proxy's answer included */
 };
 
@@ -82,8 +81,8 @@ void tls_init(struct tls *tls, struct tls_context *context);
 /* Connect to `address` (or `host` where NULL) and shake hands as `host`; both are copied. A saved session of the same host, port and identity generation
  * is offered unless `fresh`. `timeout_ms` is for everything until TLS_OPEN. What was open before is closed. OK: it's under way; else as tls_status(),
  * and the state is TLS_FAILED. */
-enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address, const struct net_proxy *proxy, bool fresh,
-                         uint64_t timeout_ms, ifl_ms now);
+enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
+                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now);
 
 /* Do what can be done now; see tls_state(). Also pushes out what tls_write() has taken. */
 ifl_ms tls_step(struct tls *tls, ifl_ms now);

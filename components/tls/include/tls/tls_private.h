@@ -26,6 +26,11 @@ struct tls_session {
     uint8_t bytes[TLS_SESSION_SIZE];
 };
 
+/* What went wrong below mbedTLS, which reports only whatever it stumbled over then. */
+struct tls_faults {
+    bool no_memory, no_entropy;
+};
+
 struct tls {
     struct tls_context *context;
     enum tls_state state;
@@ -34,9 +39,9 @@ struct tls {
     struct net net;
     struct tls_engine *engine; /* NULL: nothing of mbedTLS is there */
     ifl_ms deadline;
-    uint32_t failures; /* of the arena when it was opened */
-    bool offered;      /* a session was */
-    bool no_tickets;   /* one didn't fit the arena: they aren't taken any more */
+    struct tls_faults faults; /* since tls_open() */
+    bool offered;             /* a session was */
+    bool no_tickets;          /* one didn't fit the arena: they aren't taken any more */
     char host[IFL_HOST_SIZE];
     uint16_t port;
     struct tls_session session;

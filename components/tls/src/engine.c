@@ -1,0 +1,161 @@
+#include "engine.h"
+
+#include <string.h>
+
+#include <mbedtls/platform.h>
+
+#include "platform.h"
+#include "tls/certificate.h"
+
+/* PKCS#1 before PSS: offered both versions, an OpenSSL server that is limited to TLS 1.2 takes the first one it knows, and mbedTLS verifies
+ * PSS only in 1.3. */
+static const uint16_t signature_algorithms[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+    MBEDTLS_TLS1_3_SIG_NONE,
+};
+
+static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
+                                  MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+
+static int wire_send(void *ctx, const unsigned char *data, size_t size)
+{
+    struct tls *tls = ctx;
+    size_t sent = 0;
+    enum ifl_status status = net_send(&tls->net, bytes_of(data, size), &sent);
+    if (status == IFL_OK && sent > 0) {
+        return (int)sent;
+    }
+    if (status == IFL_OK || status == IFL_AGAIN) {
+        tls->engine->blocked = true;
+        return MBEDTLS_ERR_SSL_WANT_WRITE;
+    }
+    tls->engine->write_status = status;
+    return MBEDTLS_ERR_SSL_CONN_EOF;
+}
+
+static int wire_receive(void *ctx, unsigned char *buf, size_t size)
+{
+    struct tls *tls = ctx;
+    size_t got = 0;
+    enum ifl_status status = net_receive(&tls->net, buf, size, &got);
+    if (status == IFL_OK) {
+        return (int)got;
+    }
+    if (status == IFL_AGAIN) {
+        tls->engine->blocked = true;
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    }
+    tls->engine->wire_status = status;
+    return 0; /* end of file */
+}
+
+/* How many of our certificates go out: without a self-signed root at the end. */
+static size_t certificates_to_send(const struct identity *identity)
+{
+    size_t count = identity == NULL || identity->key.size == 0 ? 0 : identity->chain_count;
+    if (count > 1 && tls_certificate_is_self_issued(identity->chain[count - 1])) {
+        count--;
+    }
+    return count;
+}
+
+/* mbedTLS only copies the DER of its own certificates into the message, so they aren't parsed; the key is parsed when it's needed (tls.c). */
+static int present_identity(struct tls_engine *engine, const struct identity *identity, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        mbedtls_x509_crt_init(&engine->chain[i]);
+        engine->chain[i].raw.p = (unsigned char *)(uintptr_t)identity->chain[i].data; /* read only */
+        engine->chain[i].raw.len = identity->chain[i].size;
+        engine->chain[i].next = i + 1 < count ? &engine->chain[i + 1] : NULL;
+    }
+    return count == 0 ? 0 : mbedtls_ssl_conf_own_cert(&engine->conf, engine->chain, &engine->key);
+}
+
+static void choose_versions(mbedtls_ssl_config *conf, enum tls_version version)
+{
+    mbedtls_ssl_conf_min_tls_version(conf,
+                                     version == TLS_1_3 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_max_tls_version(conf,
+                                     version == TLS_1_2 ? MBEDTLS_SSL_VERSION_TLS1_2 : MBEDTLS_SSL_VERSION_TLS1_3);
+}
+
+static int configure(struct tls *tls)
+{
+    mbedtls_ssl_config *conf = &tls->engine->conf;
+    int error = mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                            MBEDTLS_SSL_PRESET_DEFAULT);
+    if (error != 0) {
+        return error;
+    }
+    choose_versions(conf, tls->context->version);
+    mbedtls_ssl_conf_rng(conf, platform_random, NULL);
+    mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_cert_profile(conf, &verify_profile);
+    mbedtls_ssl_conf_ca_cb(conf, verify_find_roots, tls);
+    mbedtls_ssl_conf_verify(conf, verify_certificate, tls);
+    mbedtls_ssl_conf_sig_algs(conf, signature_algorithms);
+    mbedtls_ssl_conf_groups(conf, groups);
+    mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED); /* TLS 1.2: by session id */
+    mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+        conf, tls->no_tickets ? MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_DISABLED
+                              : MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+    return 0;
+}
+
+static int prepare(struct tls *tls, size_t certificates)
+{
+    struct tls_engine *engine = tls->engine;
+    int error = configure(tls);
+    if (error == 0) {
+        error = present_identity(engine, tls->context->identity, certificates);
+    }
+    if (error == 0) {
+        error = mbedtls_ssl_setup(&engine->ssl, &engine->conf);
+    }
+    if (error == 0) {
+        error = mbedtls_ssl_set_hostname(&engine->ssl, tls->host);
+    }
+    mbedtls_ssl_set_bio(&engine->ssl, tls, wire_send, wire_receive, NULL);
+    return error;
+}
+
+enum ifl_status engine_open(struct tls *tls)
+{
+    size_t certificates = certificates_to_send(tls->context->identity);
+    struct tls_engine *engine = mbedtls_calloc(1, sizeof *engine + certificates * sizeof engine->chain[0]);
+    if (engine == NULL) {
+        return IFL_NO_MEMORY;
+    }
+    mbedtls_ssl_config_init(&engine->conf);
+    mbedtls_ssl_init(&engine->ssl);
+    mbedtls_pk_init(&engine->key);
+    tls->engine = engine;
+    int error = prepare(tls, certificates);
+    if (error != 0) {
+        enum ifl_status status = fault_status(tls, error);
+        engine_close(tls);
+        return status;
+    }
+    session_offer(tls);
+    return IFL_OK;
+}
+
+void engine_close(struct tls *tls)
+{
+    struct tls_engine *engine = tls->engine;
+    if (engine == NULL) {
+        return;
+    }
+    mbedtls_ssl_free(&engine->ssl);
+    mbedtls_ssl_config_free(&engine->conf);
+    mbedtls_pk_free(&engine->key);
+    mbedtls_free(engine);
+    tls->engine = NULL;
+}

@@ -1,0 +1,44 @@
+/* engine.h: mbedTLS's structures for one connection, and what of them the parts of this room share. */
+#ifndef TLS_ENGINE_H
+#define TLS_ENGINE_H
+
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+
+#include "tls/tls.h"
+
+struct tls_engine {
+    mbedtls_ssl_config conf;
+    mbedtls_ssl_context ssl;
+    mbedtls_pk_context key;       /* parsed only while it's needed */
+    enum ifl_status wire_status;  /* how TCP ended: CLOSED, NET_*; OK while it lives */
+    enum ifl_status write_status; /* the same for sending only */
+    enum ifl_status other_status; /* a reason of our own: the trust bundle or the own key can't be read */
+    uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the server's chain */
+    bool blocked;                 /* the network had nothing, or no room, in this call */
+    bool verified;                /* the server's chain was looked at: it's a full handshake */
+    bool unread;                  /* tls_read() gave up before the network was empty */
+    mbedtls_x509_crt chain[];     /* own certificates: only `raw` and `next` are used */
+};
+
+/* Allocates and sets up everything for a handshake. NO_MEMORY and others: nothing is left behind. */
+enum ifl_status engine_open(struct tls *tls);
+/* Frees and wipes everything; NULL engine is fine. */
+void engine_close(struct tls *tls);
+
+/* Callbacks that verify the server's chain (verify.c); ctx is the struct tls. */
+int verify_find_roots(void *tls, mbedtls_x509_crt const *child, mbedtls_x509_crt **candidates);
+int verify_certificate(void *tls, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+extern const mbedtls_x509_crt_profile verify_profile;
+/* Why the server's chain was refused; OK if it wasn't. */
+enum ifl_status verify_status(const struct tls *tls, int error);
+
+/* Why a call of mbedTLS ended with `error` (fault.c). Fills facts.alert. */
+enum ifl_status fault_status(struct tls *tls, int error);
+
+/* Offer the saved session, if there is one that fits (session.c). */
+void session_offer(struct tls *tls);
+/* Keep what the server gave for the next connection. */
+void session_keep(struct tls *tls);
+
+#endif

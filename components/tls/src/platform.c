@@ -1,0 +1,84 @@
+#include "platform.h"
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/platform.h>
+#include <mbedtls/platform_time.h>
+#include <mbedtls/platform_util.h>
+#include <psa/crypto.h>
+
+static struct tls_context *bound;
+static struct tls_faults *noted;
+
+static void *calloc_hook(size_t count, size_t size)
+{
+    void *block = arena_calloc(bound->arena, count, size);
+    noted->no_memory = noted->no_memory || (block == NULL && count > 0 && size > 0);
+    return block;
+}
+
+static void free_hook(void *block)
+{
+    arena_free(bound->arena, block);
+}
+
+static mbedtls_time_t time_hook(mbedtls_time_t *out)
+{
+    mbedtls_time_t unix_s = (mbedtls_time_t)clock_read(bound->clock, bound->now).unix_s;
+    if (out != NULL) {
+        *out = unix_s;
+    }
+    return unix_s;
+}
+
+void platform_bind(struct tls_context *context, struct tls_faults *faults)
+{
+    bound = context;
+    noted = faults;
+    mbedtls_platform_set_calloc_free(calloc_hook, free_hook);
+    mbedtls_platform_set_time(time_hook);
+}
+
+int platform_random(void *unused, unsigned char *out, size_t size)
+{
+    (void)unused;
+    if (bound->random.fill(bound->random.ctx, out, size) != IFL_OK) {
+        noted->no_entropy = true;
+        return MBEDTLS_ERR_CTR_DRBG_ENTROPY_SOURCE_FAILED;
+    }
+    return 0;
+}
+
+/* MBEDTLS_PLATFORM_MS_TIME_ALT: ages the tickets of TLS 1.3. */
+mbedtls_ms_time_t mbedtls_ms_time(void)
+{
+    return bound == NULL ? 0 : (mbedtls_ms_time_t)(bound->now & INT64_MAX);
+}
+
+/* MBEDTLS_PLATFORM_GMTIME_R_ALT: for the dates of certificates. */
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *unix_s, struct tm *out)
+{
+    struct ifl_civil civil;
+    ifl_civil_from_unix(*unix_s, &civil);
+    *out = (struct tm){
+        .tm_year = civil.year - 1900,
+        .tm_mon = (int)civil.month - 1,
+        .tm_mday = (int)civil.day,
+        .tm_hour = (int)civil.hour,
+        .tm_min = (int)civil.minute,
+        .tm_sec = (int)civil.second,
+    };
+    return out;
+}
+
+/* MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG: TLS 1.3 makes its keys through PSA. */
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *unused, uint8_t *out, size_t size,
+                                             size_t *got)
+{
+    (void)unused;
+    *got = 0;
+    if (bound == NULL || platform_random(NULL, out, size) != 0) {
+        return PSA_ERROR_INSUFFICIENT_ENTROPY;
+    }
+    *got = size;
+    return PSA_SUCCESS;
+}

@@ -1,0 +1,13 @@
+/* platform.h: what mbedTLS asks its platform for, answered by the context that is bound at the moment. */
+#ifndef TLS_PLATFORM_H
+#define TLS_PLATFORM_H
+
+#include "tls/tls.h"
+
+/* mbedTLS's hooks for memory, time and PSA's random numbers have no argument, so the context has to be known in one place. Every public function binds
+ * its own before it calls mbedTLS, and where to note what failed: several connections, and other rooms with hooks of their own, may take turns. */
+void platform_bind(struct tls_context *context, struct tls_faults *faults);
+/* For mbedtls_ssl_conf_rng(); the first argument isn't used. */
+int platform_random(void *unused, unsigned char *out, size_t size);
+
+#endif

@@ -1,0 +1,459 @@
+/* IDLE ─► CONNECTING ─► HANDSHAKE ─► OPEN            any state ─► tls_close() ─► IDLE
+ *             │             │          │
+ *             └─────────────┴──────────┴─► FAILED (status; mbedTLS's memory is free again)
+ *
+ * Inside of HANDSHAKE mbedTLS goes on by one message a step; at three of them something is done here (see shake()):
+ *   CERTIFICATE_REQUEST   note whether the server asked for our certificate
+ *   CLIENT_CERTIFICATE    the server's certificates aren't needed any more: free them
+ *   CERTIFICATE_VERIFY    parse the private key, sign, wipe it */
+#include "tls/tls.h"
+
+#include <string.h>
+
+#include <mbedtls/platform.h>
+#include <psa/crypto.h>
+
+#include "engine.h"
+#include "platform.h"
+
+#define READ_ROUNDS_MAX 32 /* records without data (tickets, empty ones) in one call of tls_read() */
+
+enum ifl_status tls_setup(struct tls_context *context)
+{
+    static struct tls_faults faults; /* stays bound until the first connection binds its own */
+    unsigned char probe = 0;
+    faults = (struct tls_faults){0};
+    platform_bind(context, &faults);
+    if (platform_random(NULL, &probe, sizeof probe) != 0) {
+        return IFL_NO_ENTROPY;
+    }
+    if (psa_crypto_init() == PSA_SUCCESS) {
+        return IFL_OK;
+    }
+    if (faults.no_entropy) {
+        return IFL_NO_ENTROPY;
+    }
+    return faults.no_memory ? IFL_NO_MEMORY : IFL_TLS_INTERNAL;
+}
+
+void tls_init(struct tls *tls, struct tls_context *context)
+{
+    memset(tls, 0, sizeof *tls);
+    tls->context = context;
+    tls->state = TLS_IDLE;
+    net_init(&tls->net);
+}
+
+static void count_bytes(struct tls *tls)
+{
+    tls->facts.bytes_sent = tls->net.sent_count;
+    tls->facts.bytes_received = tls->net.received_count;
+}
+
+static enum ifl_status fail(struct tls *tls, enum ifl_status status)
+{
+    if (tls->state == TLS_HANDSHAKE && tls->offered) {
+        tls_forget_session(tls);
+    }
+    count_bytes(tls);
+    engine_close(tls);
+    net_close(&tls->net);
+    tls->state = TLS_FAILED;
+    tls->status = status;
+    return status;
+}
+
+/* The name that is verified and that the session belongs to. */
+static enum ifl_status remember_peer(struct tls *tls, const char *host, uint16_t port)
+{
+    size_t len = strlen(host);
+    if (len == 0 || len >= sizeof tls->host) {
+        return IFL_INVALID;
+    }
+    if (strcmp(tls->host, host) != 0 || tls->port != port) {
+        tls_forget_session(tls);
+        memcpy(tls->host, host, len + 1);
+        tls->port = port;
+    }
+    return IFL_OK;
+}
+
+enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
+                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now)
+{
+    tls_close(tls);
+    tls->context->now = now;
+    tls->facts = (struct tls_facts){0};
+    tls->status = IFL_OK;
+    tls->offered = false;
+    tls->deadline = ifl_ms_after(now, timeout_ms);
+    tls->faults = (struct tls_faults){0};
+    enum ifl_status status = remember_peer(tls, host, port);
+    if (fresh) {
+        tls_forget_session(tls);
+    }
+    if (status == IFL_OK) {
+        status = net_open(&tls->net, address != NULL ? address : host, port, proxy, timeout_ms, now);
+    }
+    if (status != IFL_OK) {
+        return fail(tls, status);
+    }
+    tls->state = TLS_CONNECTING;
+    return IFL_OK;
+}
+
+/* ---- The handshake ------------------------------------------------------------------------------------------------------ */
+
+static int handshake_state(const struct tls *tls)
+{
+    return tls->engine->ssl.MBEDTLS_PRIVATE(state);
+}
+
+static bool signs_now(int state)
+{
+    return state == MBEDTLS_SSL_CERTIFICATE_VERIFY || state == MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY;
+}
+
+/* Two to five kilobytes that would lie there at the peak, when the own key is in use. */
+static void free_server_certificates(struct tls *tls)
+{
+    mbedtls_ssl_session *session = tls->engine->ssl.MBEDTLS_PRIVATE(session_negotiate);
+    if (session != NULL && session->MBEDTLS_PRIVATE(peer_cert) != NULL) {
+        mbedtls_x509_crt_free(session->MBEDTLS_PRIVATE(peer_cert));
+        mbedtls_free(session->MBEDTLS_PRIVATE(peer_cert));
+        session->MBEDTLS_PRIVATE(peer_cert) = NULL;
+    }
+}
+
+static bool has_own_certificate(const struct tls *tls)
+{
+    return tls->engine->conf.MBEDTLS_PRIVATE(key_cert) != NULL;
+}
+
+static int load_key(struct tls *tls)
+{
+    struct bytes key = tls->context->identity->key;
+    int error = mbedtls_pk_parse_key(&tls->engine->key, key.data, key.size, NULL, 0, platform_random, NULL);
+    if (error != 0) {
+        tls->engine->other_status = IFL_KEY_PRIVATE_KEY_BAD;
+    }
+    return error;
+}
+
+static int before_message(struct tls *tls, int state)
+{
+    if (state == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
+        free_server_certificates(tls);
+    }
+    bool loaded = mbedtls_pk_get_type(&tls->engine->key) != MBEDTLS_PK_NONE;
+    if (signs_now(state) && tls->facts.certificate_requested && has_own_certificate(tls) && !loaded) {
+        return load_key(tls);
+    }
+    return 0;
+}
+
+static void after_message(struct tls *tls, int state)
+{
+    const mbedtls_ssl_context *ssl = &tls->engine->ssl;
+    if (state == handshake_state(tls)) {
+        return; /* it wasn't complete */
+    }
+    if (state == MBEDTLS_SSL_SERVER_HELLO) {
+        tls->facts.version = (uint16_t)mbedtls_ssl_get_version_number(ssl);
+    }
+    if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST) {
+        tls->facts.certificate_requested = ssl->MBEDTLS_PRIVATE(in_msg)[0] == MBEDTLS_SSL_HS_CERTIFICATE_REQUEST;
+    }
+    if (signs_now(state)) {
+        mbedtls_pk_free(&tls->engine->key); /* wiped by the arena */
+        mbedtls_pk_init(&tls->engine->key);
+        tls->facts.certificate_sent = tls->facts.certificate_requested && has_own_certificate(tls);
+    }
+}
+
+static void finish_handshake(struct tls *tls)
+{
+    const mbedtls_ssl_session *session = tls->engine->ssl.MBEDTLS_PRIVATE(session);
+    tls->facts.resumed = !tls->engine->verified;
+    tls->facts.server_verified = true;
+    if (tls->facts.resumed) {
+        tls->facts.server_not_after = tls->session.server_not_after;
+    }
+    if (tls->facts.version == 0x0303 && !tls->facts.resumed) {
+        if (session->MBEDTLS_PRIVATE(id_len) > 0) {
+            session_keep(tls);
+        } else {
+            tls_forget_session(tls);
+        }
+    }
+    tls->state = TLS_OPEN;
+}
+
+/* One message of the handshake. OK: one more may be possible at once; AGAIN: wait for the network; else it has failed. */
+static enum ifl_status shake(struct tls *tls)
+{
+    struct tls_engine *engine = tls->engine;
+    int state = handshake_state(tls);
+    engine->blocked = false;
+    int error = before_message(tls, state);
+    if (error == 0) {
+        error = mbedtls_ssl_handshake_step(&engine->ssl);
+        after_message(tls, state);
+    }
+    if (error == MBEDTLS_ERR_SSL_WANT_READ || error == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        return engine->blocked ? IFL_AGAIN : IFL_OK;
+    }
+    if (error != 0) {
+        engine->wire_status = engine->wire_status != IFL_OK ? engine->wire_status : engine->write_status;
+        return fail(tls, fault_status(tls, error));
+    }
+    if (mbedtls_ssl_is_handshake_over(&engine->ssl)) {
+        finish_handshake(tls);
+    }
+    return IFL_OK;
+}
+
+static ifl_ms step_connecting(struct tls *tls, ifl_ms now)
+{
+    ifl_ms wish = net_step(&tls->net, now);
+    if (tls->net.state == NET_FAILED) {
+        fail(tls, tls->net.status);
+        return now;
+    }
+    if (tls->net.state != NET_OPEN) {
+        return ifl_ms_min(wish, tls->deadline);
+    }
+    enum ifl_status status = engine_open(tls);
+    if (status != IFL_OK) {
+        fail(tls, status);
+        return now;
+    }
+    tls->state = TLS_HANDSHAKE;
+    return now;
+}
+
+static ifl_ms step_handshake(struct tls *tls, ifl_ms now)
+{
+    ifl_ms wish = net_step(&tls->net, now);
+    enum ifl_status status = shake(tls);
+    if (status == IFL_AGAIN && now >= tls->deadline) {
+        fail(tls, IFL_NET_TIMEOUT);
+        return now;
+    }
+    return status == IFL_AGAIN ? ifl_ms_min(wish, tls->deadline) : now;
+}
+
+/* ---- Sending and receiving ---------------------------------------------------------------------------------------------- */
+
+static bool record_waits(const struct tls *tls)
+{
+    return tls->engine->ssl.MBEDTLS_PRIVATE(out_left) > 0;
+}
+
+/* Sending has failed. The other side may have said why before it went away: an alert, or an answer, which tls_read() can still fetch. */
+static enum ifl_status sending_failed(struct tls *tls, int error)
+{
+    if (tls->engine->write_status == IFL_OK) {
+        return fail(tls, fault_status(tls, error));
+    }
+    int pending = mbedtls_ssl_read(&tls->engine->ssl, NULL, 0);
+    if (pending == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+        return fail(tls, fault_status(tls, pending));
+    }
+    return tls->engine->write_status;
+}
+
+/* Push out what waits of a record. AGAIN: TCP doesn't take it all. */
+static enum ifl_status flush(struct tls *tls)
+{
+    if (tls->engine->write_status != IFL_OK) {
+        return tls->engine->write_status;
+    }
+    if (!record_waits(tls)) {
+        return IFL_OK;
+    }
+    /* While a record waits, mbedtls_ssl_write() only goes on with it, whatever it's given. */
+    int error = mbedtls_ssl_write(&tls->engine->ssl, tls->engine->ssl.MBEDTLS_PRIVATE(out_msg), 1);
+    if (error == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        return IFL_AGAIN;
+    }
+    return error < 0 ? sending_failed(tls, error) : IFL_OK;
+}
+
+static enum ifl_status not_open(const struct tls *tls)
+{
+    switch (tls->state) {
+    case TLS_CONNECTING:
+    case TLS_HANDSHAKE:
+        return IFL_AGAIN;
+    case TLS_FAILED:
+        return tls->status;
+    default:
+        return IFL_CLOSED;
+    }
+}
+
+ifl_ms tls_step(struct tls *tls, ifl_ms now)
+{
+    ifl_ms wish = IFL_NEVER;
+    tls->context->now = now;
+    platform_bind(tls->context, &tls->faults);
+    switch (tls->state) {
+    case TLS_CONNECTING:
+        wish = step_connecting(tls, now);
+        break;
+    case TLS_HANDSHAKE:
+        wish = step_handshake(tls, now);
+        break;
+    case TLS_OPEN:
+        wish = tls->engine->unread ? now : net_step(&tls->net, now);
+        flush(tls);
+        break;
+    case TLS_IDLE:
+    case TLS_FAILED:
+        return IFL_NEVER;
+    }
+    count_bytes(tls);
+    return wish;
+}
+
+enum tls_state tls_state(const struct tls *tls)
+{
+    return tls->state;
+}
+
+enum ifl_status tls_status(const struct tls *tls)
+{
+    return tls->status;
+}
+
+const struct tls_facts *tls_facts(const struct tls *tls)
+{
+    return &tls->facts;
+}
+
+enum ifl_status tls_record_begin(struct tls *tls, uint8_t **room, size_t *size)
+{
+    *size = 0;
+    if (tls->state != TLS_OPEN) {
+        return not_open(tls);
+    }
+    platform_bind(tls->context, &tls->faults);
+    enum ifl_status status = flush(tls);
+    if (status != IFL_OK) {
+        return status;
+    }
+    int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
+    if (limit <= 0) {
+        return fail(tls, IFL_TLS_INTERNAL);
+    }
+    *room = tls->engine->ssl.MBEDTLS_PRIVATE(out_msg);
+    *size = (size_t)limit;
+    return IFL_OK;
+}
+
+enum ifl_status tls_record_send(struct tls *tls, size_t size)
+{
+    if (tls->state != TLS_OPEN) {
+        return not_open(tls);
+    }
+    platform_bind(tls->context, &tls->faults);
+    int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
+    if (size == 0 || limit < 0 || size > (size_t)limit || record_waits(tls)) {
+        return IFL_INVALID;
+    }
+    /* mbedTLS would copy the plaintext to out_msg, where it is already. */
+    int error = mbedtls_ssl_write(&tls->engine->ssl, tls->engine->ssl.MBEDTLS_PRIVATE(out_msg), size);
+    count_bytes(tls);
+    if (error >= 0 || error == MBEDTLS_ERR_SSL_WANT_WRITE) {
+        return IFL_OK; /* what TCP didn't take waits in the record */
+    }
+    return sending_failed(tls, error);
+}
+
+enum ifl_status tls_write_pieces(struct tls *tls, const struct bytes *pieces, size_t count, size_t *taken)
+{
+    uint8_t *room = NULL;
+    size_t size = 0, len = 0;
+    *taken = 0;
+    enum ifl_status status = tls_record_begin(tls, &room, &size);
+    if (status != IFL_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count && len < size; i++) {
+        struct bytes piece = bytes_head(pieces[i], size - len);
+        if (piece.size > 0) {
+            memcpy(room + len, piece.data, piece.size);
+            len += piece.size;
+        }
+    }
+    status = tls_record_send(tls, len);
+    *taken = status == IFL_OK ? len : 0;
+    return status;
+}
+
+enum ifl_status tls_write(struct tls *tls, struct bytes data, size_t *taken)
+{
+    return tls_write_pieces(tls, &data, 1, taken);
+}
+
+bool tls_write_done(const struct tls *tls)
+{
+    return tls->state != TLS_OPEN || !record_waits(tls);
+}
+
+static enum ifl_status reading_ended(struct tls *tls, int error)
+{
+    bool orderly = error == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ||
+                   ((error == 0 || error == MBEDTLS_ERR_SSL_CONN_EOF) && tls->engine->wire_status == IFL_CLOSED);
+    if (orderly) {
+        return fail(tls, IFL_CLOSED);
+    }
+    enum ifl_status status = fault_status(tls, error);
+    if (status == IFL_NO_MEMORY) {
+        tls->no_tickets = true; /* they are all that needs memory at this point */
+    }
+    return fail(tls, status);
+}
+
+enum ifl_status tls_read(struct tls *tls, void *buf, size_t size, size_t *got)
+{
+    *got = 0;
+    if (tls->state != TLS_OPEN) {
+        return not_open(tls);
+    }
+    struct tls_engine *engine = tls->engine;
+    platform_bind(tls->context, &tls->faults);
+    engine->unread = false;
+    for (int i = 0; i < READ_ROUNDS_MAX; i++) {
+        engine->blocked = false;
+        int result = mbedtls_ssl_read(&engine->ssl, buf, size);
+        count_bytes(tls);
+        if (result > 0) {
+            tls->facts.application_data_seen = true;
+            *got = (size_t)result;
+            return IFL_OK;
+        }
+        if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+            session_keep(tls);
+        } else if (result != MBEDTLS_ERR_SSL_WANT_READ && result != MBEDTLS_ERR_SSL_WANT_WRITE) {
+            return reading_ended(tls, result);
+        } else if (engine->blocked) {
+            return IFL_AGAIN;
+        }
+    }
+    engine->unread = true;
+    return IFL_AGAIN;
+}
+
+void tls_close(struct tls *tls)
+{
+    platform_bind(tls->context, &tls->faults);
+    if (tls->state == TLS_OPEN && tls->engine->write_status == IFL_OK) {
+        mbedtls_ssl_close_notify(&tls->engine->ssl); /* if it goes out at once, good; nobody waits for it */
+        count_bytes(tls);
+    }
+    engine_close(tls);
+    net_close(&tls->net);
+    tls->state = TLS_IDLE;
+}
