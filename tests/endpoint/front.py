@@ -367,8 +367,8 @@ class Front:
                 size = min(size, max(1, int(connection.fault["bytes_per_s"]) // 20))
             if pipe.cut_at >= 0:
                 size = min(size, pipe.cut_at - pipe.count)
-            sent = pipe.sink.send(pipe.buffer[:size]) if size else 0
-            with self.lock:
+            with self.lock:  # who sees the bytes arrive sees the count, too
+                sent = pipe.sink.send(pipe.buffer[:size]) if size else 0
                 pipe.count += sent
             del pipe.buffer[:sent]
             if pipe.cut_at == pipe.count:

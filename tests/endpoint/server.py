@@ -332,6 +332,7 @@ class _Control(http.server.BaseHTTPRequestHandler):
             "/connections": lambda: s.connection_fault(**body),
             "/connections/clear": s.front.clear_faults,
             "/connections/command": lambda: s.command(**body),
+            "/service-key": lambda: {"path": s.service_key(**body)},
             "/wire": lambda: s.wire(**body),
             "/listen": lambda: s.front.listen(bool(body["open"])),
             "/proxy": lambda: s.proxy.configure(**body),
