@@ -122,6 +122,8 @@ def main():
     try:
         stand_in.start()
     except (RuntimeError, OSError) as error:
+        if end.is_set():
+            return 130
         print(f"The stand-in can't start: {error}", file=sys.stderr)
         return 1
     try:
