@@ -22,7 +22,7 @@ import subprocess
 import time
 import uuid
 
-FORMAT = 1  # raise it when the set of files changes: older directories are made anew
+FORMAT = 2  # raise it when the set of files changes: older directories are made anew
 MAX_AGE_DAYS = 60  # the cache is renewed long before the one-year leaves end
 
 LANDSCAPE = "eu10-002.hana.ondemand.example"
@@ -267,8 +267,8 @@ def _make_names(directory, count):
     ca.key("any", "ec:prime256v1")
 
     def one(number):
-        subject = f"/C=US/O=Certification Authority Holding {number:02d}, Inc./OU=Certificate Services and Trust"
-        subject += f" Network/CN=Example Public Primary Certification Authority - Generation {number:02d}"
+        subject = f"/C=US/O=Certification Authority {number:02d}, Inc./OU=Certificate Services Network"
+        subject += f"/CN=Example Public Primary Certification Authority - G{number:02d}"
         _openssl("req", "-x509", "-config", config, "-key", ca.path("any.key"), "-days", "3650", "-subj", subject,
                  "-out", ca.path(f"{number:03d}.crt"))
 
