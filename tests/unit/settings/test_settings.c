@@ -1,0 +1,456 @@
+/* iflow.json: what is taken, and where and why everything else is refused. */
+#include "settings/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "unity.h"
+
+static struct settings settings;
+static struct settings_error error;
+
+void setUp(void) {}
+
+void tearDown(void) {}
+
+static enum ifl_status parse(const char *json)
+{
+    return settings_parse(&settings, bytes_of_string(json), &error);
+}
+
+static void accepts(const char *json)
+{
+    enum ifl_status status = parse(json);
+    TEST_ASSERT_EQUAL_MESSAGE(IFL_OK, status, error.key);
+}
+
+static void refuses(enum ifl_status status, unsigned line, const char *key, const char *json)
+{
+    TEST_ASSERT_EQUAL_MESSAGE(status, parse(json), json);
+    TEST_ASSERT_EQUAL_MESSAGE(status, error.status, json);
+    TEST_ASSERT_EQUAL_STRING_MESSAGE(key, error.key, json);
+    TEST_ASSERT_EQUAL_MESSAGE(line, error.line, json);
+}
+
+/* A document with one more member at the root / in the route `a`, on line 2. */
+static char document[1024];
+
+static const char *with(const char *member)
+{
+    (void)snprintf(document, sizeof document, "{ \"device\": \"gw\", \"routes\": { \"a\": \"/a\" },\n%s }", member);
+    return document;
+}
+
+static const char *with_in_route(const char *member)
+{
+    (void)snprintf(document, sizeof document,
+                   "{ \"device\": \"gw\", \"routes\": { \"a\": { \"path\": \"/a\",\n%s } } }", member);
+    return document;
+}
+
+static void the_shortest_document_gets_all_defaults(void)
+{
+    accepts("{\"device\":\"gw-0042\",\"routes\":{\"alarm\":\"/http/plant/alarm\"}}");
+    TEST_ASSERT_EQUAL_STRING("gw-0042", settings.device);
+    TEST_ASSERT_EQUAL_STRING("", settings.identity);
+    TEST_ASSERT_EQUAL_STRING("dhcp", settings.address);
+    TEST_ASSERT_EQUAL_STRING("SAP_ApplicationID", settings.id_header);
+    TEST_ASSERT_EQUAL_STRING("SAP_Sender", settings.sender_header);
+    TEST_ASSERT_EQUAL(SETTINGS_TLS_AUTO, settings.tls);
+    TEST_ASSERT_EQUAL(SETTINGS_AUTH_CERTIFICATE, settings.auth);
+    TEST_ASSERT_EQUAL_UINT32(67108864, settings.outbox_size);
+    TEST_ASSERT_EQUAL_UINT32(IFL_PAYLOAD_SIZE_MAX, settings.payload_max);
+    TEST_ASSERT_EQUAL_UINT32(1000, settings.backoff_base_ms);
+    TEST_ASSERT_EQUAL_UINT32(900000, settings.backoff_cap_ms);
+    TEST_ASSERT_EQUAL_UINT32(60000, settings.probe_first_ms);
+    TEST_ASSERT_EQUAL_UINT32(3600000, settings.probe_cap_ms);
+    TEST_ASSERT_EQUAL_UINT32(50000, settings.idle_close_ms);
+    TEST_ASSERT_EQUAL_UINT32(5000, settings.boot_jitter_ms);
+    TEST_ASSERT_EQUAL(1, settings.route_count);
+    const struct settings_route *route = &settings.routes[0];
+    TEST_ASSERT_EQUAL_STRING("alarm", route->name);
+    TEST_ASSERT_EQUAL_STRING("/http/plant/alarm", route->path);
+    TEST_ASSERT_EQUAL_STRING("application/json", route->content_type);
+    TEST_ASSERT_EQUAL(1, route->priority);
+    TEST_ASSERT_EQUAL(SETTINGS_FULL_REFUSE, route->full);
+    TEST_ASSERT_EQUAL_UINT32(60000, route->timeout_ms);
+    TEST_ASSERT_EQUAL_UINT32(0, route->dead_letter_after);
+    TEST_ASSERT_EQUAL(0, route->headers[0]);
+}
+
+static void a_document_with_every_key_is_read_completely(void)
+{
+    accepts(
+        "\xEF\xBB\xBF{ \"device\": \"gw-0042\",\n"
+        "  \"identity\": { \"certificate\": \"cert.pem\", \"key\": \"key.pem\" },\n"
+        "  \"url\": \"https://t.it-cpi024-rt.cfapps.example:8443\", \"trust\": \"roots.pem\",\n"
+        "  \"tls\": \"1.3\", \"auth\": \"basic\", \"id_header\": \"SapMessageId\", \"sender_header\": \"X-Gateway\",\n"
+        "  \"idle_close_ms\": 20000,\n"
+        "  \"network\": { \"address\": \"192.0.2.7/24\", \"gateway\": \"192.0.2.1\", \"dns\": [\"192.0.2.53\", \"2001:db8::53\"],\n"
+        "               \"ntp\": [\"pool.ntp.org\"], \"proxy\": \"http://u:p@proxy:8080\", \"resolve\": \"::1\" },\n"
+        "  \"outbox\": { \"size\": 8388608, \"payload_max\": 4096 },\n"
+        "  \"backoff\": { \"base_ms\": 200, \"cap_ms\": 3000, \"boot_jitter_ms\": 0 },\n"
+        "  \"probe\": { \"first_ms\": 300, \"cap_ms\": 400 },\n"
+        "  \"routes\": { \"telemetry\": { \"path\": \"/http/plant/t%20x?a=1\", \"content_type\": \"text/csv; charset=utf-8\",\n"
+        "      \"priority\": 0, \"full\": \"give_up_oldest\", \"timeout_ms\": 5000, \"on_flow_error\": { \"dead_letter_after\": 3 },\n"
+        "      \"headers\": { \"X-Plant\": \"7\", \"X-Line\": \"a b\" }, \"batch\": { \"max_count\": 1, \"max_delay_ms\": 5 } },\n"
+        "    \"alarm\": \"/http/plant/alarm\" } }");
+    TEST_ASSERT_EQUAL_STRING("cert.pem", settings.identity);
+    TEST_ASSERT_EQUAL_STRING("key.pem", settings.identity_key);
+    TEST_ASSERT_EQUAL_STRING("https://t.it-cpi024-rt.cfapps.example:8443", settings.url);
+    TEST_ASSERT_EQUAL_STRING("roots.pem", settings.trust);
+    TEST_ASSERT_EQUAL(SETTINGS_TLS_13, settings.tls);
+    TEST_ASSERT_EQUAL(SETTINGS_AUTH_BASIC, settings.auth);
+    TEST_ASSERT_EQUAL_STRING("SapMessageId", settings.id_header);
+    TEST_ASSERT_EQUAL_STRING("X-Gateway", settings.sender_header);
+    TEST_ASSERT_EQUAL_UINT32(20000, settings.idle_close_ms);
+    TEST_ASSERT_EQUAL_STRING("192.0.2.7/24", settings.address);
+    TEST_ASSERT_EQUAL_STRING("192.0.2.1", settings.gateway);
+    TEST_ASSERT_EQUAL_STRING("2001:db8::53", settings.dns[1]);
+    TEST_ASSERT_EQUAL_STRING("pool.ntp.org", settings.ntp[0]);
+    TEST_ASSERT_EQUAL_STRING("", settings.ntp[1]);
+    TEST_ASSERT_EQUAL_STRING("http://u:p@proxy:8080", settings.proxy);
+    TEST_ASSERT_EQUAL_STRING("::1", settings.resolve);
+    TEST_ASSERT_EQUAL_UINT32(8388608, settings.outbox_size);
+    TEST_ASSERT_EQUAL_UINT32(4096, settings.payload_max);
+    TEST_ASSERT_EQUAL_UINT32(200, settings.backoff_base_ms);
+    TEST_ASSERT_EQUAL_UINT32(3000, settings.backoff_cap_ms);
+    TEST_ASSERT_EQUAL_UINT32(0, settings.boot_jitter_ms);
+    TEST_ASSERT_EQUAL_UINT32(300, settings.probe_first_ms);
+    TEST_ASSERT_EQUAL_UINT32(400, settings.probe_cap_ms);
+    TEST_ASSERT_EQUAL(2, settings.route_count);
+    const struct settings_route *route = &settings.routes[0];
+    TEST_ASSERT_EQUAL_STRING("/http/plant/t%20x?a=1", route->path);
+    TEST_ASSERT_EQUAL_STRING("text/csv; charset=utf-8", route->content_type);
+    TEST_ASSERT_EQUAL(0, route->priority);
+    TEST_ASSERT_EQUAL(SETTINGS_FULL_GIVE_UP_OLDEST, route->full);
+    TEST_ASSERT_EQUAL_UINT32(5000, route->timeout_ms);
+    TEST_ASSERT_EQUAL_UINT32(3, route->dead_letter_after);
+    TEST_ASSERT_EQUAL_MEMORY("X-Plant\0"
+                             "7\0X-Line\0a b\0\0",
+                             route->headers, 22);
+    TEST_ASSERT_EQUAL(1, settings_route_index(&settings, bytes_of_string("alarm")));
+    TEST_ASSERT_EQUAL(2, settings_route_index(&settings, bytes_of_string("none")));
+}
+
+static void broken_json_is_refused_with_line_and_column(void)
+{
+    refuses(IFL_CONFIG_SYNTAX, 3, "", "{ \"device\": \"gw\",\n  \"tls\": \"auto\"\n  \"routes\": {} }");
+    TEST_ASSERT_NOT_NULL(strstr(error.allowed, "column 3"));
+    refuses(IFL_CONFIG_SYNTAX, 2, "", "{ \"device\": \"gw\",\n");
+    TEST_ASSERT_NOT_NULL(strstr(error.allowed, "the text ends"));
+    refuses(IFL_CONFIG_SYNTAX, 1, "", "");
+    refuses(IFL_CONFIG_SYNTAX, 2, "", "{ \"device\": \"gw\", \"routes\": { \"a\": \"/a\" } }\n}");
+    refuses(IFL_CONFIG_VALUE, 1, "", "[]");
+}
+
+static void a_misspelled_key_is_refused_with_the_list_of_keys(void)
+{
+    refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "devise", with("\"devise\": 1"));
+    TEST_ASSERT_EQUAL_STRING(
+        "device, identity, url, trust, tls, auth, id_header, sender_header, idle_close_ms, network, outbox, "
+        "backoff, probe, routes",
+        error.allowed);
+    refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "network.Proxy", with("\"network\": { \"Proxy\": \"\" }"));
+    refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "routes.a.pfad", with_in_route("\"pfad\": \"/b\""));
+    TEST_ASSERT_EQUAL_STRING("path, content_type, priority, full, timeout_ms, on_flow_error, headers, batch",
+                             error.allowed);
+}
+
+static void a_doubled_key_is_refused_wherever_it_stands(void)
+{
+    refuses(IFL_CONFIG_DUPLICATE, 2, "device", with("\"device\": \"gw\""));
+    refuses(IFL_CONFIG_DUPLICATE, 2, "d\\u0065vice", with("\"d\\u0065vice\": \"gw\""));
+    refuses(IFL_CONFIG_DUPLICATE, 2, "routes.a.path", with_in_route("\"path\": \"/b\""));
+    refuses(IFL_CONFIG_DUPLICATE, 2, "routes.a",
+            "{ \"device\": \"gw\", \"routes\": { \"a\": \"/a\",\n \"a\": \"/b\" } }");
+    refuses(IFL_CONFIG_DUPLICATE, 2, "routes.a.headers",
+            with_in_route("\"headers\": { \"X-A\": \"1\", \"x-a\": \"2\" }"));
+}
+
+static void what_is_needed_and_missing_is_named(void)
+{
+    refuses(IFL_CONFIG_MISSING, 1, "device", "{ \"routes\": { \"a\": \"/a\" } }");
+    refuses(IFL_CONFIG_MISSING, 1, "routes", "{ \"device\": \"gw\" }");
+    refuses(IFL_CONFIG_MISSING, 1, "routes", "{ \"device\": \"gw\", \"routes\": {} }");
+    refuses(IFL_CONFIG_MISSING, 2, "routes.a.path",
+            "{ \"device\": \"gw\", \"routes\":\n { \"a\": { \"priority\": 1 } } }");
+    refuses(IFL_CONFIG_MISSING, 2, "identity.key", with("\"identity\": { \"certificate\": \"c\" }"));
+}
+
+static void a_number_out_of_range_is_refused_with_the_range(void)
+{
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.priority", with_in_route("\"priority\": 10"));
+    TEST_ASSERT_EQUAL_STRING("a whole number from 0 to 9", error.allowed);
+    static const char *const bad[] = {"-1", "1.5", "1e0", "\"1\"", "true", "null", "[]", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char member[48];
+        (void)snprintf(member, sizeof member, "\"priority\": %s", bad[i]);
+        refuses(IFL_CONFIG_VALUE, 2, "routes.a.priority", with_in_route(member));
+    }
+    refuses(IFL_CONFIG_VALUE, 2, "idle_close_ms", with("\"idle_close_ms\": 60000"));
+    refuses(IFL_CONFIG_VALUE, 2, "outbox.size", with("\"outbox\": { \"size\": 1000 }"));
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.timeout_ms", with_in_route("\"timeout_ms\": 0"));
+}
+
+static void a_batch_of_several_messages_is_refused_rather_than_ignored(void)
+{
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.batch.max_count", with_in_route("\"batch\": { \"max_count\": 100 }"));
+    TEST_ASSERT_NOT_NULL(strstr(error.allowed, "one message a request"));
+    refuses(IFL_CONFIG_MISSING, 2, "routes.a.batch.max_count", with_in_route("\"batch\": { \"max_delay_ms\": 100 }"));
+}
+
+static void bounds_that_contradict_each_other_are_refused(void)
+{
+    refuses(IFL_CONFIG_VALUE, 2, "backoff.cap_ms", with("\"backoff\": { \"base_ms\": 5000, \"cap_ms\": 4000 }"));
+    refuses(IFL_CONFIG_VALUE, 2, "probe.cap_ms", with("\"probe\": { \"first_ms\": 5000, \"cap_ms\": 4000 }"));
+    refuses(IFL_CONFIG_VALUE, 2, "network.gateway", with("\"network\": { \"gateway\": \"192.0.2.1\" }"));
+}
+
+static void a_path_is_absolute_and_percent_encoded(void)
+{
+    static const char *const bad[] = {"",     "http/x", "/a b",    "/a\\tb", "/\\u00e4",       "/%2",
+                                      "/%zz", "/a#b",   "/a\\\\b", "/<x>",   "/a\\r\\nHost: x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "{ \"device\": \"gw\", \"routes\": { \"a\": \"%s\" } }", bad[i]);
+        refuses(IFL_CONFIG_VALUE, 1, "routes.a", text);
+    }
+    accepts("{ \"device\": \"gw\", \"routes\": { \"a\": \"/http/a-b_c.d~e/%C3%A4;v=1,2(3)!$&'*+=:@?x=/y\" } }");
+}
+
+static void a_path_that_the_profile_cant_hold_is_refused(void)
+{
+    char json[IFL_PATH_SIZE + 64];
+    (void)snprintf(json, sizeof json, "{\"device\":\"gw\",\"routes\":{\"a\":\"/%0*d\"}}", IFL_PATH_SIZE - 1, 0);
+    refuses(IFL_CONFIG_VALUE, 1, "routes.a", json);
+    (void)snprintf(json, sizeof json, "{\"device\":\"gw\",\"routes\":{\"a\":\"/%0*d\"}}", IFL_PATH_SIZE - 2, 0);
+    accepts(json);
+}
+
+static void a_route_has_a_plain_name(void)
+{
+    refuses(IFL_CONFIG_VALUE, 1, "routes.Alarm", "{ \"device\": \"gw\", \"routes\": { \"Alarm\": \"/a\" } }");
+    refuses(IFL_CONFIG_VALUE, 1, "routes.-a", "{ \"device\": \"gw\", \"routes\": { \"-a\": \"/a\" } }");
+    refuses(IFL_CONFIG_VALUE, 1, "routes.", "{ \"device\": \"gw\", \"routes\": { \"\": \"/a\" } }");
+    refuses(IFL_CONFIG_VALUE, 1, "routes.a b", "{ \"device\": \"gw\", \"routes\": { \"a b\": \"/a\" } }");
+    refuses(IFL_CONFIG_VALUE, 1, "routes.a23456789012345678901234567890_2",
+            "{ \"device\": \"gw\", \"routes\": { \"a23456789012345678901234567890_2\": \"/a\" } }");
+}
+
+static void more_routes_than_the_profile_holds_are_refused_with_the_number(void)
+{
+    static char json[IFL_ROUTE_COUNT * 16 + 128];
+    size_t len = (size_t)snprintf(json, sizeof json, "{ \"device\": \"gw\", \"routes\": { \"r0\": \"/\"");
+    for (int i = 1; i <= IFL_ROUTE_COUNT; i++) {
+        if (i == IFL_ROUTE_COUNT) {
+            (void)snprintf(json + len, sizeof json - len, "} }");
+            accepts(json);
+        }
+        len += (size_t)snprintf(json + len, sizeof json - len, ", \"r%d\": \"/\"", i);
+    }
+    (void)snprintf(json + len, sizeof json - len, "} }");
+    TEST_ASSERT_EQUAL(IFL_CONFIG_LIMIT, parse(json));
+    char expected[32];
+    (void)snprintf(expected, sizeof expected, "up to %d routes", IFL_ROUTE_COUNT);
+    TEST_ASSERT_EQUAL_STRING(expected, error.allowed);
+}
+
+static void a_document_larger_than_the_profile_holds_is_refused(void)
+{
+    static char json[IFL_CONFIG_SIZE_MAX + 1];
+    memset(json, ' ', sizeof json);
+    TEST_ASSERT_EQUAL(IFL_CONFIG_LIMIT, settings_parse(&settings, bytes_of(json, sizeof json), &error));
+    TEST_ASSERT_EQUAL(IFL_CONFIG_SYNTAX, settings_parse(&settings, bytes_of(json, sizeof json - 1), &error));
+}
+
+static void headers_that_the_sender_writes_itself_are_refused(void)
+{
+    static const char *const bad[] = {"\"Host\": \"x\"",
+                                      "\"content-length\": \"3\"",
+                                      "\"Transfer-Encoding\": \"x\"",
+                                      "\"X A\": \"1\"",
+                                      "\"\": \"1\"",
+                                      "\"X-A\": \"a\\r\\nb\"",
+                                      "\"X-A\": \"\"",
+                                      "\"X-A\": 1",
+                                      "\"X-A\": \"\\u00e4\""};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char member[96];
+        (void)snprintf(member, sizeof member, "\"headers\": { %s }", bad[i]);
+        refuses(IFL_CONFIG_VALUE, 2, "routes.a.headers", with_in_route(member));
+    }
+}
+
+static void headers_fill_their_room_to_the_last_byte_and_no_further(void)
+{
+    static char json[IFL_STATIC_HEADERS_SIZE + 256];
+    /* "X" 0 value 0 0 */
+    (void)snprintf(json, sizeof json,
+                   "{\"device\":\"g\",\"routes\":{\"a\":{\"path\":\"/\",\"headers\":{\"X\":\"%0*d\"}}}}",
+                   IFL_STATIC_HEADERS_SIZE - 4, 0);
+    accepts(json);
+    (void)snprintf(json, sizeof json,
+                   "{\"device\":\"g\",\"routes\":{\"a\":{\"path\":\"/\",\"headers\":{\"X\":\"%0*d\"}}}}",
+                   IFL_STATIC_HEADERS_SIZE - 3, 0);
+    refuses(IFL_CONFIG_VALUE, 1, "routes.a.headers", json);
+}
+
+static void only_https_urls_are_taken(void)
+{
+    refuses(IFL_CONFIG_NOT_HTTPS, 2, "url", with("\"url\": \"http://host\""));
+    refuses(IFL_CONFIG_NOT_HTTPS, 2, "url", with("\"url\": \"host\""));
+    refuses(IFL_CONFIG_VALUE, 2, "url", with("\"url\": \"https://host/http\""));
+    refuses(IFL_CONFIG_VALUE, 2, "url", with("\"url\": 1"));
+}
+
+static void other_values_are_refused_with_what_is_allowed(void)
+{
+    static const struct {
+        const char *key;
+        const char *member;
+    } bad[] = {
+        {"tls", "\"tls\": \"1.1\""},
+        {"tls", "\"tls\": 1.2"},
+        {"auth", "\"auth\": \"none\""},
+        {"identity", "\"identity\": \"\""},
+        {"identity", "\"identity\": []"},
+        {"trust", "\"trust\": \"a\\nb\""},
+        {"id_header", "\"id_header\": \"\""},
+        {"id_header", "\"id_header\": \"Host\""},
+        {"network", "\"network\": \"dhcp\""},
+        {"network.address", "\"network\": { \"address\": \"192.0.2.7\" }"},
+        {"network.address", "\"network\": { \"address\": \"192.0.2.7/33\" }"},
+        {"network.address", "\"network\": { \"address\": \"192.0.2.256/24\" }"},
+        {"network.dns", "\"network\": { \"dns\": \"192.0.2.1\" }"},
+        {"network.dns", "\"network\": { \"dns\": [\"name\"] }"},
+        {"network.dns", "\"network\": { \"dns\": [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.3\"] }"},
+        {"network.ntp", "\"network\": { \"ntp\": [\"a b\"] }"},
+        {"network.proxy", "\"network\": { \"proxy\": \"socks5://proxy\" }"},
+        {"network.resolve", "\"network\": { \"resolve\": \"1.2.3\" }"},
+        {"network.resolve", "\"network\": { \"resolve\": \":::\" }"},
+        {"network.resolve", "\"network\": { \"resolve\": \"1:2:3:4:5:6:7:8:9\" }"},
+        {"network.resolve", "\"network\": { \"resolve\": \"12345::\" }"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        refuses(IFL_CONFIG_VALUE, 2, bad[i].key, with(bad[i].member));
+        TEST_ASSERT_NOT_EQUAL_MESSAGE(0, error.allowed[0], bad[i].member);
+    }
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.full", with_in_route("\"full\": \"drop\""));
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.content_type", with_in_route("\"content_type\": \"json\""));
+}
+
+static void an_error_reads_as_a_sentence_with_place_cause_and_remedy(void)
+{
+    char buf[512];
+    struct text out;
+    text_init(&out, buf, sizeof buf);
+    (void)parse(with_in_route("\"priority\": 11"));
+    settings_error_text(&error, "iflow.json", &out);
+    TEST_ASSERT_EQUAL_STRING(
+        "iflow.json line 2, routes.a.priority: E302 A value in the configuration isn't allowed. Allowed: a whole number "
+        "from 0 to 9. Use one of the values that are listed.",
+        buf);
+}
+
+static void a_secret_in_a_refused_value_is_not_repeated(void)
+{
+    char buf[512];
+    struct text out;
+    text_init(&out, buf, sizeof buf);
+    refuses(IFL_CONFIG_VALUE, 2, "network.proxy", with("\"network\": { \"proxy\": \"ftp://user:hunter2@proxy:80\" }"));
+    settings_error_text(&error, "iflow.json", &out);
+    TEST_ASSERT_NULL(strstr(buf, "hunter2"));
+}
+
+static void a_url_is_split_into_host_and_port(void)
+{
+    static const struct {
+        const char *url, *host;
+        uint16_t port;
+    } good[] = {
+        {"https://host", "host", 443},
+        {"https://host/", "host", 443},
+        {"HTTPS://host.example:8443", "host.example", 8443},
+        {"https://192.0.2.7:1", "192.0.2.7", 1},
+        {"https://[2001:db8::7]:65535/", "2001:db8::7", 65535},
+        {"https://[::1]", "::1", 443},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        char host[IFL_HOST_SIZE];
+        uint16_t port;
+        TEST_ASSERT_EQUAL_MESSAGE(IFL_OK, settings_url_split(bytes_of_string(good[i].url), host, &port), good[i].url);
+        TEST_ASSERT_EQUAL_STRING(good[i].host, host);
+        TEST_ASSERT_EQUAL(good[i].port, port);
+    }
+}
+
+static void what_isnt_the_url_of_an_endpoint_isnt_split(void)
+{
+    static const struct {
+        const char *url;
+        enum ifl_status status;
+    } bad[] = {
+        {"", IFL_CONFIG_NOT_HTTPS},
+        {"http://host", IFL_CONFIG_NOT_HTTPS},
+        {"https:/host", IFL_CONFIG_NOT_HTTPS},
+        {"https://", IFL_CONFIG_VALUE},
+        {"https:///", IFL_CONFIG_VALUE},
+        {"https://:443", IFL_CONFIG_VALUE},
+        {"https://host:", IFL_CONFIG_VALUE},
+        {"https://host:0", IFL_CONFIG_VALUE},
+        {"https://host:65536", IFL_CONFIG_VALUE},
+        {"https://host:4x", IFL_CONFIG_VALUE},
+        {"https://user@host", IFL_CONFIG_VALUE},
+        {"https://host/path", IFL_CONFIG_VALUE},
+        {"https://host?x", IFL_CONFIG_VALUE},
+        {"https://ho st", IFL_CONFIG_VALUE},
+        {"https://[::1", IFL_CONFIG_VALUE},
+        {"https://[::1]x", IFL_CONFIG_VALUE},
+        {"https://[host]", IFL_CONFIG_VALUE},
+        {"https://::1", IFL_CONFIG_VALUE},
+        {"https://-host", IFL_CONFIG_VALUE},
+        {"https://a..b", IFL_CONFIG_VALUE},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char host[IFL_HOST_SIZE] = "untouched";
+        uint16_t port = 7;
+        TEST_ASSERT_EQUAL_MESSAGE(bad[i].status, settings_url_split(bytes_of_string(bad[i].url), host, &port),
+                                  bad[i].url);
+        TEST_ASSERT_EQUAL_STRING("untouched", host);
+        TEST_ASSERT_EQUAL(7, port);
+    }
+    char host[IFL_HOST_SIZE];
+    uint16_t port;
+    char url[IFL_HOST_SIZE + 16] = "https://";
+    memset(url + 8, 'a', IFL_HOST_SIZE);
+    TEST_ASSERT_EQUAL(IFL_CONFIG_VALUE, settings_url_split(bytes_of_string(url), host, &port));
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(the_shortest_document_gets_all_defaults);
+    RUN_TEST(a_document_with_every_key_is_read_completely);
+    RUN_TEST(broken_json_is_refused_with_line_and_column);
+    RUN_TEST(a_misspelled_key_is_refused_with_the_list_of_keys);
+    RUN_TEST(a_doubled_key_is_refused_wherever_it_stands);
+    RUN_TEST(what_is_needed_and_missing_is_named);
+    RUN_TEST(a_number_out_of_range_is_refused_with_the_range);
+    RUN_TEST(a_batch_of_several_messages_is_refused_rather_than_ignored);
+    RUN_TEST(bounds_that_contradict_each_other_are_refused);
+    RUN_TEST(a_path_is_absolute_and_percent_encoded);
+    RUN_TEST(a_path_that_the_profile_cant_hold_is_refused);
+    RUN_TEST(a_route_has_a_plain_name);
+    RUN_TEST(more_routes_than_the_profile_holds_are_refused_with_the_number);
+    RUN_TEST(a_document_larger_than_the_profile_holds_is_refused);
+    RUN_TEST(headers_that_the_sender_writes_itself_are_refused);
+    RUN_TEST(headers_fill_their_room_to_the_last_byte_and_no_further);
+    RUN_TEST(only_https_urls_are_taken);
+    RUN_TEST(other_values_are_refused_with_what_is_allowed);
+    RUN_TEST(an_error_reads_as_a_sentence_with_place_cause_and_remedy);
+    RUN_TEST(a_secret_in_a_refused_value_is_not_repeated);
+    RUN_TEST(a_url_is_split_into_host_and_port);
+    RUN_TEST(what_isnt_the_url_of_an_endpoint_isnt_split);
+    return UNITY_END();
+}
