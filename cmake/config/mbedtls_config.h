@@ -124,7 +124,9 @@
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_HKDF_C /* the key schedule of TLS 1.3 */
-/* SHA-1 and MD5 are off: no chain that ends in a root of today needs them. */
+/* Only so that certificates signed with it can be read: a root's signature on itself proves nothing, and old roots in use have such
+ * a one; below a root it's refused as weak (components/tls/src/verify.c). MD5 is off. */
+#define MBEDTLS_SHA1_C
 
 /* TLS 1.3 is written on PSA: keys live in it for the time of a handshake only, in a fixed number of slots. */
 #define MBEDTLS_PSA_CRYPTO_C

@@ -4,11 +4,16 @@
 #include "engine.h"
 
 /* The server has, or should have, seen our certificate: what it objects to from now on may well be that. With TLS 1.3 it's judged only after our
- * Finished; in a resumed session it's the one of the session. */
+ * Finished. */
 static bool client_is_judged(const struct tls *tls)
 {
-    return (tls->facts.certificate_requested && (tls->facts.certificate_sent || tls->state == TLS_OPEN)) ||
-           tls->facts.resumed;
+    return tls->facts.certificate_requested && (tls->facts.certificate_sent || tls->state == TLS_OPEN);
+}
+
+/* A refusal of a session that we offered proves nothing about a full handshake, which comes next. */
+static enum ifl_status unless_resuming(const struct tls *tls, enum ifl_status status)
+{
+    return tls->offered ? IFL_TLS_PROTOCOL : status;
 }
 
 /* Alert numbers: RFC 8446 section 6, RFC 5246 section 7.2. */
@@ -82,11 +87,11 @@ enum ifl_status fault_status(struct tls *tls, int error)
     }
     if (error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         tls->facts.alert = engine->ssl.MBEDTLS_PRIVATE(in_msg)[1];
-        return status_of_alert(tls, tls->facts.alert);
+        return unless_resuming(tls, status_of_alert(tls, tls->facts.alert));
     }
     enum ifl_status verified = verify_status(tls, error);
     if (verified != IFL_OK) {
         return verified;
     }
-    return engine->wire_status != IFL_OK ? status_of_wire(tls) : status_of_error(error);
+    return engine->wire_status != IFL_OK ? status_of_wire(tls) : unless_resuming(tls, status_of_error(error));
 }

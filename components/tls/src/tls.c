@@ -52,8 +52,8 @@ static void count_bytes(struct tls *tls)
 
 static enum ifl_status fail(struct tls *tls, enum ifl_status status)
 {
-    if (tls->state == TLS_HANDSHAKE && tls->offered) {
-        tls_forget_session(tls);
+    if (tls->offered && !tls->facts.application_data_seen && status != IFL_CLOSED) {
+        tls_forget_session(tls); /* it may be the reason */
     }
     count_bytes(tls);
     engine_close(tls);
@@ -175,6 +175,7 @@ static void finish_handshake(struct tls *tls)
 {
     const mbedtls_ssl_session *session = tls->engine->ssl.MBEDTLS_PRIVATE(session);
     tls->facts.resumed = !tls->engine->verified;
+    tls->offered = tls->facts.resumed;
     tls->facts.server_verified = true;
     if (tls->facts.resumed) {
         tls->facts.server_not_after = tls->session.server_not_after;

@@ -1,13 +1,11 @@
 /* The server's chain: roots, dates, strength, and which of several objections is told to people. */
-#include <mbedtls/oid.h>
 #include <mbedtls/platform.h>
 
 #include "engine.h"
-#include "tls/certificate.h"
 
 #define SAME_NAME_MAX 8 /* roots with the same subject that are tried */
 
-/* SHA-2, RSA from 2048 bits, the NIST curves that are built in. SAP's load balancers have nothing weaker. */
+/* SHA-2 (a root's signature on itself isn't looked at), RSA from 2048 bits, the NIST curves that are built in. SAP's load balancers have nothing weaker. */
 const mbedtls_x509_crt_profile verify_profile = {
     .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
                    MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
@@ -83,51 +81,6 @@ int verify_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth, uint
     return 0;
 }
 
-/* Whether this certificate has a signature that mbedTLS doesn't know at all (SHA-1, MD5), as it's built here. A self-signed root is left out: its
- * signature proves nothing. */
-static bool has_unknown_signature(struct bytes der)
-{
-    mbedtls_x509_crt certificate;
-    mbedtls_x509_crt_init(&certificate);
-    int error = mbedtls_x509_crt_parse_der_nocopy(&certificate, der.data, der.size);
-    mbedtls_x509_crt_free(&certificate);
-    return error == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG + MBEDTLS_ERR_OID_NOT_FOUND &&
-           !tls_certificate_is_self_issued(der);
-}
-
-static size_t be24(const uint8_t *at)
-{
-    return (size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2];
-}
-
-/* mbedTLS leaves out certificates with a signature that it doesn't know, and then misses an issuer, or takes the second one for the leaf. So the
- * Certificate message (RFC 5246 section 7.4.2, RFC 8446 section 4.4.2), which still lies in the input buffer, is looked at again. */
-static bool chain_has_unknown_signature(const struct tls *tls)
-{
-    const mbedtls_ssl_context *ssl = &tls->engine->ssl;
-    struct bytes message = bytes_of(ssl->MBEDTLS_PRIVATE(in_msg), ssl->MBEDTLS_PRIVATE(in_hslen));
-    bool tls13 = mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
-    const size_t head = tls13 ? 8 : 7; /* type, length, context (always empty here), length of the list */
-    if (message.size <= head || message.data[0] != MBEDTLS_SSL_HS_CERTIFICATE) {
-        return false;
-    }
-    message = bytes_tail(message, head);
-    while (message.size > 3) {
-        size_t size = be24(message.data);
-        if (size > message.size - 3) {
-            return false;
-        }
-        if (has_unknown_signature(bytes_of(message.data + 3, size))) {
-            return true;
-        }
-        message = bytes_tail(message, 3 + size);
-        if (tls13 && message.size >= 2) { /* extensions */
-            message = bytes_tail(message, 2 + ((size_t)message.data[0] << 8 | message.data[1]));
-        }
-    }
-    return false;
-}
-
 enum ifl_status verify_status(const struct tls *tls, int error)
 {
     bool refused = error == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || error == MBEDTLS_ERR_SSL_BAD_CERTIFICATE ||
@@ -135,9 +88,6 @@ enum ifl_status verify_status(const struct tls *tls, int error)
     uint32_t flags = tls->engine->flags;
     if (!refused && flags == 0) {
         return IFL_OK;
-    }
-    if (chain_has_unknown_signature(tls)) {
-        return IFL_TLS_WEAK;
     }
     if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
         return IFL_TLS_UNTRUSTED;

@@ -98,7 +98,8 @@ enum tls_state tls_state(const struct tls *tls);
  *   KEY_PRIVATE_KEY_BAD, KEY_UNSUPPORTED   the own key doesn't parse; the own chain is larger than a record can be
  *   NO_MEMORY                 the arena was too small, whatever mbedTLS made of it
  *   NO_ENTROPY, TLS_INTERNAL
- * After each of them everything of mbedTLS is freed, the next tls_open() starts afresh, and a session that was offered is forgotten. */
+ * After each of them everything of mbedTLS is freed, and a session that was offered is forgotten if no answer had come: the next tls_open() makes
+ * a full handshake. Only that one's refusal counts: where a session was offered, TLS_PROTOCOL stands for TLS_VERSION, TLS_HOST_REFUSED, TLS_CLIENT_*. */
 enum ifl_status tls_status(const struct tls *tls);
 const struct tls_facts *tls_facts(const struct tls *tls);
 
