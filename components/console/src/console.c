@@ -81,7 +81,7 @@ static const struct verb *find_verb(struct bytes name)
 }
 
 /* A verb that fails has written nothing yet, so the error is the whole answer. */
-static void answer_error(struct console *console, enum ifl_status status)
+void console_refuse(struct console *console, enum ifl_status status)
 {
     if (!console->json) {
         answer_status(console, status);
@@ -130,7 +130,7 @@ static void finish_line(struct console *console, ifl_ms now)
     if (status == IFL_OK) {
         finish_answer(console);
     } else {
-        answer_error(console, status);
+        console_refuse(console, status);
     }
 }
 

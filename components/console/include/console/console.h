@@ -65,4 +65,8 @@ void console_init(struct console *console, const struct console_wiring *wiring,
  * line of IFL_LINE_SIZE characters or more is answered with TOO_LARGE. */
 void console_feed(struct console *console, struct bytes input, ifl_ms now);
 
+/* Write the answer of a command that is refused, in the form that the last line asked for: for a caller who couldn't take the answer
+ * itself. */
+void console_refuse(struct console *console, enum ifl_status status);
+
 #endif
