@@ -1,0 +1,73 @@
+#include "linux/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum ifl_status file_path(char path[PATH_MAX], const char *dir, const char *name)
+{
+    const int len = name[0] == '/' || dir[0] == '\0' ? snprintf(path, PATH_MAX, "%s", name)
+                                                     : snprintf(path, PATH_MAX, "%s/%s", dir, name);
+    if (len >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return IFL_FILE;
+    }
+    return IFL_OK;
+}
+
+/* Up to the end, but fewer than buf_size bytes, so that the end is seen. */
+static enum ifl_status read_all(int fd, uint8_t *buf, size_t buf_size, size_t *size)
+{
+    *size = 0;
+    while (*size < buf_size) {
+        const ssize_t got = read(fd, buf + *size, buf_size - *size);
+        if (got == 0) {
+            return IFL_OK;
+        }
+        if (got < 0 && errno != EINTR) {
+            return IFL_FILE;
+        }
+        *size += got > 0 ? (size_t)got : 0;
+    }
+    return IFL_TOO_LARGE;
+}
+
+static enum ifl_status tell(enum ifl_status status, const char *name, int error, struct text *detail)
+{
+    if (status != IFL_OK) {
+        text_str(detail, name);
+    }
+    if (status == IFL_FILE) {
+        text_str(detail, ": ");
+        text_str(detail, strerror(error));
+        errno = error;
+    }
+    return status;
+}
+
+enum ifl_status file_read(const char *dir, const char *name, void *buf, size_t buf_size, size_t *size,
+                          struct text *detail)
+{
+    char path[PATH_MAX];
+    enum ifl_status status = file_path(path, dir, name);
+    if (status != IFL_OK) {
+        return tell(status, name, errno, detail);
+    }
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return tell(IFL_FILE, path, errno, detail);
+    }
+    status = read_all(fd, buf, buf_size, size);
+    const int error = errno;
+    close(fd);
+    return tell(status, path, error, detail);
+}
+
+enum ifl_status file_read_stdin(void *buf, size_t buf_size, size_t *size, struct text *detail)
+{
+    const enum ifl_status status = read_all(STDIN_FILENO, buf, buf_size, size);
+    return tell(status, "standard input", errno, detail);
+}
