@@ -1,0 +1,32 @@
+#include "sender/backoff.h"
+
+void backoff_init(struct backoff *backoff, uint32_t base_ms, uint32_t cap_ms)
+{
+    *backoff = (struct backoff){.base_ms = base_ms, .cap_ms = cap_ms};
+}
+
+/* min(cap, base * 2^attempts), and one more attempt. */
+static uint32_t interval_ms(struct backoff *backoff)
+{
+    uint64_t interval = (uint64_t)backoff->base_ms << (backoff->attempts < 31 ? backoff->attempts : 31);
+    if (backoff->attempts < UINT16_MAX)
+        backoff->attempts++;
+    return interval < backoff->cap_ms ? (uint32_t)interval : backoff->cap_ms;
+}
+
+uint64_t backoff_next_ms(struct backoff *backoff, const struct ifl_random *random, uint64_t at_least_ms)
+{
+    return ifl_ms_after(at_least_ms, ifl_random_below(random, (uint64_t)interval_ms(backoff) + 1));
+}
+
+uint64_t backoff_probe_ms(struct backoff *backoff, const struct ifl_random *random, uint64_t at_least_ms)
+{
+    uint32_t interval = interval_ms(backoff);
+    uint64_t wait_ms = interval - ifl_random_below(random, (uint64_t)interval / 4 + 1);
+    return wait_ms > at_least_ms ? wait_ms : at_least_ms;
+}
+
+void backoff_reset(struct backoff *backoff)
+{
+    backoff->attempts = 0;
+}

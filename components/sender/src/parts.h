@@ -1,0 +1,83 @@
+/* parts.h: what the files of this room share.
+ *
+ *   backoff.c    how long
+ *   wait.c       who waits, why, until when
+ *   csrf.c       tokens and cookies of the routes
+ *   post.c       the bytes of a request
+ *   catalogue.c  what an answer means
+ *   answer.c     an answer while it streams by
+ *   verdict.c    what follows from it
+ *   sender.c     the state machine */
+#ifndef SENDER_PARTS_H
+#define SENDER_PARTS_H
+
+#include "sender/sender.h"
+
+/* ---- wait.c ---- */
+
+void wait_init(const struct sender *sender, struct sender_wait *wait);
+/* The host (HEALTH_ROUTE_NONE) or a route waits: soon again, or held with slow probes. What is held stays held until a success or an answer
+ * that shows it's mended; a failure of another kind only moves the next probe. An event with `detail` where the cause is new. */
+void wait_retry(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
+                ifl_ms now);
+void wait_hold(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
+               ifl_ms now);
+/* It goes again; the event `why` if it didn't before. */
+void wait_over(struct sender *sender, uint8_t route, enum ifl_status why, const char *detail, ifl_ms now);
+/* Try at once, with fresh counts; state and cause stay until the outcome is known. */
+void wait_skip(struct sender_wait *wait);
+
+/* ---- csrf.c ---- */
+
+/* The jar of a route, or NULL: no token is known. */
+struct sender_jar *csrf_jar(struct sender *sender, uint8_t route);
+/* An empty jar for a route: its old one, a free one, or the oldest one. */
+struct sender_jar *csrf_jar_new(struct sender *sender, uint8_t route);
+void csrf_jar_drop(struct sender *sender, uint8_t route);
+/* False: it doesn't fit. */
+bool csrf_add_token(struct sender_jar *jar, struct bytes token);
+bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
+/* The flow of this route wants a token, or none any more. */
+void csrf_set_needed(struct sender *sender, uint8_t route, bool needed);
+
+/* ---- post.c ---- */
+
+/* The head of the POST, or of the HEAD that fetches a token, into the request buffer. TOO_LARGE, INVALID: as in http/request.h. */
+enum ifl_status post_begin(struct sender *sender, bool fetching);
+/* Fill the buffer up with the payload. OK: it's full, or the payload is all in. FLASH_BUSY: call again. STORE_CORRUPT: the payload is damaged and
+ * its last piece was kept back. Else the medium failed. */
+enum ifl_status post_fill(struct sender *sender);
+/* Wipe what held a secret: the request's buffer, the line buffer of the answer to a HEAD. */
+void post_wipe(struct sender *sender);
+
+/* ---- answer.c ---- */
+
+void answer_begin(struct sender *sender);
+/* Read what is there. OK: something was taken. AGAIN: nothing there. Else the connection or the answer is broken. */
+enum ifl_status answer_read(struct sender *sender);
+/* Enough is there for a verdict. */
+bool answer_is_decidable(const struct sender *sender);
+/* Milliseconds that Retry-After asks for; 0 = none. */
+uint64_t answer_retry_after_ms(const struct sender *sender, ifl_ms now);
+
+/* ---- verdict.c ---- */
+
+/* The connection to the host failed before a request was begun. */
+void verdict_host(struct sender *sender, enum ifl_status status, ifl_ms now);
+/* The request ended without an answer: what became of it isn't known, or it never went out. */
+void verdict_no_answer(struct sender *sender, enum ifl_status status, ifl_ms now);
+/* The message can't be sent at all: this route waits, or gives it up where it's damaged. */
+void verdict_unsendable(struct sender *sender, enum ifl_status status, ifl_ms now);
+/* An answer. */
+void verdict_answer(struct sender *sender, ifl_ms now);
+
+/* ---- sender.c ---- */
+
+/* Count its bytes, close it, wipe what was secret. */
+void sender_disconnect(struct sender *sender);
+static inline const struct settings_route *sender_settings_of(const struct sender *sender, uint8_t route)
+{
+    return &sender->wiring->settings->routes[route];
+}
+
+#endif
