@@ -114,12 +114,17 @@ static uint8_t random_mask(uint64_t *random, unsigned density)
     }
 }
 
+static void mark_unstable(struct flash_double *medium, uint32_t at, size_t size)
+{
+    medium->has_unstable[sector_of(medium, at)] = true;
+    medium->has_unstable[sector_of(medium, at + (uint32_t)size - 1)] = true;
+}
+
 static void tear_bits(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size, bool unstable,
                       uint64_t *random)
 {
     unsigned density = (unsigned)(flash_double_random(random) % 4);
-    bool preprogrammed =
-        data == NULL && flash_double_random(random) % 4 == 0; /* some NOR clears all bits before an erase */
+    bool preprogrammed = data == NULL && flash_double_random(random) % 4 == 0; /* some NOR does so before an erase */
     for (size_t i = 0; i < size; i++) {
         uint8_t old = medium->bytes[at + i];
         if (preprogrammed) {
@@ -131,8 +136,40 @@ static void tear_bits(struct flash_double *medium, uint32_t at, const uint8_t *d
             medium->unstable[at + i] |= change & random_mask(random, density);
         }
     }
-    medium->has_unstable[sector_of(medium, at)] |= unstable;
-    medium->has_unstable[sector_of(medium, at + (uint32_t)size - 1)] |= unstable;
+    if (unstable) {
+        mark_unstable(medium, at, size);
+    }
+}
+
+/* Nearly finished or hardly begun: all or nothing is done, but for one to three bits that are neither. The meanest tear, because what it leaves
+ * reads valid (or blank) once and damaged the next time. */
+static void tear_few_bits(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size, uint64_t *random)
+{
+    bool nearly_done = flash_double_random(random) % 2 == 0;
+    unsigned count = 1 + (unsigned)(flash_double_random(random) % 3);
+    for (unsigned tries = 0; tries < 64 && count > 0; tries++) {
+        uint64_t r = flash_double_random(random);
+        size_t i = (size_t)((r >> 8) % size);
+        uint8_t bit = (uint8_t)(1u << (r % 8));
+        uint8_t old = medium->bytes[at + i];
+        if (((old ^ target_of(medium, old, data, i)) & bit) != 0 && (medium->unstable[at + i] & bit) == 0) {
+            medium->unstable[at + i] |= bit;
+            count--;
+        }
+    }
+    for (size_t i = 0; i < size && nearly_done; i++) {
+        medium->bytes[at + i] = target_of(medium, medium->bytes[at + i], data, i);
+    }
+    mark_unstable(medium, at, size);
+}
+
+static void tear_unstable(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size, uint64_t *random)
+{
+    if (flash_double_random(random) % 4 == 0) {
+        tear_bits(medium, at, data, size, true, random);
+    } else {
+        tear_few_bits(medium, at, data, size, random);
+    }
 }
 
 static void tear_words(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size, uint64_t *random)
@@ -181,7 +218,7 @@ static void tear_operation(struct flash_double *medium, uint32_t at, const uint8
         tear_bits(medium, at, data, size, false, &random);
         break;
     case FLASH_TEAR_UNSTABLE:
-        tear_bits(medium, at, data, size, true, &random);
+        tear_unstable(medium, at, data, size, &random);
         break;
     }
 }
