@@ -12,17 +12,18 @@ struct verb {
     const char *help;
 };
 
-static enum ifl_status verb_help(struct console *console, struct words *words, ifl_ms now);
+static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
 
 static const struct verb VERBS[] = {
-    {"status", verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
-    {"routes", verb_routes, "routes             each route: path, state, why it waits and until when"},
-    {"queue", verb_queue, "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters"},
-    {"identity", verb_identity, "identity           which certificate is in force, and until when"},
-    {"send", verb_send, "send ROUTE TEXT    store TEXT as a message"},
-    {"retry", verb_retry, "retry [ROUTE]      try at once instead of waiting"},
-    {"log", verb_log, "log [N]            the last N events (default 20)"},
-    {"help", verb_help, "help               this list; `json ` in front of a command gives JSON"},
+    {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
+    {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when"},
+    {"queue", console_verb_queue,
+     "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters"},
+    {"identity", console_verb_identity, "identity           which certificate is in force, and until when"},
+    {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message"},
+    {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting"},
+    {"log", console_verb_log, "log [N]            the last N events (default 20)"},
+    {"help", console_verb_help, "help               this list; `json ` in front of a command gives JSON"},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
 
@@ -55,7 +56,7 @@ static void help_json(struct console *console)
     member_close(&json, ']');
 }
 
-static enum ifl_status verb_help(struct console *console, struct words *words, ifl_ms now)
+static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now)
 {
     (void)words;
     (void)now;

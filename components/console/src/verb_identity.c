@@ -78,7 +78,7 @@ static void slot_json(struct members *json, int number, int64_t unix_s)
     member_close(json, '}');
 }
 
-enum ifl_status verb_identity(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now)
 {
     if (words_next(words).size > 0) {
         return IFL_USAGE;

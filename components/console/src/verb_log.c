@@ -50,7 +50,7 @@ static void event_json(struct members *json, const struct health_event *event, i
     member_close(json, '}');
 }
 
-enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now)
 {
     uint64_t count = LOG_DEFAULT;
     const struct bytes word = words_next(words);

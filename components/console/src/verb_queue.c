@@ -146,7 +146,7 @@ static enum ifl_status parse_listing(struct console *console, struct words *word
     return IFL_NOT_FOUND;
 }
 
-enum ifl_status verb_queue(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now)
 {
     (void)now;
     struct listing listing = {.limit = LIST_DEFAULT};
@@ -193,7 +193,7 @@ static enum ifl_status store(struct console *console, struct bytes route, struct
     return status == IFL_OK ? outbox_sync(wiring->outbox) : status;
 }
 
-enum ifl_status verb_send(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_send(struct console *console, struct words *words, ifl_ms now)
 {
     const struct bytes route = words_next(words);
     const struct bytes payload = bytes_tail(words->rest, 1); /* behind one space, as it is */
@@ -219,7 +219,7 @@ enum ifl_status verb_send(struct console *console, struct words *words, ifl_ms n
 
 /* ---- retry ---- */
 
-enum ifl_status verb_retry(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_retry(struct console *console, struct words *words, ifl_ms now)
 {
     const struct settings *settings = console->wiring->settings;
     const struct bytes name = words_next(words);

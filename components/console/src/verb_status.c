@@ -137,7 +137,7 @@ static void routes_json(struct members *json, ifl_ms now)
     member_close(json, ']');
 }
 
-enum ifl_status verb_routes(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now)
 {
     if (words_next(words).size > 0) {
         return IFL_USAGE;
@@ -372,7 +372,7 @@ static void status_json(struct console *console, ifl_ms now)
     routes_json(&json, now);
 }
 
-enum ifl_status verb_status(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status console_verb_status(struct console *console, struct words *words, ifl_ms now)
 {
     if (words_next(words).size > 0) {
         return IFL_USAGE;

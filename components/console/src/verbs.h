@@ -13,12 +13,12 @@ struct bytes words_next(struct words *words);
 
 typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
 
-enum ifl_status verb_status(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_routes(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_queue(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_identity(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_send(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_retry(struct console *console, struct words *words, ifl_ms now);
-enum ifl_status verb_log(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_status(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_send(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_retry(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now);
 
 #endif
