@@ -34,8 +34,8 @@ static void message_text(struct console *console, const struct outbox_message *m
     answer_str(console, "  ");
     answer_id(console, &message->id);
     answer_str(console, "  ");
-    answer_u64(console, message->size);
-    answer_str(console, " bytes, stored ");
+    answer_count(console, message->size, "byte", "bytes");
+    answer_str(console, ", stored ");
     answer_utc(console, message->time.unix_s);
     if (attempts > 0) {
         answer_str(console, ", ");

@@ -1,0 +1,720 @@
+/* gateway.c: iflowd's wiring and loop.
+ *
+ *            START                     RUN                                  STOP
+ *   configuration, key file ──► ┌─► doors: read lines, store, sync, answer ─► SIGTERM, SIGINT, all delivered
+ *   state directory, outbox     │   sender: deliver                           │
+ *   trust, TLS, sockets         │   outbox, state: upkeep                     ▼
+ *                               │   wait for the earliest wish or an event   doors closed, cursors and time
+ *                               └── SIGHUP: a new plan, if it's good          to flash, files closed
+ *
+ * A plan is all that follows from the configuration. A new one is worked out completely before it replaces the old one, so a
+ * mistake in it changes nothing but the log. */
+#include "gateway.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "clock/clock.h"
+#include "console/console.h"
+#include "doors.h"
+#include "health/health.h"
+#include "ingest/ingest.h"
+#include "keys.h"
+#include "linux/entropy.h"
+#include "linux/file.h"
+#include "linux/loop.h"
+#include "linux/system_clock.h"
+#include "linux/trust_files.h"
+#include "log.h"
+#include "notify.h"
+#include "sender/sender.h"
+#include "settings/settings.h"
+#include "store.h"
+#include "tls/tls.h"
+
+#define TLS_ARENA_SIZE (256u * 1024u)
+#define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
+#define TIME_SAVE_MS (24u * 3600u * 1000u)
+#define DETAIL_SIZE 1024u
+
+/* What follows from the configuration. */
+struct plan {
+    struct settings settings;
+    struct net_proxy proxy; /* secret where it has a password */
+    struct trust_files trust;
+    struct key_file key_file; /* secret; wiped when it's in its slot */
+    bool has_key;             /* the key file could be read and used */
+};
+
+struct gateway {
+    const struct options *options;
+    char config_dir[PATH_MAX];
+    struct plan plans[2];
+    struct plan *plan; /* the one in force */
+    char host[IFL_HOST_SIZE];
+    uint16_t port;
+
+    struct health health;
+    struct clock clock;
+    struct store store;
+    struct keys keys; /* secret */
+    struct arena tls_arena;
+    struct tls_context tls_context;
+    struct tls tls;
+    struct sender sender;
+    struct doors doors;
+    struct sender_wiring sender_wiring;
+    struct ingest_wiring ingest_wiring;
+    struct console_wiring console_wiring;
+
+    int signals;                      /* signalfd(2) */
+    enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
+    enum ifl_status last_sync;
+    ifl_ms next_time_save;
+    uint64_t dead_letters_before; /* when the program started */
+    bool sending;                 /* the sender is started */
+    bool stop, reload, failed;
+};
+
+/* Static: large, and only the touched pages take memory. */
+static struct gateway the_gateway;
+static uint8_t tls_arena_bytes[TLS_ARENA_SIZE];
+static uint8_t work_arena_bytes[WORK_ARENA_SIZE];
+
+/* ---- a plan from the configuration ---- */
+
+/* Where a relative path in the configuration begins. */
+static enum ifl_status find_config_dir(struct gateway *gateway)
+{
+    const char *config = gateway->options->config;
+    const char *slash = strrchr(config, '/');
+    const size_t len = slash == NULL ? 0 : (size_t)(slash - config) + (slash == config);
+    if (len >= sizeof gateway->config_dir) {
+        return IFL_TOO_LARGE;
+    }
+    memcpy(gateway->config_dir, config, len);
+    gateway->config_dir[len] = '\0';
+    if (len == 0) {
+        strcpy(gateway->config_dir, ".");
+    }
+    return IFL_OK;
+}
+
+/* Where and what is allowed; why stands in the status. */
+static void tell_settings_error(const struct settings_error *error, const char *file, struct text *out)
+{
+    text_str(out, file);
+    if (error->line > 0) {
+        text_str(out, " line ");
+        text_u64(out, error->line);
+    }
+    if (error->key[0] != '\0') {
+        text_str(out, ", ");
+        text_str(out, error->key);
+    }
+    if (error->allowed[0] != '\0') {
+        text_str(out, "; allowed: ");
+        text_str(out, error->allowed);
+    }
+}
+
+static enum ifl_status read_settings(struct gateway *gateway, struct settings *settings, struct text *detail)
+{
+    static uint8_t json[IFL_CONFIG_SIZE_MAX + 1];
+    struct settings_error error;
+    size_t size = 0;
+    enum ifl_status status = file_read("", gateway->options->config, json, sizeof json, &size, detail);
+    if (status != IFL_OK) {
+        return status;
+    }
+    status = settings_parse(settings, bytes_of(json, size), &error);
+    bytes_wipe(json, sizeof json); /* it may hold a proxy's password */
+    if (status != IFL_OK) {
+        tell_settings_error(&error, gateway->options->config, detail);
+        return status;
+    }
+    if (gateway->options->address != NULL) {
+        snprintf(settings->resolve, sizeof settings->resolve, "%s", gateway->options->address);
+    }
+    return IFL_OK;
+}
+
+static enum ifl_status read_trust(struct gateway *gateway, struct plan *plan, struct text *detail)
+{
+    const char *file = gateway->options->trust_file;
+    char path[PATH_MAX];
+    if (file == NULL && plan->settings.trust[0] != '\0') {
+        if (file_path(path, gateway->config_dir, plan->settings.trust) != IFL_OK) {
+            return IFL_TOO_LARGE;
+        }
+        file = path;
+    }
+    return trust_files_load(&plan->trust, file, detail);
+}
+
+/* Everything but the key file. */
+static enum ifl_status read_plan(struct gateway *gateway, struct plan *plan, struct text *detail)
+{
+    enum ifl_status status = read_settings(gateway, &plan->settings, detail);
+    if (status != IFL_OK) {
+        return status;
+    }
+    if (plan->settings.auth != SETTINGS_AUTH_CERTIFICATE) {
+        text_str(detail, "auth: iflowd of this version authenticates with the client certificate");
+        return IFL_CONFIG_VALUE;
+    }
+    status = net_proxy_parse(bytes_of_string(plan->settings.proxy), &plan->proxy);
+    if (status != IFL_OK) {
+        text_str(detail, "network.proxy");
+        return status;
+    }
+    return read_trust(gateway, plan, detail);
+}
+
+/* ---- the key ---- */
+
+static uint64_t queued_count(const struct gateway *gateway)
+{
+    uint64_t sum = 0;
+    for (size_t lane = OUTBOX_LANE_DEAD + 1; lane < outbox_lane_count(&gateway->store.outbox); lane++) {
+        struct outbox_lane_stats stats;
+        if (outbox_lane_is_orphan(&gateway->store.outbox, (uint8_t)lane) ||
+            outbox_lane_stats(&gateway->store.outbox, (uint8_t)lane, &stats) != IFL_OK) {
+            continue;
+        }
+        sum += stats.queued;
+    }
+    return sum;
+}
+
+static uint64_t dead_letter_count(const struct gateway *gateway)
+{
+    struct outbox_lane_stats stats;
+    return outbox_lane_stats(&gateway->store.outbox, OUTBOX_LANE_DEAD, &stats) == IFL_OK ? stats.queued : 0;
+}
+
+/* Messages wait, and with this key they would go to another host than the one they were meant for. */
+static bool leads_elsewhere(const struct gateway *gateway, const struct plan *plan)
+{
+    char host[IFL_HOST_SIZE];
+    uint16_t port = 0;
+    if (gateway->options->new_tenant || plan->settings.url[0] != '\0' || gateway->keys.slot < 0 ||
+        queued_count(gateway) == 0) {
+        return false;
+    }
+    const enum ifl_status status = settings_url_split(bytes_of_string(plan->key_file.identity.url), host, &port);
+    return status == IFL_OK && strcmp(host, gateway->host) != 0;
+}
+
+static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, struct text *detail)
+{
+    struct arena work;
+    arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
+    const struct ifl_random random = entropy_random();
+    enum ifl_status status =
+        key_file_read(&plan->key_file, &plan->settings, gateway->config_dir, &work, &random, detail);
+    bytes_wipe(work_arena_bytes, work.extent);
+    if (status == IFL_OK && leads_elsewhere(gateway, plan)) {
+        status = IFL_KEY_OTHER_TENANT;
+    }
+    if (status != IFL_OK) {
+        key_file_wipe(&plan->key_file);
+    }
+    return status;
+}
+
+/* Load the identity to use, and with it the host to go to. */
+static enum ifl_status use_identity(struct gateway *gateway, struct text *detail)
+{
+    const enum ifl_status status = keys_load(&gateway->keys, &gateway->store.slots);
+    if (status != IFL_OK) {
+        return status;
+    }
+    const struct identity *identity = &gateway->keys.identity;
+    const char *url = gateway->plan->settings.url[0] != '\0' ? gateway->plan->settings.url : identity->url;
+    text_str(detail, url);
+    if (url[0] == '\0') {
+        return IFL_KEY_NO_URL;
+    }
+    gateway->tls_context.identity = identity;
+    gateway->tls_context.identity_generation = gateway->keys.generation;
+    return settings_url_split(bytes_of_string(url), gateway->host, &gateway->port);
+}
+
+static void log_identity(const struct gateway *gateway)
+{
+    const bool on_trial = keys_on_trial(&gateway->keys, &gateway->store.slots);
+    char buf[32];
+    struct text until;
+    text_init(&until, buf, sizeof buf);
+    text_utc(&until, gateway->keys.identity.not_after);
+    log_info("identity %s, %s, valid until %s%s", gateway->keys.identity.subject, gateway->keys.identity.key_type, buf,
+             on_trial ? "; new: it's proven at the next connection, else the old one goes on" : "");
+}
+
+/* Called by the sender in the middle of its step: only what doesn't touch the identity in use. */
+static void on_identity_verdict(void *ctx, enum ifl_status verdict)
+{
+    struct gateway *gateway = ctx;
+    if (!keys_on_trial(&gateway->keys, &gateway->store.slots)) {
+        return;
+    }
+    if (verdict != IFL_OK) {
+        gateway->identity_refused = verdict;
+        return;
+    }
+    const enum ifl_status status = identity_slots_activate(&gateway->store.slots);
+    if (status == IFL_OK) {
+        log_info("the new identity is proven and in force");
+    } else {
+        log_status(status, "identity.flash");
+    }
+}
+
+/* ---- delivery ---- */
+
+static void on_csrf_needed(void *ctx, uint8_t lane, bool needed)
+{
+    struct gateway *gateway = ctx;
+    const uint8_t value = needed ? 1 : 0;
+    (void)store_put(&gateway->store, (uint16_t)(STATE_CSRF_FIRST + lane),
+                    bytes_of(&value, 1)); /* a lost bit costs one request */
+}
+
+static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
+{
+    static const enum tls_version VERSIONS[] = {
+        [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
+    gateway->tls_context.version = VERSIONS[gateway->plan->settings.tls];
+    gateway->tls_context.trust = trust_files_trust(&gateway->plan->trust);
+    gateway->sender_wiring = (struct sender_wiring){.settings = &gateway->plan->settings,
+                                                    .outbox = &gateway->store.outbox,
+                                                    .tls = &gateway->tls,
+                                                    .clock = &gateway->clock,
+                                                    .health = &gateway->health,
+                                                    .random = entropy_random(),
+                                                    .host = gateway->host,
+                                                    .port = gateway->port,
+                                                    .proxy = &gateway->plan->proxy,
+                                                    .version = IFL_VERSION,
+                                                    .identity_verdict = on_identity_verdict,
+                                                    .csrf_needed = on_csrf_needed,
+                                                    .ctx = gateway};
+    const enum ifl_status status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
+    gateway->sending = status == IFL_OK;
+    for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&gateway->store.outbox); lane++) {
+        uint8_t needed = 0;
+        size_t len = 0;
+        const uint16_t key = (uint16_t)(STATE_CSRF_FIRST + lane);
+        if (state_get(&gateway->store.state, key, &needed, sizeof needed, &len) == IFL_OK && needed == 1) {
+            sender_csrf_remembered(&gateway->sender, (uint8_t)lane);
+        }
+    }
+    return status;
+}
+
+static void stop_sender(struct gateway *gateway)
+{
+    if (gateway->sending) {
+        sender_stop(&gateway->sender);
+        gateway->sending = false;
+    }
+}
+
+/* The identity on trial was refused: the old one goes on. */
+static void return_to_old_identity(struct gateway *gateway, ifl_ms now)
+{
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    log_status(gateway->identity_refused, "the new identity is refused, the one before goes on");
+    gateway->identity_refused = IFL_OK;
+    stop_sender(gateway);
+    tls_forget_session(&gateway->tls);
+    enum ifl_status status = identity_slots_refuse(&gateway->store.slots);
+    if (status == IFL_OK) {
+        status = use_identity(gateway, &detail);
+    }
+    if (status == IFL_OK) {
+        status = start_sender(gateway, now);
+    }
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        gateway->stop = gateway->failed = true;
+    }
+}
+
+/* ---- time ---- */
+
+static void save_time(struct gateway *gateway, ifl_ms now)
+{
+    const struct clock_reading reading = clock_read(&gateway->clock, now);
+    uint8_t value[9];
+    le64_put(value, (uint64_t)reading.unix_s);
+    value[8] = (uint8_t)reading.quality;
+    (void)store_put(&gateway->store, STATE_TIME_FLOOR, bytes_of(value, sizeof value));
+    gateway->next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
+}
+
+static void start_clock(struct gateway *gateway, ifl_ms now)
+{
+    uint8_t value[9];
+    size_t len = 0;
+    clock_init(&gateway->clock, IFL_BUILD_UNIX_S, now);
+    if (state_get(&gateway->store.state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK &&
+        len == sizeof value) {
+        (void)clock_set(&gateway->clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
+    }
+    system_clock_tell(&gateway->clock, now);
+    save_time(gateway, now);
+}
+
+static void count_boot(struct gateway *gateway)
+{
+    uint8_t value[4] = {0};
+    size_t len = 0;
+    (void)state_get(&gateway->store.state, STATE_BOOT_COUNT, value, sizeof value, &len);
+    le32_put(value, le32_get(value) + 1);
+    (void)store_put(&gateway->store, STATE_BOOT_COUNT, bytes_of(value, sizeof value));
+}
+
+/* ---- start ---- */
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+}
+
+static void log_outbox(const struct gateway *gateway)
+{
+    struct outbox_stats stats;
+    outbox_stats(&gateway->store.outbox, &stats);
+    log_info("outbox: log id %016" PRIx64 ", %" PRIu64 " messages queued, %" PRIu64
+             " dead letters, %u of %u blocks free%s",
+             stats.log_id, queued_count(gateway), dead_letter_count(gateway), stats.free_blocks, stats.block_count,
+             stats.resumed ? "; the last stop wasn't clean" : "");
+    if (stats.payload_max < gateway->plan->settings.payload_max) {
+        log_info("payloads may have up to %u bytes: a larger `outbox.size` allows more", stats.payload_max);
+    }
+    if (stats.moved) {
+        log_status(IFL_STORE_MOVED, "");
+    }
+    if (stats.lost_records > 0) {
+        log_status(IFL_STORE_LOST, "");
+    }
+}
+
+static void wire_doors(struct gateway *gateway)
+{
+    gateway->ingest_wiring = (struct ingest_wiring){.settings = &gateway->plan->settings,
+                                                    .outbox = &gateway->store.outbox,
+                                                    .clock = &gateway->clock,
+                                                    .health = &gateway->health};
+    gateway->console_wiring = (struct console_wiring){.settings = &gateway->plan->settings,
+                                                      .outbox = &gateway->store.outbox,
+                                                      .sender = &gateway->sender,
+                                                      .clock = &gateway->clock,
+                                                      .health = &gateway->health,
+                                                      .slots = &gateway->store.slots,
+                                                      .arena = &gateway->tls_arena,
+                                                      .version = "iflowd " IFL_VERSION,
+                                                      .host = gateway->host};
+    gateway->health.listener = log_event;
+    gateway->health.listener_ctx = &gateway->plan->settings;
+}
+
+/* A key that can't be used is no reason to stop as long as there is an older one that can. */
+static enum ifl_status start_identity(struct gateway *gateway, struct text *detail)
+{
+    char buf[DETAIL_SIZE];
+    struct text ignored;
+    text_init(&ignored, buf, sizeof buf);
+    (void)use_identity(gateway, &ignored); /* the host of before, if there is one */
+    enum ifl_status status = read_key(gateway, gateway->plan, detail);
+    if (status == IFL_OK) {
+        status = keys_take_in(&gateway->store.slots, &gateway->plan->key_file);
+        key_file_wipe(&gateway->plan->key_file);
+    }
+    if (status != IFL_OK && gateway->keys.slot < 0) {
+        return status;
+    }
+    if (status != IFL_OK && status != IFL_IDENTITY_NONE) {
+        log_status(status, detail->buf);
+        log_info("the identity that is installed already goes on");
+    }
+    text_init(detail, detail->buf, detail->size);
+    return use_identity(gateway, detail);
+}
+
+static enum ifl_status start_store(struct gateway *gateway, struct text *detail)
+{
+    enum ifl_status status =
+        store_open(&gateway->store, gateway->options->state_dir, gateway->plan->settings.outbox_size, detail);
+    if (status != IFL_OK) {
+        return status;
+    }
+    start_clock(gateway, loop_now());
+    count_boot(gateway);
+    text_str(detail, "outbox.flash");
+    status = store_mount_outbox(&gateway->store, &gateway->plan->settings, entropy_random());
+    if (status == IFL_OK) {
+        log_outbox(gateway);
+        gateway->dead_letters_before = dead_letter_count(gateway);
+    }
+    return status;
+}
+
+static enum ifl_status start_tls(struct gateway *gateway)
+{
+    arena_init(&gateway->tls_arena, tls_arena_bytes, sizeof tls_arena_bytes);
+    gateway->tls_context.arena = &gateway->tls_arena;
+    gateway->tls_context.random = entropy_random();
+    gateway->tls_context.clock = &gateway->clock;
+    const enum ifl_status status = tls_setup(&gateway->tls_context);
+    tls_init(&gateway->tls, &gateway->tls_context);
+    return status;
+}
+
+static enum ifl_status start(struct gateway *gateway, struct text *detail)
+{
+    health_init(&gateway->health);
+    gateway->plan = &gateway->plans[0];
+    gateway->keys.slot = -1;
+    gateway->signals = open_signals();
+    (void)mlock(&gateway->keys, sizeof gateway->keys); /* keeps the key out of the swap, where the limit allows it */
+    if (gateway->signals < 0) {
+        return IFL_FILE;
+    }
+    enum ifl_status status = find_config_dir(gateway);
+    status = status == IFL_OK ? read_plan(gateway, gateway->plan, detail) : status;
+    status = status == IFL_OK ? start_store(gateway, detail) : status;
+    if (status != IFL_OK) {
+        return status;
+    }
+    wire_doors(gateway);
+    text_init(detail, detail->buf, detail->size);
+    status = start_identity(gateway, detail);
+    status = status == IFL_OK ? start_tls(gateway) : status;
+    status = status == IFL_OK ? start_sender(gateway, loop_now()) : status;
+    if (status != IFL_OK) {
+        return status;
+    }
+    log_identity(gateway);
+    text_init(detail, detail->buf, detail->size);
+    return doors_open(&gateway->doors, gateway->options->run_dir, gateway->options->from_stdin, &gateway->ingest_wiring,
+                      &gateway->console_wiring, detail);
+}
+
+/* ---- SIGHUP ---- */
+
+/* The routes may have changed: the outbox is mounted with the new lanes, or, where it has no room for them, with the old ones again. */
+static enum ifl_status switch_plan(struct gateway *gateway, struct plan *next)
+{
+    enum ifl_status status = outbox_flush(&gateway->store.outbox);
+    if (status == IFL_OK) {
+        status = store_mount_outbox(&gateway->store, &next->settings, entropy_random());
+    }
+    if (status == IFL_OK) {
+        gateway->plan = next;
+        return IFL_OK;
+    }
+    const enum ifl_status back = store_mount_outbox(&gateway->store, &gateway->plan->settings, entropy_random());
+    gateway->stop = gateway->failed = back != IFL_OK;
+    return status;
+}
+
+static enum ifl_status take_over(struct gateway *gateway, struct plan *next, struct text *detail)
+{
+    enum ifl_status status = read_plan(gateway, next, detail);
+    if (status == IFL_OK && next->settings.outbox_size != gateway->store.outbox_size) {
+        text_str(detail, "outbox.size can't change while iflowd runs");
+        status = IFL_CONFIG_VALUE;
+    }
+    const bool names_key = status == IFL_OK && next->settings.identity[0] != '\0';
+    if (names_key) {
+        status = read_key(gateway, next, detail);
+    }
+    if (status != IFL_OK) {
+        return status;
+    }
+    stop_sender(gateway);
+    status = switch_plan(gateway, next);
+    if (status == IFL_OK && names_key) {
+        status = keys_take_in(&gateway->store.slots, &next->key_file);
+    }
+    key_file_wipe(&next->key_file);
+    return status;
+}
+
+static void reload(struct gateway *gateway, ifl_ms now)
+{
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    notify_reloading();
+    struct plan *next = gateway->plan == &gateway->plans[0] ? &gateway->plans[1] : &gateway->plans[0];
+    enum ifl_status status = take_over(gateway, next, &detail);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        log_info("SIGHUP: nothing is changed, the configuration of before goes on");
+    }
+    if (!gateway->sending && !gateway->failed) {
+        text_init(&detail, buf, sizeof buf);
+        wire_doors(gateway);
+        status = use_identity(gateway, &detail);
+        status = status == IFL_OK ? start_sender(gateway, now) : status;
+        gateway->stop = gateway->failed = gateway->failed || status != IFL_OK;
+        log_outbox(gateway);
+        log_identity(gateway);
+    }
+    notify_ready(now);
+}
+
+/* ---- the loop ---- */
+
+static void take_signals(struct gateway *gateway)
+{
+    struct signalfd_siginfo info;
+    while (read(gateway->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            gateway->reload = true;
+        } else {
+            log_info("stopping: signal %u", info.ssi_signo);
+            gateway->stop = true;
+        }
+    }
+}
+
+static ifl_ms tell_status(const struct gateway *gateway, ifl_ms now)
+{
+    char line[128];
+    struct sender_view view;
+    if (!notify_wanted()) {
+        return IFL_NEVER;
+    }
+    memset(&view, 0, sizeof view);
+    sender_host_view(&gateway->sender, &view);
+    snprintf(line, sizeof line, "%" PRIu64 " messages queued, %" PRIu64 " accepted%s", queued_count(gateway),
+             gateway->health.counters[HEALTH_ACCEPTED],
+             view.state == SENDER_ROUTE_GOING ? "" : "; the host is waited for");
+    return notify_status(line, now);
+}
+
+/* With --exit-when-empty: standard input has ended, and every message of a configured route is finished. */
+static void leave_when_empty(struct gateway *gateway)
+{
+    if (!gateway->options->exit_when_empty || !doors_stdin_done(&gateway->doors) || queued_count(gateway) > 0) {
+        return;
+    }
+    gateway->stop = true;
+    if (dead_letter_count(gateway) > gateway->dead_letters_before) {
+        log_info("everything is finished, but some messages are dead letters: `iflowctl queue list` shows them");
+        gateway->failed = true;
+    } else {
+        log_info("everything is delivered");
+    }
+}
+
+static ifl_ms step(struct gateway *gateway, ifl_ms now)
+{
+    enum ifl_status sync = IFL_OK;
+    system_clock_tell(&gateway->clock, now);
+    ifl_ms wish = doors_step(&gateway->doors, &gateway->store.outbox, now, &sync);
+    if (sync != IFL_OK) {
+        health_event(&gateway->health, now, sync, HEALTH_ROUTE_NONE, "outbox.flash");
+    }
+    wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
+    if (gateway->identity_refused != IFL_OK) {
+        return_to_old_identity(gateway, now);
+        return now;
+    }
+    wish = ifl_ms_min(wish, outbox_step(&gateway->store.outbox, now));
+    wish = ifl_ms_min(wish, state_step(&gateway->store.state, now));
+    wish = ifl_ms_min(wish, notify_step(now));
+    if (now >= gateway->next_time_save) {
+        save_time(gateway, now);
+    }
+    return ifl_ms_min(wish, gateway->next_time_save);
+}
+
+static void wait_for_event(struct gateway *gateway, ifl_ms until)
+{
+    struct pollfd set[1 + DOORS_POLL_COUNT];
+    set[0] = (struct pollfd){.fd = gateway->signals, .events = POLLIN};
+    const size_t count = 1 + doors_poll(&gateway->doors, set + 1);
+    loop_wait(set, count, until);
+}
+
+static void run(struct gateway *gateway)
+{
+    while (!gateway->stop) {
+        const ifl_ms now = loop_now();
+        const ifl_ms wish = ifl_ms_min(step(gateway, now), tell_status(gateway, now));
+        leave_when_empty(gateway);
+        if (!gateway->stop) {
+            wait_for_event(gateway, wish);
+        }
+        take_signals(gateway);
+        if (gateway->reload && !gateway->stop) {
+            gateway->reload = false;
+            reload(gateway, loop_now());
+        }
+    }
+}
+
+static void finish(struct gateway *gateway)
+{
+    notify_stopping();
+    doors_close(&gateway->doors);
+    stop_sender(gateway);
+    const enum ifl_status status = outbox_flush(&gateway->store.outbox);
+    if (status != IFL_OK) {
+        log_status(status, "outbox.flash");
+        gateway->failed = true;
+    }
+    save_time(gateway, loop_now());
+    log_info("stopped: %" PRIu64 " messages wait for the next start", queued_count(gateway));
+}
+
+static void wipe_secrets(struct gateway *gateway)
+{
+    bytes_wipe(&gateway->keys, sizeof gateway->keys);
+    bytes_wipe(&gateway->plans, sizeof gateway->plans);
+    bytes_wipe(tls_arena_bytes, gateway->tls_arena.extent);
+}
+
+int gateway_run(const struct options *options)
+{
+    struct gateway *gateway = &the_gateway;
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    gateway->options = options;
+    const enum ifl_status status = start(gateway, &detail);
+    if (status == IFL_OK) {
+        log_info("version " IFL_VERSION ", delivering to https://%s:%u", gateway->host, gateway->port);
+        notify_ready(loop_now());
+        run(gateway);
+        finish(gateway);
+    } else {
+        log_status(status, buf);
+        doors_close(&gateway->doors);
+    }
+    store_close(&gateway->store);
+    wipe_secrets(gateway);
+    return status == IFL_OK && !gateway->failed ? 0 : 1;
+}

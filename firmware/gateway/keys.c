@@ -1,0 +1,85 @@
+#include "keys.h"
+
+#include <string.h>
+
+#include "linux/file.h"
+
+#define ERASE_STEPS_MAX 100000u
+#define KEY_FILE_SIZE_MAX 131072u /* a service key has 10 KB; PFX and the like come through iflowctl */
+
+/* ---- the file ---- */
+
+enum ifl_status key_file_read(struct key_file *file, const struct settings *settings, const char *dir,
+                              struct arena *arena, const struct ifl_random *random, struct text *detail)
+{
+    static uint8_t texts[2][KEY_FILE_SIZE_MAX];
+    struct bytes inputs[2];
+    size_t count = 0;
+    memset(file, 0, sizeof *file);
+    if (settings->identity[0] == '\0') {
+        return IFL_IDENTITY_NONE;
+    }
+    enum ifl_status status = IFL_OK;
+    const char *const names[2] = {settings->identity, settings->identity_key};
+    for (size_t i = 0; i < 2 && names[i][0] != '\0' && status == IFL_OK; i++) {
+        size_t len = 0;
+        status = file_read(dir, names[i], texts[i], sizeof texts[i], &len, detail);
+        inputs[count++] = bytes_of(texts[i], len);
+    }
+    if (status == IFL_OK) {
+        status =
+            service_key_read(inputs, count, arena, random, file->buf, sizeof file->buf, &file->identity, &file->report);
+        text_str(detail, settings->identity);
+        text_str(detail, file->report.detail[0] != '\0' ? ": " : "");
+        text_str(detail, file->report.detail);
+    }
+    bytes_wipe(texts, sizeof texts);
+    return status;
+}
+
+void key_file_wipe(struct key_file *file)
+{
+    bytes_wipe(file, sizeof *file);
+}
+
+/* ---- the slots ---- */
+
+static bool holds(const struct identity_slots *slots, int slot, const struct identity *identity)
+{
+    return slot >= 0 && memcmp(slots->slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
+}
+
+enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file *file)
+{
+    if (holds(slots, slots->pending, &file->identity) ||
+        (slots->pending < 0 && holds(slots, slots->active, &file->identity))) {
+        return IFL_OK;
+    }
+    enum ifl_status status = IFL_AGAIN;
+    for (unsigned steps = 0; status == IFL_AGAIN && steps < ERASE_STEPS_MAX; steps++) {
+        status = identity_slots_prepare(slots);
+    }
+    return status == IFL_OK ? identity_slots_write(slots, &file->identity, slots->active < 0) : status;
+}
+
+enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots)
+{
+    const uint32_t generation = keys->generation + 1;
+    bytes_wipe(keys, sizeof *keys);
+    keys->generation = generation;
+    keys->slot = -1;
+    const int slot = slots->pending >= 0 ? slots->pending : slots->active;
+    if (slot < 0) {
+        return IFL_IDENTITY_NONE;
+    }
+    const enum ifl_status status = identity_slots_load(slots, slot, keys->buf, sizeof keys->buf, &keys->identity);
+    if (status == IFL_OK) {
+        keys->slot = slot;
+    }
+    return status;
+}
+
+bool keys_on_trial(const struct keys *keys, const struct identity_slots *slots)
+{
+    return keys->slot >= 0 && keys->slot == slots->pending;
+}
