@@ -7,13 +7,10 @@
  *                               │   wait for the earliest wish or an event   doors closed, cursors and time
  *                               └── SIGHUP: a new plan, if it's good          to flash, files closed
  *
- * A plan is all that follows from the configuration. A new one is worked out completely before it replaces the old one, so a
- * mistake in it changes nothing but the log. */
+ * Secrets: the private key is in struct keys, in a struct plan for a moment, and in the TLS arena during a handshake. */
 #include "gateway.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,12 +27,11 @@
 #include "ingest/ingest.h"
 #include "keys.h"
 #include "linux/entropy.h"
-#include "linux/file.h"
 #include "linux/loop.h"
 #include "linux/system_clock.h"
-#include "linux/trust_files.h"
 #include "log.h"
 #include "notify.h"
+#include "plan.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "store.h"
@@ -46,18 +42,8 @@
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
 #define DETAIL_SIZE 1024u
 
-/* What follows from the configuration. */
-struct plan {
-    struct settings settings;
-    struct net_proxy proxy; /* secret where it has a password */
-    struct trust_files trust;
-    struct key_file key_file; /* secret; wiped when it's in its slot */
-    bool has_key;             /* the key file could be read and used */
-};
-
 struct gateway {
     const struct options *options;
-    char config_dir[PATH_MAX];
     struct plan plans[2];
     struct plan *plan; /* the one in force */
     char host[IFL_HOST_SIZE];
@@ -89,96 +75,6 @@ struct gateway {
 static struct gateway the_gateway;
 static uint8_t tls_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t work_arena_bytes[WORK_ARENA_SIZE];
-
-/* ---- a plan from the configuration ---- */
-
-/* Where a relative path in the configuration begins. */
-static enum ifl_status find_config_dir(struct gateway *gateway)
-{
-    const char *config = gateway->options->config;
-    const char *slash = strrchr(config, '/');
-    const size_t len = slash == NULL ? 0 : (size_t)(slash - config) + (slash == config);
-    if (len >= sizeof gateway->config_dir) {
-        return IFL_TOO_LARGE;
-    }
-    memcpy(gateway->config_dir, config, len);
-    gateway->config_dir[len] = '\0';
-    if (len == 0) {
-        strcpy(gateway->config_dir, ".");
-    }
-    return IFL_OK;
-}
-
-/* Where and what is allowed; why stands in the status. */
-static void tell_settings_error(const struct settings_error *error, const char *file, struct text *out)
-{
-    text_str(out, file);
-    if (error->line > 0) {
-        text_str(out, " line ");
-        text_u64(out, error->line);
-    }
-    if (error->key[0] != '\0') {
-        text_str(out, ", ");
-        text_str(out, error->key);
-    }
-    if (error->allowed[0] != '\0') {
-        text_str(out, "; allowed: ");
-        text_str(out, error->allowed);
-    }
-}
-
-static enum ifl_status read_settings(struct gateway *gateway, struct settings *settings, struct text *detail)
-{
-    static uint8_t json[IFL_CONFIG_SIZE_MAX + 1];
-    struct settings_error error;
-    size_t size = 0;
-    enum ifl_status status = file_read("", gateway->options->config, json, sizeof json, &size, detail);
-    if (status != IFL_OK) {
-        return status;
-    }
-    status = settings_parse(settings, bytes_of(json, size), &error);
-    bytes_wipe(json, sizeof json); /* it may hold a proxy's password */
-    if (status != IFL_OK) {
-        tell_settings_error(&error, gateway->options->config, detail);
-        return status;
-    }
-    if (gateway->options->address != NULL) {
-        snprintf(settings->resolve, sizeof settings->resolve, "%s", gateway->options->address);
-    }
-    return IFL_OK;
-}
-
-static enum ifl_status read_trust(struct gateway *gateway, struct plan *plan, struct text *detail)
-{
-    const char *file = gateway->options->trust_file;
-    char path[PATH_MAX];
-    if (file == NULL && plan->settings.trust[0] != '\0') {
-        if (file_path(path, gateway->config_dir, plan->settings.trust) != IFL_OK) {
-            return IFL_TOO_LARGE;
-        }
-        file = path;
-    }
-    return trust_files_load(&plan->trust, file, detail);
-}
-
-/* Everything but the key file. */
-static enum ifl_status read_plan(struct gateway *gateway, struct plan *plan, struct text *detail)
-{
-    enum ifl_status status = read_settings(gateway, &plan->settings, detail);
-    if (status != IFL_OK) {
-        return status;
-    }
-    if (plan->settings.auth != SETTINGS_AUTH_CERTIFICATE) {
-        text_str(detail, "auth: iflowd of this version authenticates with the client certificate");
-        return IFL_CONFIG_VALUE;
-    }
-    status = net_proxy_parse(bytes_of_string(plan->settings.proxy), &plan->proxy);
-    if (status != IFL_OK) {
-        text_str(detail, "network.proxy");
-        return status;
-    }
-    return read_trust(gateway, plan, detail);
-}
 
 /* ---- the key ---- */
 
@@ -220,8 +116,7 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
     struct arena work;
     arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
     const struct ifl_random random = entropy_random();
-    enum ifl_status status =
-        key_file_read(&plan->key_file, &plan->settings, gateway->config_dir, &work, &random, detail);
+    enum ifl_status status = key_file_read(&plan->key_file, &plan->settings, plan->directory, &work, &random, detail);
     bytes_wipe(work_arena_bytes, work.extent);
     if (status == IFL_OK && leads_elsewhere(gateway, plan)) {
         status = IFL_KEY_OTHER_TENANT;
@@ -336,7 +231,7 @@ static void return_to_old_identity(struct gateway *gateway, ifl_ms now)
     char buf[DETAIL_SIZE];
     struct text detail;
     text_init(&detail, buf, sizeof buf);
-    log_status(gateway->identity_refused, "the new identity is refused, the one before goes on");
+    log_info("the new identity is refused (E%d): the one before goes on", (int)gateway->identity_refused);
     gateway->identity_refused = IFL_OK;
     stop_sender(gateway);
     tls_forget_session(&gateway->tls);
@@ -499,8 +394,7 @@ static enum ifl_status start(struct gateway *gateway, struct text *detail)
     if (gateway->signals < 0) {
         return IFL_FILE;
     }
-    enum ifl_status status = find_config_dir(gateway);
-    status = status == IFL_OK ? read_plan(gateway, gateway->plan, detail) : status;
+    enum ifl_status status = plan_read(gateway->plan, gateway->options, detail);
     status = status == IFL_OK ? start_store(gateway, detail) : status;
     if (status != IFL_OK) {
         return status;
@@ -539,7 +433,7 @@ static enum ifl_status switch_plan(struct gateway *gateway, struct plan *next)
 
 static enum ifl_status take_over(struct gateway *gateway, struct plan *next, struct text *detail)
 {
-    enum ifl_status status = read_plan(gateway, next, detail);
+    enum ifl_status status = plan_read(next, gateway->options, detail);
     if (status == IFL_OK && next->settings.outbox_size != gateway->store.outbox_size) {
         text_str(detail, "outbox.size can't change while iflowd runs");
         status = IFL_CONFIG_VALUE;

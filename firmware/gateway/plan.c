@@ -1,0 +1,90 @@
+#include "plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "linux/file.h"
+
+/* Where a relative path in the configuration begins. */
+static enum ifl_status find_directory(struct plan *plan, const char *config)
+{
+    const char *slash = strrchr(config, '/');
+    const size_t len = slash == NULL ? 0 : (size_t)(slash - config) + (slash == config);
+    if (len >= sizeof plan->directory) {
+        return IFL_TOO_LARGE;
+    }
+    memcpy(plan->directory, len == 0 ? "." : config, len == 0 ? 1 : len);
+    plan->directory[len == 0 ? 1 : len] = '\0';
+    return IFL_OK;
+}
+
+/* Where and what is allowed; why stands in the status. */
+static void tell_settings_error(const struct settings_error *error, const char *file, struct text *out)
+{
+    text_str(out, file);
+    if (error->line > 0) {
+        text_str(out, " line ");
+        text_u64(out, error->line);
+    }
+    if (error->key[0] != '\0') {
+        text_str(out, ", ");
+        text_str(out, error->key);
+    }
+    if (error->allowed[0] != '\0') {
+        text_str(out, "; allowed: ");
+        text_str(out, error->allowed);
+    }
+}
+
+static enum ifl_status read_settings(struct settings *settings, const struct options *options, struct text *detail)
+{
+    static uint8_t json[IFL_CONFIG_SIZE_MAX + 1];
+    struct settings_error error;
+    size_t size = 0;
+    enum ifl_status status = file_read("", options->config, json, sizeof json, &size, detail);
+    if (status != IFL_OK) {
+        return status;
+    }
+    status = settings_parse(settings, bytes_of(json, size), &error);
+    bytes_wipe(json, sizeof json); /* it may hold a proxy's password */
+    if (status != IFL_OK) {
+        tell_settings_error(&error, options->config, detail);
+        return status;
+    }
+    if (options->address != NULL) {
+        snprintf(settings->resolve, sizeof settings->resolve, "%s", options->address);
+    }
+    return IFL_OK;
+}
+
+static enum ifl_status read_trust(struct plan *plan, const struct options *options, struct text *detail)
+{
+    const char *file = options->trust_file;
+    char path[PATH_MAX];
+    if (file == NULL && plan->settings.trust[0] != '\0') {
+        if (file_path(path, plan->directory, plan->settings.trust) != IFL_OK) {
+            return IFL_TOO_LARGE;
+        }
+        file = path;
+    }
+    return trust_files_load(&plan->trust, file, detail);
+}
+
+enum ifl_status plan_read(struct plan *plan, const struct options *options, struct text *detail)
+{
+    enum ifl_status status = find_directory(plan, options->config);
+    status = status == IFL_OK ? read_settings(&plan->settings, options, detail) : status;
+    if (status != IFL_OK) {
+        return status;
+    }
+    if (plan->settings.auth != SETTINGS_AUTH_CERTIFICATE) {
+        text_str(detail, "auth: iflowd of this version authenticates with the client certificate");
+        return IFL_CONFIG_VALUE;
+    }
+    status = net_proxy_parse(bytes_of_string(plan->settings.proxy), &plan->proxy);
+    if (status != IFL_OK) {
+        text_str(detail, "network.proxy");
+        return status;
+    }
+    return read_trust(plan, options, detail);
+}
