@@ -24,11 +24,16 @@ static const uint16_t signature_algorithms[] = {
 static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
                                   MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
+/* When sending has become impossible, mbedTLS isn't told: it could neither read what came before, an alert or an answer, nor put its buffer in
+ * order. What it sends from then on is dropped, and `write_status` says so. */
 static int wire_send(void *ctx, const unsigned char *data, size_t size)
 {
     struct tls *tls = ctx;
     size_t sent = 0;
-    enum ifl_status status = net_send(&tls->net, bytes_of(data, size), &sent);
+    enum ifl_status status = tls->engine->write_status;
+    if (status == IFL_OK) {
+        status = net_send(&tls->net, bytes_of(data, size), &sent);
+    }
     if (status == IFL_OK && sent > 0) {
         return (int)sent;
     }
@@ -37,7 +42,7 @@ static int wire_send(void *ctx, const unsigned char *data, size_t size)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
     }
     tls->engine->write_status = status;
-    return MBEDTLS_ERR_SSL_CONN_EOF;
+    return (int)size;
 }
 
 static int wire_receive(void *ctx, unsigned char *buf, size_t size)
@@ -141,7 +146,7 @@ enum ifl_status engine_open(struct tls *tls)
     if (error != 0) {
         enum ifl_status status = fault_status(tls, error);
         engine_close(tls);
-        return status;
+        return status == IFL_TLS_PROTOCOL ? IFL_TLS_INTERNAL : status; /* no other side has been heard yet */
     }
     session_offer(tls);
     return IFL_OK;

@@ -17,6 +17,7 @@ struct tls_engine {
     uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the server's chain */
     bool blocked;                 /* the network had nothing, or no room, in this call */
     bool verified;                /* the server's chain was looked at: it's a full handshake */
+    bool answered;                /* the server's CertificateRequest, with our chain or with none */
     bool unread;                  /* tls_read() gave up before the network was empty */
     mbedtls_x509_crt chain[];     /* own certificates: only `raw` and `next` are used */
 };

@@ -3,13 +3,6 @@
 
 #include "engine.h"
 
-/* The server has, or should have, seen our certificate: what it objects to from now on may well be that. With TLS 1.3 it's judged only after our
- * Finished. */
-static bool client_is_judged(const struct tls *tls)
-{
-    return tls->facts.certificate_requested && (tls->facts.certificate_sent || tls->state == TLS_OPEN);
-}
-
 /* A refusal of a session that we offered proves nothing about a full handshake, which comes next. */
 static enum ifl_status unless_resuming(const struct tls *tls, enum ifl_status status)
 {
@@ -19,7 +12,9 @@ static enum ifl_status unless_resuming(const struct tls *tls, enum ifl_status st
 /* Alert numbers: RFC 8446 section 6, RFC 5246 section 7.2. */
 static enum ifl_status status_of_alert(const struct tls *tls, uint8_t alert)
 {
-    bool judged = client_is_judged(tls) && !tls->facts.application_data_seen;
+    /* The server has seen our certificate, or that there is none: what it objects to from now on may well be that. With TLS 1.3 it's judged
+     * only after our Finished, so until an answer has come. */
+    bool judged = tls->engine->answered && !tls->facts.application_data_seen;
     switch (alert) {
     case MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME:
         return IFL_TLS_HOST_REFUSED;
@@ -63,8 +58,6 @@ static enum ifl_status status_of_error(int error)
     case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL: /* the only thing of ours that can be too large: the chain */
         return IFL_KEY_UNSUPPORTED;
     case MBEDTLS_ERR_SSL_INTERNAL_ERROR:
-    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:
-    case MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE:
     case MBEDTLS_ERR_ERROR_CORRUPTION_DETECTED:
         return IFL_TLS_INTERNAL;
     default:

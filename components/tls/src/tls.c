@@ -16,7 +16,7 @@
 #include "engine.h"
 #include "platform.h"
 
-#define READ_ROUNDS_MAX 32 /* records without data (tickets, empty ones) in one call of tls_read() */
+#define READ_ROUNDS_MAX 32 /* records without data (tickets, empty ones) in one call */
 
 enum ifl_status tls_setup(struct tls_context *context)
 {
@@ -164,6 +164,9 @@ static void after_message(struct tls *tls, int state)
     if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST) {
         tls->facts.certificate_requested = ssl->MBEDTLS_PRIVATE(in_msg)[0] == MBEDTLS_SSL_HS_CERTIFICATE_REQUEST;
     }
+    if (state == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
+        tls->engine->answered = tls->facts.certificate_requested;
+    }
     if (signs_now(state)) {
         mbedtls_pk_free(&tls->engine->key); /* wiped by the arena */
         mbedtls_pk_init(&tls->engine->key);
@@ -205,7 +208,6 @@ static enum ifl_status shake(struct tls *tls)
         return engine->blocked ? IFL_AGAIN : IFL_OK;
     }
     if (error != 0) {
-        engine->wire_status = engine->wire_status != IFL_OK ? engine->wire_status : engine->write_status;
         return fail(tls, fault_status(tls, error));
     }
     if (mbedtls_ssl_is_handshake_over(&engine->ssl)) {
@@ -251,13 +253,31 @@ static bool record_waits(const struct tls *tls)
     return tls->engine->ssl.MBEDTLS_PRIVATE(out_left) > 0;
 }
 
-/* Sending has failed. The other side may have said why before it went away: an alert, or an answer, which tls_read() can still fetch. */
-static enum ifl_status sending_failed(struct tls *tls, int error)
+/* One call of mbedtls_ssl_read(), until it's about data or the network: tickets are kept. */
+static int read_some(struct tls *tls, void *buf, size_t size)
+{
+    struct tls_engine *engine = tls->engine;
+    for (int i = 0; i < READ_ROUNDS_MAX; i++) {
+        engine->blocked = false;
+        int result = mbedtls_ssl_read(&engine->ssl, buf, size);
+        if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+            session_keep(tls);
+        } else if (engine->blocked || (result != MBEDTLS_ERR_SSL_WANT_READ && result != MBEDTLS_ERR_SSL_WANT_WRITE)) {
+            return result;
+        }
+    }
+    engine->unread = true;
+    return MBEDTLS_ERR_SSL_WANT_READ;
+}
+
+/* Whether sending still works. If not, the other side may have said why before it went away: by an alert, or an answer, which tls_read()
+ * can still fetch. */
+static enum ifl_status after_sending(struct tls *tls)
 {
     if (tls->engine->write_status == IFL_OK) {
-        return fail(tls, fault_status(tls, error));
+        return IFL_OK;
     }
-    int pending = mbedtls_ssl_read(&tls->engine->ssl, NULL, 0);
+    int pending = read_some(tls, NULL, 0);
     if (pending == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
         return fail(tls, fault_status(tls, pending));
     }
@@ -278,7 +298,7 @@ static enum ifl_status flush(struct tls *tls)
     if (error == MBEDTLS_ERR_SSL_WANT_WRITE) {
         return IFL_AGAIN;
     }
-    return error < 0 ? sending_failed(tls, error) : IFL_OK;
+    return error < 0 ? fail(tls, fault_status(tls, error)) : after_sending(tls);
 }
 
 static enum ifl_status not_open(const struct tls *tls)
@@ -366,10 +386,10 @@ enum ifl_status tls_record_send(struct tls *tls, size_t size)
     /* mbedTLS would copy the plaintext to out_msg, where it is already. */
     int error = mbedtls_ssl_write(&tls->engine->ssl, tls->engine->ssl.MBEDTLS_PRIVATE(out_msg), size);
     count_bytes(tls);
-    if (error >= 0 || error == MBEDTLS_ERR_SSL_WANT_WRITE) {
-        return IFL_OK; /* what TCP didn't take waits in the record */
+    if (error < 0 && error != MBEDTLS_ERR_SSL_WANT_WRITE) { /* what TCP didn't take waits in the record */
+        return fail(tls, fault_status(tls, error));
     }
-    return sending_failed(tls, error);
+    return after_sending(tls);
 }
 
 enum ifl_status tls_write_pieces(struct tls *tls, const struct bytes *pieces, size_t count, size_t *taken)
@@ -423,28 +443,17 @@ enum ifl_status tls_read(struct tls *tls, void *buf, size_t size, size_t *got)
     if (tls->state != TLS_OPEN) {
         return not_open(tls);
     }
-    struct tls_engine *engine = tls->engine;
     platform_bind(tls->context, &tls->faults);
-    engine->unread = false;
-    for (int i = 0; i < READ_ROUNDS_MAX; i++) {
-        engine->blocked = false;
-        int result = mbedtls_ssl_read(&engine->ssl, buf, size);
-        count_bytes(tls);
-        if (result > 0) {
-            tls->facts.application_data_seen = true;
-            *got = (size_t)result;
-            return IFL_OK;
-        }
-        if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
-            session_keep(tls);
-        } else if (result != MBEDTLS_ERR_SSL_WANT_READ && result != MBEDTLS_ERR_SSL_WANT_WRITE) {
-            return reading_ended(tls, result);
-        } else if (engine->blocked) {
-            return IFL_AGAIN;
-        }
+    tls->engine->unread = false;
+    int result = size > 0 ? read_some(tls, buf, size) : MBEDTLS_ERR_SSL_WANT_READ;
+    count_bytes(tls);
+    if (result > 0) {
+        tls->facts.application_data_seen = true;
+        *got = (size_t)result;
+        return IFL_OK;
     }
-    engine->unread = true;
-    return IFL_AGAIN;
+    bool wait = result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE;
+    return wait ? IFL_AGAIN : reading_ended(tls, result);
 }
 
 void tls_close(struct tls *tls)

@@ -273,7 +273,7 @@ enum ifl_status net_link_send(int link, struct bytes data, size_t *sent)
     if (link != 0 || !peer.open) {
         return IFL_INVALID;
     }
-    if (peer.up >= peer.cut_up) {
+    if (peer.up >= peer.cut_up || peer.deaf) {
         return IFL_NET_RESET;
     }
     if (is_stubborn()) {

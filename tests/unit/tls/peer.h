@@ -25,6 +25,7 @@ struct peer {
     size_t cut_down, cut_up;    /* bytes of the server and of the client after which the connection ends */
     enum ifl_status cut_status; /* how: CLOSED or NET_RESET */
     bool silent;                /* the server never answers */
+    bool deaf;                  /* sending fails with NET_RESET; what came before can still be received */
     const uint8_t *script;      /* these bytes instead of a TLS server's */
     size_t script_size;
     enum peer_moment alert_at; /* an unencrypted alert instead of the server's answer */
