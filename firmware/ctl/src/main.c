@@ -1,0 +1,67 @@
+/* iflowctl: an engineer's tool: looks at keys and configurations, sends a message, asks a running iflowd. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "verbs.h"
+
+struct verb {
+    const char *name;   /* one or two words */
+    const char *second; /* NULL: the verb has one word */
+    int (*function)(int argc, char **argv);
+    const char *words; /* what may follow */
+    const char *does;
+};
+
+static const struct verb VERBS[] = {
+    {"send", NULL, verb_send, "--key FILE... --route PATH [--file F|-] [--ca FILE]",
+     "one message, at once, with the verdict"},
+    {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing"},
+    {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when"},
+    {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters"},
+    {"identity", "show", verb_identity_show, "[--run DIR]", "the certificates iflowd has"},
+    {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd"},
+    {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting"},
+};
+enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
+
+static void help(FILE *out)
+{
+    fputs("usage: iflowctl VERB [OPTION...]\n\n", out);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        const struct verb *verb = &VERBS[i];
+        fprintf(out, "  %s%s%s %s\n      %s\n", verb->name, verb->second != NULL ? " " : "",
+                verb->second != NULL ? verb->second : "", verb->words, verb->does);
+    }
+    fputs("\nEvery verb takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n", out);
+}
+
+static bool matches(const struct verb *verb, int argc, char **argv)
+{
+    if (strcmp(verb->name, argv[1]) != 0) {
+        return false;
+    }
+    return verb->second == NULL || (argc > 2 && strcmp(verb->second, argv[2]) == 0);
+}
+
+int main(int argc, char **argv)
+{
+    umask(077); /* files that hold keys are for their owner only */
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        help(stdout);
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        puts("iflowctl " IFL_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < VERB_COUNT && argc > 1; i++) {
+        if (matches(&VERBS[i], argc, argv)) {
+            const int skip = VERBS[i].second != NULL ? 2 : 1;
+            return VERBS[i].function(argc - skip, argv + skip);
+        }
+    }
+    help(stderr);
+    return 2;
+}

@@ -1,0 +1,212 @@
+/* verb_daemon.c: `iflowctl status`, `routes`, `queue list`, `identity show`, `log`, `retry`: questions to a running iflowd, on its console's
+ * socket. What the answers say is decided there (components/console). */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "linux/unix_socket.h"
+#include "verbs.h"
+
+#define DEFAULT_RUN_DIR "/run/iflow"
+#define COMMAND_SIZE 256
+
+struct question {
+    const char *run_dir;
+    bool json;
+    char command[COMMAND_SIZE]; /* the console's command, with its line end */
+};
+
+static int usage(const char *why)
+{
+    fprintf(stderr, "iflowctl: %s. `iflowctl --help` lists what there is.\n", why);
+    return 2;
+}
+
+/* ---- the command line ---- */
+
+static bool add_word(struct question *question, const char *word)
+{
+    const size_t used = strlen(question->command), len = strlen(word);
+    if (strpbrk(word, " \r\n") != NULL || len == 0 || used + len + 2 >= sizeof question->command) {
+        return false;
+    }
+    if (used > 0) {
+        strcat(question->command, " ");
+    }
+    strcat(question->command, word);
+    return true;
+}
+
+/* 0, or the exit status. `verb` is what the console calls it; words of the line follow as they are. */
+static int parse(struct question *question, const char *verb, int argc, char **argv)
+{
+    *question = (struct question){.run_dir = DEFAULT_RUN_DIR};
+    bool fits = true;
+    for (int i = 1; i < argc; i++) { /* "json" goes in front of everything, so it's looked for first */
+        question->json = question->json || strcmp(argv[i], "--json") == 0;
+    }
+    fits = (!question->json || add_word(question, "json")) && add_word(question, verb);
+    for (int i = 1; i < argc && fits; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            continue;
+        }
+        if (strcmp(argv[i], "--run") == 0) {
+            if (++i == argc) {
+                return usage("--run wants a directory");
+            }
+            question->run_dir = argv[i];
+        } else if (argv[i][0] == '-') {
+            return usage("that option isn't known here");
+        } else {
+            fits = add_word(question, argv[i]);
+        }
+    }
+    if (!fits) {
+        return usage("a word is empty, too long or has a space in it");
+    }
+    strcat(question->command, "\n");
+    return 0;
+}
+
+/* ---- question and answer ---- */
+
+static int report(const struct question *question, enum ifl_status status, const char *detail)
+{
+    const struct ifl_diag *diag = ifl_diag(status);
+    if (question->json) {
+        printf("{\"ok\":false,\"error\":{\"code\":%d,\"name\":\"%s\",\"cause\":\"%s\",\"remedy\":\"%s\"}}\n",
+               (int)status, diag->name, diag->cause, diag->remedy);
+    } else {
+        fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)status, diag->cause, diag->remedy, detail);
+    }
+    return 1;
+}
+
+static bool send_all(int fd, const char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        const ssize_t written = write(fd, text, left);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            text += written;
+            left -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+/* The end of an answer: the line end of JSON, the empty line of a text. */
+struct answer_end {
+    bool json;
+    bool line_empty; /* so far */
+    bool seen;
+};
+
+/* How many of `size` bytes belong to what people see. */
+static size_t scan(struct answer_end *end, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != '\n') {
+            end->line_empty = false;
+            continue;
+        }
+        if (end->json || end->line_empty) {
+            end->seen = true;
+            return end->json ? i + 1 : i;
+        }
+        end->line_empty = true;
+    }
+    return size;
+}
+
+/* An error of the console begins with "E<number> "; no other answer does. */
+static bool is_error(bool json, const char *answer, size_t size)
+{
+    static const char GOOD[] = "{\"ok\":true";
+    if (json) {
+        return size < sizeof GOOD - 1 || memcmp(answer, GOOD, sizeof GOOD - 1) != 0;
+    }
+    return size >= 2 && answer[0] == 'E' && answer[1] >= '0' && answer[1] <= '9';
+}
+
+static int ask(const struct question *question, int fd)
+{
+    char buf[65536];
+    struct answer_end end = {.json = question->json, .line_empty = true};
+    bool first = true, error = false;
+    if (!send_all(fd, question->command)) {
+        return report(question, IFL_NO_DAEMON, strerror(errno));
+    }
+    while (!end.seen) {
+        const ssize_t got = read(fd, buf, sizeof buf);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return report(question, IFL_NO_DAEMON, "it ended in the middle of the answer");
+        }
+        const size_t shown = scan(&end, buf, (size_t)got);
+        if (first) {
+            error = is_error(question->json, buf, (size_t)got);
+        }
+        first = false;
+        fwrite(buf, 1, shown, error && !question->json ? stderr : stdout);
+    }
+    return error ? 1 : 0;
+}
+
+static int run(const char *verb, int argc, char **argv)
+{
+    struct question question;
+    char path[UNIX_SOCKET_PATH_SIZE];
+    int fd = -1;
+    const int wrong = parse(&question, verb, argc, argv);
+    if (wrong != 0) {
+        return wrong;
+    }
+    enum ifl_status status = unix_socket_path(path, question.run_dir, "console.sock");
+    status = status == IFL_OK ? unix_socket_connect(path, &fd) : IFL_NO_DAEMON;
+    if (status != IFL_OK) {
+        return report(&question, status, question.run_dir);
+    }
+    const int result = ask(&question, fd);
+    close(fd);
+    return result;
+}
+
+int verb_status(int argc, char **argv)
+{
+    return run("status", argc, argv);
+}
+
+int verb_routes(int argc, char **argv)
+{
+    return run("routes", argc, argv);
+}
+
+int verb_queue_list(int argc, char **argv)
+{
+    return run("queue", argc, argv);
+}
+
+int verb_identity_show(int argc, char **argv)
+{
+    return run("identity", argc, argv);
+}
+
+int verb_log(int argc, char **argv)
+{
+    return run("log", argc, argv);
+}
+
+int verb_retry(int argc, char **argv)
+{
+    return run("retry", argc, argv);
+}

@@ -1,0 +1,513 @@
+/* verb_send.c: `iflowctl send`: one message, at once, with the verdict.
+ *
+ * The way is the daemon's own: the message goes into an outbox and the sender delivers it. Only the outbox lies in memory here, and the first
+ * verdict ends it. So what is tested here is what runs there. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "clock/clock.h"
+#include "flash/flash.h"
+#include "health/health.h"
+#include "identity/service_key.h"
+#include "linux/address.h"
+#include "linux/entropy.h"
+#include "linux/file.h"
+#include "linux/loop.h"
+#include "linux/system_clock.h"
+#include "linux/trust_files.h"
+#include "outbox/outbox.h"
+#include "sender/sender.h"
+#include "settings/settings.h"
+#include "tls/tls.h"
+#include "verbs.h"
+
+#define ROUTE_NAME "send"
+#define KEY_FILES_MAX 4
+#define KEY_FILE_SIZE_MAX (1024u * 1024u)
+#define ARENA_SIZE (4u * 1024u * 1024u)
+#define SECTOR_SIZE (256u * 1024u) /* a block; the largest payload takes half of one */
+#define SECTOR_COUNT 6u            /* dead letters, the route, two free, and some */
+#define TIMEOUT_S_DEFAULT 30u
+#define TIMEOUT_S_MAX 3600u
+#define DETAIL_SIZE 1024u
+
+struct send_options {
+    const char *key_files[KEY_FILES_MAX];
+    size_t key_count;
+    const char *route, *ca, *file, *url, *address, *proxy, *content_type;
+    uint32_t timeout_s;
+    bool json;
+};
+
+/* ---- flash in memory, for an outbox that lives as long as the program ---- */
+
+struct memory_flash {
+    uint8_t bytes[SECTOR_COUNT * SECTOR_SIZE];
+};
+
+static enum ifl_status memory_read(void *ctx, uint32_t at, void *to, size_t size)
+{
+    memcpy(to, ((struct memory_flash *)ctx)->bytes + at, size);
+    return IFL_OK;
+}
+
+static enum ifl_status memory_program(void *ctx, uint32_t at, const void *from, size_t size)
+{
+    memcpy(((struct memory_flash *)ctx)->bytes + at, from, size);
+    return IFL_OK;
+}
+
+static enum ifl_status memory_erase(void *ctx, uint32_t at)
+{
+    memset(((struct memory_flash *)ctx)->bytes + at, 0, SECTOR_SIZE);
+    return IFL_OK;
+}
+
+static enum ifl_status memory_poll(void *ctx)
+{
+    (void)ctx;
+    return IFL_OK;
+}
+
+static const struct flash_driver MEMORY_DRIVER = {
+    .read = memory_read, .program = memory_program, .erase_start = memory_erase, .poll = memory_poll};
+
+/* ---- everything that one message needs ---- */
+
+struct one_shot {
+    struct memory_flash memory;
+    struct flash flash;
+    struct outbox outbox;
+    struct settings settings;
+    struct health health;
+    struct clock clock;
+    struct arena arena;
+    struct identity identity; /* secret */
+    struct service_key_report report;
+    uint8_t identity_bytes[IFL_IDENTITY_SIZE_MAX]; /* secret */
+    struct trust_files trust;
+    struct net_proxy proxy;
+    char host[IFL_HOST_SIZE];
+    uint16_t port;
+    struct tls_context tls_context;
+    struct tls tls;
+    struct sender_wiring wiring;
+    struct sender sender;
+    struct outbox_id id;
+    struct sender_view view; /* of the verdict */
+    bool tried_again;        /* see unexplained_end() */
+};
+
+static struct one_shot the_shot; /* static: large */
+static uint8_t arena_bytes[ARENA_SIZE];
+static uint8_t payload[IFL_PAYLOAD_SIZE_MAX + 1];
+
+/* ---- the command line ---- */
+
+enum { OPT_KEY = 256, OPT_ROUTE, OPT_CA, OPT_FILE, OPT_URL, OPT_RESOLVE, OPT_PROXY, OPT_TYPE, OPT_TIMEOUT, OPT_JSON };
+
+static const struct option LONG_OPTIONS[] = {
+    {"key", required_argument, NULL, OPT_KEY},
+    {"route", required_argument, NULL, OPT_ROUTE},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"file", required_argument, NULL, OPT_FILE},
+    {"url", required_argument, NULL, OPT_URL},
+    {"resolve", required_argument, NULL, OPT_RESOLVE},
+    {"proxy", required_argument, NULL, OPT_PROXY},
+    {"content-type", required_argument, NULL, OPT_TYPE},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {NULL, 0, NULL, 0},
+};
+
+static int usage(const char *why, const char *word)
+{
+    fprintf(stderr, "iflowctl send: %s%s%s\n", why, word[0] != '\0' ? ": " : ".", word);
+    fputs("usage: iflowctl send --key FILE... --route PATH [--file F|-] [--ca FILE] [--url URL] [--content-type T]\n"
+          "                     [--proxy http://HOST:PORT] [--resolve ADDRESS] [--timeout SECONDS] [--json]\n",
+          stderr);
+    return 2;
+}
+
+static bool read_timeout(const char *text, uint32_t *seconds)
+{
+    uint64_t value = 0;
+    if (!bytes_to_u64(bytes_of_string(text), &value) || value < 1 || value > TIMEOUT_S_MAX) {
+        return false;
+    }
+    *seconds = (uint32_t)value;
+    return true;
+}
+
+static bool add_key_file(struct send_options *options, const char *file)
+{
+    if (options->key_count == KEY_FILES_MAX) {
+        return false;
+    }
+    options->key_files[options->key_count++] = file;
+    return true;
+}
+
+/* 0, or the exit status. */
+static int take(int option, struct send_options *options)
+{
+    switch (option) {
+    case OPT_KEY:
+        return add_key_file(options, optarg) ? 0 : usage("more key files than 4", optarg);
+    case OPT_ROUTE:
+        options->route = optarg;
+        return 0;
+    case OPT_CA:
+        options->ca = optarg;
+        return 0;
+    case OPT_FILE:
+        options->file = optarg;
+        return 0;
+    case OPT_URL:
+        options->url = optarg;
+        return 0;
+    case OPT_RESOLVE:
+        options->address = address_of_option(optarg);
+        return options->address != NULL ? 0 : usage("--resolve wants an IP address, or HOST:PORT:ADDRESS", optarg);
+    case OPT_PROXY:
+        options->proxy = optarg;
+        return 0;
+    case OPT_TYPE:
+        options->content_type = optarg;
+        return 0;
+    case OPT_TIMEOUT:
+        return read_timeout(optarg, &options->timeout_s) ? 0 : usage("--timeout wants seconds from 1 to 3600", optarg);
+    case OPT_JSON:
+        options->json = true;
+        return 0;
+    default: /* getopt has said what is wrong */
+        return usage("the line can't be understood", "");
+    }
+}
+
+static int parse(int argc, char **argv, struct send_options *options)
+{
+    *options = (struct send_options){.file = "-", .content_type = "application/json", .timeout_s = TIMEOUT_S_DEFAULT};
+    optind = 0; /* getopt starts afresh: the verb before has its own words */
+    for (int option = 0; (option = getopt_long(argc, argv, "", LONG_OPTIONS, NULL)) != -1;) {
+        const int wrong = take(option, options);
+        if (wrong != 0) {
+            return wrong;
+        }
+    }
+    for (; optind < argc; optind++) { /* --key FILE FILE: certificate and key as two files */
+        if (!add_key_file(options, argv[optind])) {
+            return usage("more key files than 4", argv[optind]);
+        }
+    }
+    if (options->key_count == 0) {
+        return usage("--key FILE is missing", "");
+    }
+    return options->route != NULL ? 0 : usage("--route PATH is missing", "");
+}
+
+/* ---- preparation ---- */
+
+static void json_pair(struct text *out, const char *before, const char *value)
+{
+    text_str(out, before);
+    text_json(out, bytes_of_string(value));
+}
+
+/* The options as a configuration: so they are checked, and completed with the defaults, exactly as for the daemon. */
+static enum ifl_status make_settings(struct one_shot *shot, const struct send_options *options, struct text *detail)
+{
+    char buf[8192];
+    struct text json;
+    text_init(&json, buf, sizeof buf);
+    json_pair(&json, "{\"device\":\"iflowctl\",\"routes\":{\"" ROUTE_NAME "\":{\"path\":", options->route);
+    json_pair(&json, ",\"content_type\":", options->content_type);
+    text_str(&json, ",\"timeout_ms\":");
+    text_u64(&json, options->timeout_s * 1000u > 600000u ? 600000u : options->timeout_s * 1000u);
+    text_str(&json, "}},\"backoff\":{\"boot_jitter_ms\":0},\"network\":{");
+    json_pair(&json, "\"proxy\":", options->proxy != NULL ? options->proxy : "");
+    if (options->address != NULL) {
+        json_pair(&json, ",\"resolve\":", options->address);
+    }
+    text_str(&json, "}");
+    if (options->url != NULL) {
+        json_pair(&json, ",\"url\":", options->url);
+    }
+    text_str(&json, "}");
+    struct settings_error error = {0};
+    const enum ifl_status status =
+        json.cut ? IFL_TOO_LARGE : settings_parse(&shot->settings, bytes_of(buf, json.len), &error);
+    bytes_wipe(buf, sizeof buf); /* a proxy's password */
+    if (status != IFL_OK && error.key[0] != '\0') {
+        text_str(detail, error.key);
+        text_str(detail, ": allowed is ");
+        text_str(detail, error.allowed);
+    }
+    return status;
+}
+
+static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
+{
+    static uint8_t texts[KEY_FILES_MAX][KEY_FILE_SIZE_MAX];
+    struct bytes inputs[KEY_FILES_MAX] = {{0}};
+    const struct ifl_random random = entropy_random();
+    enum ifl_status status = IFL_OK;
+    for (size_t i = 0; i < options->key_count && status == IFL_OK; i++) {
+        size_t size = 0;
+        status = file_read("", options->key_files[i], texts[i], sizeof texts[i], &size, detail);
+        inputs[i] = bytes_of(texts[i], size);
+    }
+    if (status == IFL_OK) {
+        status = service_key_read(inputs, options->key_count, &shot->arena, &random, shot->identity_bytes,
+                                  sizeof shot->identity_bytes, &shot->identity, &shot->report);
+        text_str(detail, shot->report.detail);
+    }
+    for (size_t i = 0; i < options->key_count; i++) {
+        bytes_wipe(texts[i], inputs[i].size);
+    }
+    return status;
+}
+
+static enum ifl_status find_host(struct one_shot *shot, struct text *detail)
+{
+    const char *url = shot->settings.url[0] != '\0' ? shot->settings.url : shot->identity.url;
+    if (url[0] == '\0') {
+        return IFL_KEY_NO_URL;
+    }
+    const enum ifl_status status = settings_url_split(bytes_of_string(url), shot->host, &shot->port);
+    if (status != IFL_OK) {
+        text_str(detail, url);
+        return status;
+    }
+    return net_proxy_parse(bytes_of_string(shot->settings.proxy), &shot->proxy);
+}
+
+static enum ifl_status store_message(struct one_shot *shot, struct bytes message)
+{
+    const struct outbox_lane_config lane = {.route = ROUTE_NAME, .min_blocks = 1};
+    const struct outbox_config config = {
+        .payload_max = IFL_PAYLOAD_SIZE_MAX, .lanes = &lane, .lane_count = 1, .random = entropy_random()};
+    shot->flash = (struct flash){
+        .geometry = {.size = sizeof shot->memory.bytes, .sector_size = SECTOR_SIZE, .prog_size = 1, .erased = 0x00},
+        .driver = &MEMORY_DRIVER,
+        .ctx = &shot->memory};
+    const struct flash_region region = {.flash = &shot->flash, .start = 0, .size = sizeof shot->memory.bytes};
+    enum ifl_status status = outbox_mount(&shot->outbox, region, &config);
+    for (int steps = 0; status == IFL_OK && steps < 1000; steps++) { /* formatting: an erase a step */
+        const struct outbox_time time = {0};
+        status = outbox_put(&shot->outbox, outbox_lane_of(&shot->outbox, ROUTE_NAME), message, time, &shot->id);
+        if (status != IFL_FLASH_BUSY && status != IFL_STORE_FULL) {
+            break;
+        }
+        (void)outbox_step(&shot->outbox, loop_now());
+        status = IFL_OK;
+    }
+    return status == IFL_OK ? outbox_sync(&shot->outbox) : status;
+}
+
+static enum ifl_status start_sender(struct one_shot *shot)
+{
+    shot->tls_context.arena = &shot->arena;
+    shot->tls_context.random = entropy_random();
+    shot->tls_context.clock = &shot->clock;
+    shot->tls_context.trust = trust_files_trust(&shot->trust);
+    shot->tls_context.identity = &shot->identity;
+    const enum ifl_status status = tls_setup(&shot->tls_context);
+    if (status != IFL_OK) {
+        return status;
+    }
+    tls_init(&shot->tls, &shot->tls_context);
+    shot->wiring = (struct sender_wiring){.settings = &shot->settings,
+                                          .outbox = &shot->outbox,
+                                          .tls = &shot->tls,
+                                          .clock = &shot->clock,
+                                          .health = &shot->health,
+                                          .random = entropy_random(),
+                                          .host = shot->host,
+                                          .port = shot->port,
+                                          .proxy = &shot->proxy,
+                                          .version = IFL_VERSION};
+    return sender_init(&shot->sender, &shot->wiring, loop_now());
+}
+
+static enum ifl_status prepare(struct one_shot *shot, const struct send_options *options, struct text *detail)
+{
+    size_t size = 0;
+    arena_init(&shot->arena, arena_bytes, sizeof arena_bytes);
+    health_init(&shot->health);
+    clock_init(&shot->clock, IFL_BUILD_UNIX_S, loop_now());
+    system_clock_tell(&shot->clock, loop_now());
+
+    enum ifl_status status = make_settings(shot, options, detail);
+    status = status == IFL_OK ? read_identity(shot, options, detail) : status;
+    status = status == IFL_OK ? find_host(shot, detail) : status;
+    status = status == IFL_OK ? trust_files_load(&shot->trust, options->ca, detail) : status;
+    if (status != IFL_OK) {
+        return status;
+    }
+    status = strcmp(options->file, "-") == 0 ? file_read_stdin(payload, sizeof payload, &size, detail)
+                                             : file_read("", options->file, payload, sizeof payload, &size, detail);
+    if (status == IFL_OK && size == 0) {
+        return IFL_LINE_EMPTY;
+    }
+    status = status == IFL_OK ? store_message(shot, bytes_of(payload, size)) : status;
+    return status == IFL_OK ? start_sender(shot) : status;
+}
+
+/* ---- the verdict ---- */
+
+/* With TLS 1.3 a refused client certificate may show as nothing but an end of the connection; only a second one in a row proves it. So one
+ * such end is tried again at once. */
+static bool unexplained_end(struct one_shot *shot, enum ifl_status status)
+{
+    const struct tls_facts *facts = tls_facts(&shot->tls);
+    const bool bare =
+        status == IFL_CLOSED || status == IFL_NET_RESET || status == IFL_TLS_RESET || status == IFL_HTTP_CUT;
+    const bool again = bare && facts->certificate_sent && !facts->application_data_seen && !shot->tried_again;
+    shot->tried_again = shot->tried_again || again;
+    return again;
+}
+
+/* AGAIN: there is none yet. */
+static enum ifl_status verdict(struct one_shot *shot, ifl_ms now)
+{
+    struct outbox_message dead;
+    struct sender_view host;
+    if (sender_route_view(&shot->sender, 0, &shot->view) == IFL_OK && shot->view.accepted_count > 0) {
+        return IFL_ACCEPTED;
+    }
+    if (outbox_first(&shot->outbox, OUTBOX_LANE_DEAD, &dead) == IFL_OK) {
+        return (enum ifl_status)dead.reason;
+    }
+    if (shot->view.state != SENDER_ROUTE_GOING && shot->view.status != IFL_OK) {
+        return shot->view.status;
+    }
+    sender_host_view(&shot->sender, &host);
+    if (host.state == SENDER_ROUTE_GOING || host.status == IFL_OK) {
+        return IFL_AGAIN;
+    }
+    if (unexplained_end(shot, host.status)) {
+        sender_retry(&shot->sender, HEALTH_ROUTE_NONE, now);
+        return IFL_AGAIN;
+    }
+    return host.status;
+}
+
+static enum ifl_status deliver(struct one_shot *shot, uint32_t timeout_s)
+{
+    ifl_ms now = loop_now();
+    const ifl_ms deadline = now + timeout_s * UINT64_C(1000);
+    while (now < deadline) {
+        const ifl_ms wish = ifl_ms_min(sender_step(&shot->sender, now), outbox_step(&shot->outbox, now));
+        const enum ifl_status status = verdict(shot, now);
+        if (status != IFL_AGAIN) {
+            return status;
+        }
+        loop_wait(NULL, 0, ifl_ms_min(wish, deadline));
+        now = loop_now();
+    }
+    return shot->view.attempts > 0 ? IFL_HTTP_TIMEOUT : IFL_NET_TIMEOUT;
+}
+
+static const char *tls_name(const struct one_shot *shot)
+{
+    switch (tls_facts(&shot->tls)->version) {
+    case 0x0303:
+        return "1.2";
+    case 0x0304:
+        return "1.3";
+    default:
+        return "";
+    }
+}
+
+static void tell_json(const struct one_shot *shot, enum ifl_status status, const char *id, const char *detail)
+{
+    const struct ifl_diag *diag = ifl_diag(status);
+    char buf[4096];
+    struct text out;
+    text_init(&out, buf, sizeof buf);
+    text_str(&out, status == IFL_ACCEPTED ? "{\"accepted\":true,\"code\":" : "{\"accepted\":false,\"code\":");
+    text_u64(&out, (uint64_t)status);
+    json_pair(&out, ",\"name\":", diag->name);
+    json_pair(&out, ",\"cause\":", diag->cause);
+    json_pair(&out, ",\"remedy\":", diag->remedy);
+    json_pair(&out, ",\"detail\":", detail);
+    json_pair(&out, ",\"host\":", shot->host);
+    json_pair(&out, ",\"path\":", shot->settings.routes[0].path);
+    json_pair(&out, ",\"id\":", id);
+    json_pair(&out, ",\"mpl_id\":", shot->view.mpl_id);
+    json_pair(&out, ",\"tls\":", tls_name(shot));
+    text_str(&out, "}");
+    puts(buf);
+}
+
+static void tell_person(const struct one_shot *shot, enum ifl_status status, const char *id, const char *detail)
+{
+    const struct ifl_diag *diag = ifl_diag(status);
+    if (status == IFL_ACCEPTED) {
+        printf("✔ accepted by https://%s%s (TLS %s)\n", shot->host, shot->settings.routes[0].path, tls_name(shot));
+    } else {
+        printf("✘ E%d %s%s%s%s\n  %s\n", (int)status, diag->cause, detail[0] != '\0' ? " (" : "", detail,
+               detail[0] != '\0' ? ")" : "", diag->remedy);
+    }
+    if (shot->view.mpl_id[0] != '\0') {
+        printf("  MPL id      %s\n", shot->view.mpl_id);
+    }
+    if (id[0] != '\0') {
+        printf("  message id  %s\n", id);
+    }
+    for (size_t i = 0; i < shot->report.warning_count; i++) {
+        const struct ifl_diag *warning = ifl_diag(shot->report.warnings[i]);
+        printf("  note        E%d %s %s\n", (int)warning->status, warning->cause, warning->remedy);
+    }
+}
+
+static void wipe_secrets(struct one_shot *shot)
+{
+    bytes_wipe(shot->identity_bytes, sizeof shot->identity_bytes);
+    bytes_wipe(&shot->proxy, sizeof shot->proxy);
+    bytes_wipe(shot->settings.proxy, sizeof shot->settings.proxy);
+    bytes_wipe(arena_bytes, shot->arena.extent);
+}
+
+int verb_send(int argc, char **argv)
+{
+    struct send_options options;
+    struct one_shot *shot = &the_shot;
+    char buf[DETAIL_SIZE], id_buf[OUTBOX_ID_TEXT_SIZE];
+    struct text detail, id;
+    const int wrong = parse(argc, argv, &options);
+    if (wrong != 0) {
+        return wrong;
+    }
+    text_init(&detail, buf, sizeof buf);
+    text_init(&id, id_buf, sizeof id_buf);
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none); /* the private key is in memory */
+    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+
+    enum ifl_status status = prepare(shot, &options, &detail);
+    if (status == IFL_OK) {
+        outbox_id_text(&shot->id, &id);
+        status = deliver(shot, options.timeout_s);
+        sender_stop(&shot->sender);
+        text_init(&detail, buf, sizeof buf); /* what was noted on the way doesn't belong to the answer */
+    }
+    if (options.json) {
+        tell_json(shot, status, id_buf, buf);
+    } else {
+        tell_person(shot, status, id_buf, buf);
+    }
+    wipe_secrets(shot);
+    return status == IFL_ACCEPTED ? 0 : 1;
+}
