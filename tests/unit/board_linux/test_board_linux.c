@@ -142,8 +142,8 @@ static void a_relative_name_begins_in_the_directory_and_an_absolute_one_does_not
     char out[PATH_MAX];
     TEST_ASSERT_EQUAL(IFL_OK, file_path(out, "/etc/iflow", "key.json"));
     TEST_ASSERT_EQUAL_STRING("/etc/iflow/key.json", out);
-    TEST_ASSERT_EQUAL(IFL_OK, file_path(out, "/etc/iflow", "/root/key.json"));
-    TEST_ASSERT_EQUAL_STRING("/root/key.json", out);
+    TEST_ASSERT_EQUAL(IFL_OK, file_path(out, "/etc/iflow", "/srv/key.json"));
+    TEST_ASSERT_EQUAL_STRING("/srv/key.json", out);
     TEST_ASSERT_EQUAL(IFL_OK, file_path(out, "", "key.json"));
     TEST_ASSERT_EQUAL_STRING("key.json", out);
 }
