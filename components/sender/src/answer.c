@@ -63,18 +63,19 @@ void answer_begin(struct sender *sender)
 enum ifl_status answer_read(struct sender *sender)
 {
     uint8_t buf[256];
-    size_t got = 0;
+    size_t got = 0, used = 0;
     enum ifl_status status = tls_read(sender->wiring->tls, buf, sizeof buf, &got);
     if (status == IFL_CLOSED)
-        status = http_response_end(&sender->response) == IFL_OK ? IFL_OK : IFL_CLOSED;
-    else if (status == IFL_OK)
-        status = http_response_feed(&sender->response, bytes_of(buf, got), &got);
+        return http_response_end(&sender->response) == IFL_OK ? IFL_OK : IFL_CLOSED;
+    if (status != IFL_OK)
+        return status;
+    status = http_response_feed(&sender->response, bytes_of(buf, got), &used);
+    if (used < got) /* more than was asked for */
+        sender->response.keep_alive = false;
     bytes_wipe(buf, sender->jar != NULL ? sizeof buf : 0);
-    if (got > 0) {
-        sender->heard = true;
-        sender->refused_count = 0;
-        sender->closed_once = false;
-    }
+    sender->heard = true;
+    sender->refused_count = 0;
+    sender->closed_once = false;
     return status;
 }
 

@@ -83,7 +83,7 @@ struct sender {
     bool token_too_large;
     struct sender_jar *jar; /* being filled, or NULL */
     int64_t date_unix_s;    /* its Date, 0 = none */
-    char retry_after[32];   /* its Retry-After, "" = none */
+    char retry_after[40];   /* its Retry-After, "" = none */
     struct http_response response;
     struct catalogue_answer answer;
 };
