@@ -16,7 +16,7 @@ struct block {
 };
 
 #define UNIT sizeof(struct block)
-#define MARK_USED 0x55534544u
+#define MARK_USED 0x55534500u /* the last byte is the owner */
 #define MARK_FREE 0x46524545u
 
 _Static_assert(sizeof(struct block) == 8, "a header is 8 bytes, so payloads are aligned to 8");
@@ -36,6 +36,11 @@ void arena_init(struct arena *arena, void *buf, size_t size)
     *arena = (struct arena){.buf = (uint8_t *)buf + skip, .size = size};
     if (size > 0)
         *block_at(arena, 0) = (struct block){(uint32_t)size, MARK_FREE};
+}
+
+static bool is_used(const struct block *block)
+{
+    return (block->used & ~0xFFu) == MARK_USED;
 }
 
 static void merge_following(const struct arena *arena, size_t at)
@@ -96,7 +101,7 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size)
     }
     split(arena, at, need);
     struct block *block = block_at(arena, at);
-    block->used = MARK_USED;
+    block->used = MARK_USED | arena->owner;
     arena->used += block->size;
     if (arena->used > arena->peak)
         arena->peak = arena->used;
@@ -112,7 +117,7 @@ static struct block *block_of(const struct arena *arena, const void *payload)
     if (given < first || given - first >= arena->size || (given & (UNIT - 1)) != 0)
         return NULL;
     struct block *block = block_at(arena, given - first);
-    return block->used == MARK_USED ? block : NULL;
+    return is_used(block) ? block : NULL;
 }
 
 void arena_free(struct arena *arena, void *payload)
@@ -130,12 +135,24 @@ void arena_free(struct arena *arena, void *payload)
     merge_following(arena, (size_t)((uint8_t *)block - arena->buf));
 }
 
+unsigned arena_free_owned(struct arena *arena, uint8_t owner)
+{
+    unsigned count = 0;
+    for (size_t at = 0; at < arena->size && owner != 0; at += block_at(arena, at)->size) {
+        if (block_at(arena, at)->used == (MARK_USED | owner)) {
+            arena_free(arena, block_at(arena, at) + 1);
+            count++;
+        }
+    }
+    return count;
+}
+
 void arena_peak_reset(struct arena *arena)
 {
     arena->peak = arena->used;
     arena->extent = 0;
     for (size_t at = 0; at < arena->size; at += block_at(arena, at)->size)
-        if (block_at(arena, at)->used == MARK_USED)
+        if (is_used(block_at(arena, at)))
             arena->extent = at + block_at(arena, at)->size;
 }
 

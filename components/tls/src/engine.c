@@ -163,4 +163,6 @@ void engine_close(struct tls *tls)
     mbedtls_pk_free(&engine->key);
     mbedtls_free(engine);
     tls->engine = NULL;
+    /* mbedTLS 3.6 forgets some blocks when it runs out of memory in the key schedule of TLS 1.3. */
+    arena_free_owned(tls->context->arena, tls->owner);
 }

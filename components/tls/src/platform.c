@@ -8,10 +8,15 @@
 
 static struct tls_context *bound;
 static struct tls_faults *noted;
+static uint8_t memory_owner;
 
 static void *calloc_hook(size_t count, size_t size)
 {
-    void *block = arena_calloc(bound->arena, count, size);
+    struct arena *arena = bound->arena;
+    uint8_t before = arena->owner;
+    arena->owner = memory_owner;
+    void *block = arena_calloc(arena, count, size);
+    arena->owner = before;
     noted->no_memory = noted->no_memory || (block == NULL && count > 0 && size > 0);
     return block;
 }
@@ -30,10 +35,11 @@ static mbedtls_time_t time_hook(mbedtls_time_t *out)
     return unix_s;
 }
 
-void platform_bind(struct tls_context *context, struct tls_faults *faults)
+void platform_bind(struct tls_context *context, struct tls_faults *faults, uint8_t owner)
 {
     bound = context;
     noted = faults;
+    memory_owner = owner;
     mbedtls_platform_set_calloc_free(calloc_hook, free_hook);
     mbedtls_platform_set_time(time_hook);
 }

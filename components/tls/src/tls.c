@@ -23,7 +23,7 @@ enum ifl_status tls_setup(struct tls_context *context)
     static struct tls_faults faults; /* stays bound until the first connection binds its own */
     unsigned char probe = 0;
     faults = (struct tls_faults){0};
-    platform_bind(context, &faults);
+    platform_bind(context, &faults, 0);
     if (platform_random(NULL, &probe, sizeof probe) != 0) {
         return IFL_NO_ENTROPY;
     }
@@ -40,6 +40,8 @@ void tls_init(struct tls *tls, struct tls_context *context)
 {
     memset(tls, 0, sizeof *tls);
     tls->context = context;
+    context->connection_count = context->connection_count == UINT8_MAX ? 1 : (uint8_t)(context->connection_count + 1);
+    tls->owner = context->connection_count;
     tls->state = TLS_IDLE;
     net_init(&tls->net);
 }
@@ -318,7 +320,7 @@ ifl_ms tls_step(struct tls *tls, ifl_ms now)
 {
     ifl_ms wish = IFL_NEVER;
     tls->context->now = now;
-    platform_bind(tls->context, &tls->faults);
+    platform_bind(tls->context, &tls->faults, tls->owner);
     switch (tls->state) {
     case TLS_CONNECTING:
         wish = step_connecting(tls, now);
@@ -359,7 +361,7 @@ enum ifl_status tls_record_begin(struct tls *tls, uint8_t **room, size_t *size)
     if (tls->state != TLS_OPEN) {
         return not_open(tls);
     }
-    platform_bind(tls->context, &tls->faults);
+    platform_bind(tls->context, &tls->faults, tls->owner);
     enum ifl_status status = flush(tls);
     if (status != IFL_OK) {
         return status;
@@ -378,7 +380,7 @@ enum ifl_status tls_record_send(struct tls *tls, size_t size)
     if (tls->state != TLS_OPEN) {
         return not_open(tls);
     }
-    platform_bind(tls->context, &tls->faults);
+    platform_bind(tls->context, &tls->faults, tls->owner);
     int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
     if (size == 0 || limit < 0 || size > (size_t)limit || record_waits(tls)) {
         return IFL_INVALID;
@@ -443,7 +445,7 @@ enum ifl_status tls_read(struct tls *tls, void *buf, size_t size, size_t *got)
     if (tls->state != TLS_OPEN) {
         return not_open(tls);
     }
-    platform_bind(tls->context, &tls->faults);
+    platform_bind(tls->context, &tls->faults, tls->owner);
     tls->engine->unread = false;
     int result = size > 0 ? read_some(tls, buf, size) : MBEDTLS_ERR_SSL_WANT_READ;
     count_bytes(tls);
@@ -458,7 +460,7 @@ enum ifl_status tls_read(struct tls *tls, void *buf, size_t size, size_t *got)
 
 void tls_close(struct tls *tls)
 {
-    platform_bind(tls->context, &tls->faults);
+    platform_bind(tls->context, &tls->faults, tls->owner);
     if (tls->state == TLS_OPEN && tls->engine->write_status == IFL_OK) {
         mbedtls_ssl_close_notify(&tls->engine->ssl); /* if it goes out at once, good; nobody waits for it */
         count_bytes(tls);

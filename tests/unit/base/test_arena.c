@@ -37,6 +37,26 @@ static void freed_memory_is_wiped(void)
         TEST_ASSERT_EQUAL(0, block[i]);
 }
 
+static void what_an_owner_left_behind_can_be_freed_at_once(void)
+{
+    uint8_t *mine = arena_calloc(&arena, 1, 40);
+    arena.owner = 7;
+    arena_calloc(&arena, 1, 24);
+    uint8_t *freed = arena_calloc(&arena, 1, 100);
+    arena_calloc(&arena, 1, 8);
+    arena.owner = 8;
+    uint8_t *other = arena_calloc(&arena, 1, 8);
+    arena_free(&arena, freed);
+    TEST_ASSERT_EQUAL(0, arena_free_owned(&arena, 0));
+    TEST_ASSERT_EQUAL(2, arena_free_owned(&arena, 7));
+    TEST_ASSERT_EQUAL(0, arena_free_owned(&arena, 7));
+    arena_free(&arena, mine);
+    TEST_ASSERT_FALSE(arena_empty(&arena));
+    arena_free(&arena, other);
+    TEST_ASSERT_TRUE(arena_empty(&arena));
+    TEST_ASSERT_EQUAL(0, arena.failures);
+}
+
 static void a_refused_allocation_changes_nothing_and_is_counted(void)
 {
     TEST_ASSERT_NULL(arena_calloc(&arena, 1, sizeof memory));
@@ -141,6 +161,7 @@ int main(void)
     RUN_TEST(free_neighbours_grow_together_again);
     RUN_TEST(a_doubled_or_foreign_free_is_counted_and_harmless);
     RUN_TEST(the_peak_is_the_highest_use);
+    RUN_TEST(what_an_owner_left_behind_can_be_freed_at_once);
     RUN_TEST(tests_can_make_any_allocation_fail);
     RUN_TEST(any_order_of_calls_keeps_blocks_apart);
     return UNITY_END();

@@ -16,6 +16,7 @@ struct arena {
     size_t peak;         /* highest `used` since arena_init or arena_peak_reset */
     size_t extent;       /* highest byte ever touched: what the buffer must at least have (fragmentation included) */
     uint32_t failures;   /* allocations refused for lack of room */
+    uint8_t owner;       /* whom the blocks allocated from now on belong to; 0: nobody in particular */
     uint32_t fail_after; /* tests: the allocation with this number (1 = the next) and all later ones fail; 0 = off */
 };
 
@@ -26,6 +27,9 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size);
 /* The block is wiped (it may have held a key) and free again. NULL is allowed. A pointer that isn't from here, or was freed already, is
  * ignored and counted as a failure. */
 void arena_free(struct arena *arena, void *block);
+/* Free every block that was allocated under this owner (not 0): what a library left behind when it ran out of memory half-way. Returns how many there
+ * were. */
+unsigned arena_free_owned(struct arena *arena, uint8_t owner);
 void arena_peak_reset(struct arena *arena);
 /* True when every block has been freed: tests use it to find leaks. */
 bool arena_empty(const struct arena *arena);

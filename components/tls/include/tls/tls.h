@@ -53,7 +53,9 @@ struct tls_context {
     const struct identity
         *identity; /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close() */
     uint32_t identity_generation; /* a change makes saved sessions void */
-    ifl_ms now;                   /* private to the room: of the last call that was told the time */
+    /* private to the room */
+    ifl_ms now;               /* of the last call that was told the time */
+    uint8_t connection_count; /* initialised so far; numbers the owners in the arena */
 };
 
 enum tls_state { TLS_IDLE, TLS_CONNECTING, TLS_HANDSHAKE, TLS_OPEN, TLS_FAILED };

@@ -40,6 +40,7 @@ struct tls {
     struct tls_engine *engine; /* NULL: nothing of mbedTLS is there */
     ifl_ms deadline;
     struct tls_faults faults; /* since tls_open() */
+    uint8_t owner;            /* of its blocks in the arena */
     bool offered;             /* a session was */
     bool no_tickets;          /* one didn't fit the arena: they aren't taken any more */
     char host[IFL_HOST_SIZE];
