@@ -38,5 +38,5 @@ target_compile_options(cjson PRIVATE -include ${IFL_DEPS_CONFIG_DIR}/cjson_confi
 
 if(NOT IFL_BARE_METAL AND EXISTS ${CJSON_SOURCE_DIR}/tests/unity/src/unity.c)
   ifl_third_party(unity SOURCES ${CJSON_SOURCE_DIR}/tests/unity/src/unity.c INCLUDE ${CJSON_SOURCE_DIR}/tests/unity/src)
-  target_compile_definitions(unity PUBLIC UNITY_INCLUDE_CONFIG_H)
+  target_compile_options(unity PUBLIC -include ${IFL_DEPS_CONFIG_DIR}/unity_config.h) # this Unity doesn't look for one itself
 endif()

@@ -5,6 +5,7 @@
 #       A room may depend on rooms with a lower layer only; anything else is an error when configuring.
 #   ifl_unit_test(NAME outbox_recovery SOURCES test_recovery.c DEPENDS outbox [INSIDE outbox] [LIBS …] [LABELS …])
 #       one Unity test program, registered with ctest under the label `unit`. INSIDE also shows it a room's private headers.
+#       In a build for a board the same line makes a test on the target.
 #   ifl_own_code(<target>)
 #       our warnings, as errors; for every target whose sources lie in this repository.
 
@@ -79,6 +80,10 @@ function(ifl_headers_compile_alone room)
 endfunction()
 
 function(ifl_unit_test)
+  if(IFL_BARE_METAL)
+    ifl_target_test(${ARGN}) # cmake/images.cmake
+    return()
+  endif()
   cmake_parse_arguments(TEST "" "NAME" "SOURCES;DEPENDS;INSIDE;LIBS;LABELS" ${ARGN})
   set(target test_${TEST_NAME})
   list(TRANSFORM TEST_DEPENDS PREPEND iflow::)
