@@ -121,10 +121,10 @@ static enum ifl_status content_length(struct http_response *response, struct byt
     uint64_t length = 0;
     if (response->line_cut || !bytes_to_u64(value, &length))
         return IFL_HTTP_MALFORMED;
-    if (response->has_length && length != response->content_length)
+    if (response->has_length && length != response->remaining)
         return IFL_HTTP_MALFORMED;
     response->has_length = true;
-    response->content_length = length;
+    response->remaining = length;
     return IFL_OK;
 }
 
@@ -154,17 +154,15 @@ static enum ifl_status field_line(struct http_response *response)
 {
     if (++response->field_count > HTTP_FIELD_LIMIT)
         return IFL_HTTP_TOO_LARGE;
-    struct bytes line = bytes_of(response->line, response->line_len);
-    size_t colon = 0;
-    while (colon < line.size && http_is_token_char(line.data[colon]))
-        colon++;
+    struct bytes line = http_span(response->line, response->line_len);
+    size_t colon = http_token_size(line);
     if (colon == 0 || colon == line.size || line.data[colon] != ':')
         return IFL_HTTP_MALFORMED;
     if (response->state == TRAILER || response->status < 200)
         return IFL_OK;
 
-    struct bytes name = bytes_head(line, colon);
-    struct bytes value = http_trim(bytes_tail(line, colon + 1));
+    struct bytes name = http_span(line.data, colon);
+    struct bytes value = http_trim(http_span(line.data + colon + 1, line.size - colon - 1));
     enum ifl_status status = framing_field(response, name, value);
     if (status == IFL_OK && response->events.header != NULL)
         response->events.header(response->events.ctx, name, value, response->line_cut);
@@ -175,12 +173,10 @@ static enum ifl_status field_line(struct http_response *response)
 static void start_body(struct http_response *response)
 {
     response->keep_alive = !response->has_close && (response->minor_version > 0 || response->has_keep_alive);
-    response->remaining = response->content_length;
     if (response->head_request || response->status == 204 || response->status == 304) {
         complete(response);
     } else if (response->has_chunked) {
         response->body_kind = HTTP_BODY_CHUNKED;
-        response->remaining = 0;
         start_line(response, CHUNK_SIZE);
     } else if (response->has_length) {
         response->body_kind = HTTP_BODY_LENGTH;
@@ -319,7 +315,7 @@ enum ifl_status http_response_feed(struct http_response *response, struct bytes 
     size_t pos = 0;
     while (pos < input.size && status == IFL_OK && response->state != COMPLETE) {
         if (in_body(response))
-            pos += body_piece(response, bytes_tail(input, pos));
+            pos += body_piece(response, http_span(input.data + pos, input.size - pos));
         else
             status = framing_byte(response, input.data[pos++]);
     }

@@ -16,6 +16,9 @@ static inline bool http_is_digit(uint8_t c)
 /* tchar: what names of fields, methods and cookies are made of. */
 bool http_is_token_char(uint8_t c);
 
+/* How many of them stand at the front. */
+size_t http_token_size(struct bytes span);
+
 /* A byte that no field line may hold; tab is whitespace there. */
 static inline bool http_is_control(uint8_t c)
 {
@@ -25,9 +28,10 @@ static inline bool http_is_control(uint8_t c)
 /* `span` without spaces and tabs at its ends. */
 struct bytes http_trim(struct bytes span);
 
-static inline bool http_is(struct bytes span, const char *text)
+/* bytes_of() without a call. */
+static inline struct bytes http_span(const void *data, size_t size)
 {
-    return bytes_equal_ignore_case(span, bytes_of_string(text));
+    return (struct bytes){.data = data, .size = size};
 }
 
 #endif

@@ -13,15 +13,15 @@ static bool is(struct bytes name, const char *text)
 /* What the answer to a HEAD brings into the jar. "Required" and "Fetch" aren't tokens. */
 static void keep_token(struct sender *sender, struct bytes name, struct bytes value, bool cut)
 {
-    if (is(name, "X-CSRF-Token") && !is(value, "Required") && !is(value, "Fetch")) {
-        if (cut || !csrf_add_token(sender->jar, value))
-            sender->token_too_large = true;
+    bool kept = true;
+    if (is(name, "X-CSRF-Token")) {
+        kept = is(value, "Required") || is(value, "Fetch") || (!cut && csrf_add_token(sender->jar, value));
     } else if (is(name, "Set-Cookie")) {
         struct bytes pair = http_cookie_pair(value);
         bool whole = !cut || pair.size < value.size; /* only attributes were cut off */
-        if (!whole || (pair.size > 0 && !csrf_add_cookie(sender->jar, pair)))
-            sender->token_too_large = true;
+        kept = whole && csrf_add_cookie(sender->jar, pair);
     }
+    sender->token_too_large = sender->token_too_large || !kept;
 }
 
 static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
@@ -29,11 +29,11 @@ static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut
     struct sender *sender = ctx;
     catalogue_field(&sender->answer, name, value);
     if (is(name, "Date")) {
-        if (http_date(value, &sender->date_unix_s) != IFL_OK)
-            sender->date_unix_s = 0;
-    } else if (is(name, "Retry-After") && value.size < sizeof sender->retry_after) {
-        memset(sender->retry_after, 0, sizeof sender->retry_after);
-        memcpy(sender->retry_after, value.data, value.size);
+        http_date(value, &sender->date_unix_s);
+    } else if (is(name, "Retry-After")) {
+        struct text out;
+        text_init(&out, sender->retry_after, sizeof sender->retry_after);
+        text_bytes(&out, value);
     } else if (sender->jar != NULL) {
         keep_token(sender, name, value, cut);
     }
@@ -49,22 +49,23 @@ void answer_begin(struct sender *sender)
 {
     const struct http_response_events events = {.header = on_header, .body = on_body, .ctx = sender};
     http_response_init(&sender->response, &events, sender->fetching);
-    catalogue_begin(&sender->answer, sender->wiring->authorization != NULL);
+    catalogue_begin(&sender->answer, sender->wiring.authorization != NULL);
     sender->heard = false;
     sender->early = false;
-    sender->write_error = IFL_OK;
     sender->decided = false;
     sender->token_too_large = false;
-    sender->jar = sender->fetching ? csrf_jar_new(sender, sender->route) : NULL;
+    sender->write_error = IFL_OK;
     sender->date_unix_s = 0;
     sender->retry_after[0] = '\0';
+    if (sender->fetching)
+        sender->jar = csrf_jar_new(sender);
 }
 
 enum ifl_status answer_read(struct sender *sender)
 {
     uint8_t buf[256];
     size_t got = 0, used = 0;
-    enum ifl_status status = tls_read(sender->wiring->tls, buf, sizeof buf, &got);
+    enum ifl_status status = tls_read(sender->wiring.tls, buf, sizeof buf, &got);
     if (status == IFL_CLOSED)
         return http_response_end(&sender->response) == IFL_OK ? IFL_OK : IFL_CLOSED;
     if (status != IFL_OK)
@@ -72,7 +73,8 @@ enum ifl_status answer_read(struct sender *sender)
     status = http_response_feed(&sender->response, bytes_of(buf, got), &used);
     if (used < got) /* more than was asked for */
         sender->response.keep_alive = false;
-    bytes_wipe(buf, sender->jar != NULL ? sizeof buf : 0);
+    if (sender->jar != NULL)
+        bytes_wipe(buf, sizeof buf);
     sender->heard = true;
     sender->refused_count = 0;
     sender->closed_once = false;
@@ -83,17 +85,16 @@ enum ifl_status answer_read(struct sender *sender)
 bool answer_is_decidable(const struct sender *sender)
 {
     const struct http_response *response = &sender->response;
-    return response->head_complete && (response->complete || (response->status >= 200 && response->status < 300) ||
-                                       sender->answer.body_len == sizeof sender->answer.body);
+    return response->head_complete &&
+           (response->complete || response->status < 300 || sender->answer.body_len == sizeof sender->answer.body);
 }
 
-uint64_t answer_retry_after_ms(const struct sender *sender, ifl_ms now)
+uint32_t answer_retry_after_ms(const struct sender *sender)
 {
     int64_t now_s = sender->date_unix_s;
     if (now_s == 0)
-        now_s = clock_read(sender->wiring->clock, now).unix_s;
+        now_s = clock_read(sender->wiring.clock, sender->now).unix_s;
     uint32_t wait_s = 0;
-    if (http_retry_after(bytes_of_string(sender->retry_after), now_s, RETRY_AFTER_LIMIT_S, &wait_s) != IFL_OK)
-        return 0;
-    return (uint64_t)wait_s * 1000;
+    http_retry_after(bytes_of_string(sender->retry_after), now_s, RETRY_AFTER_LIMIT_S, &wait_s);
+    return wait_s * 1000;
 }

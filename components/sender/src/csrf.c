@@ -2,39 +2,32 @@
 
 #include "parts.h"
 
-struct sender_jar *csrf_jar(struct sender *sender, uint8_t route)
+struct sender_jar *csrf_jar(struct sender *sender)
 {
     for (size_t i = 0; i < IFL_CSRF_COUNT; i++)
-        if (sender->jars[i].route == route)
+        if (sender->jars[i].fetch_nr > 0 && sender->jars[i].route == sender->route)
             return &sender->jars[i];
     return NULL;
 }
 
-static void empty(struct sender_jar *jar, uint8_t route, uint32_t fetch_nr)
+struct sender_jar *csrf_jar_new(struct sender *sender)
 {
+    csrf_jar_drop(sender);
+    struct sender_jar *jar = &sender->jars[0];
+    for (size_t i = 1; i < IFL_CSRF_COUNT; i++)
+        if (sender->jars[i].fetch_nr < jar->fetch_nr)
+            jar = &sender->jars[i];
     bytes_wipe(jar, sizeof *jar);
-    jar->route = route;
-    jar->fetch_nr = fetch_nr;
-}
-
-struct sender_jar *csrf_jar_new(struct sender *sender, uint8_t route)
-{
-    struct sender_jar *jar = csrf_jar(sender, route);
-    if (jar == NULL) {
-        jar = &sender->jars[0];
-        for (size_t i = 1; i < IFL_CSRF_COUNT; i++) /* a free one has the number 0 */
-            if (sender->jars[i].fetch_nr < jar->fetch_nr)
-                jar = &sender->jars[i];
-    }
-    empty(jar, route, ++sender->fetch_count);
+    jar->route = sender->route;
+    jar->fetch_nr = ++sender->fetch_count;
     return jar;
 }
 
-void csrf_jar_drop(struct sender *sender, uint8_t route)
+void csrf_jar_drop(struct sender *sender)
 {
-    struct sender_jar *jar = csrf_jar(sender, route);
+    struct sender_jar *jar = csrf_jar(sender);
     if (jar != NULL)
-        empty(jar, HEALTH_ROUTE_NONE, 0);
+        bytes_wipe(jar, sizeof *jar);
 }
 
 static size_t room(const struct sender_jar *jar)
@@ -55,24 +48,26 @@ bool csrf_add_token(struct sender_jar *jar, struct bytes token)
 
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair)
 {
-    size_t gap = jar->cookies_len > 0 ? 2 : 0;
-    if (pair.size > room(jar) || gap > room(jar) - pair.size)
+    if (pair.size == 0)
+        return true;
+    if (pair.size + 2 > room(jar))
         return false;
     char *at = jar->text + jar->token_len + jar->cookies_len;
-    memcpy(at, "; ", gap);
-    if (pair.size > 0)
-        memcpy(at + gap, pair.data, pair.size);
-    jar->cookies_len = (uint16_t)(jar->cookies_len + gap + pair.size);
+    if (jar->cookies_len > 0) {
+        memcpy(at, "; ", 2);
+        at += 2;
+        jar->cookies_len = (uint16_t)(jar->cookies_len + 2);
+    }
+    memcpy(at, pair.data, pair.size);
+    jar->cookies_len = (uint16_t)(jar->cookies_len + pair.size);
     return true;
 }
 
-void csrf_set_needed(struct sender *sender, uint8_t route, bool needed)
+void csrf_set_needed(struct sender *sender, bool needed)
 {
-    const struct sender_wiring *wiring = sender->wiring;
-    struct sender_route *of = &sender->routes[route];
-    if (of->csrf_needed == needed)
-        return;
-    of->csrf_needed = needed;
-    if (wiring->csrf_needed != NULL)
-        wiring->csrf_needed(wiring->ctx, of->lane, needed);
+    struct sender_route *route = sender_route(sender);
+    bool told = route->csrf_needed == needed || sender->wiring.csrf_needed == NULL;
+    route->csrf_needed = needed;
+    if (!told)
+        sender->wiring.csrf_needed(sender->wiring.ctx, route->lane, needed);
 }

@@ -7,7 +7,9 @@
  *   catalogue.c  what an answer means
  *   answer.c     an answer while it streams by
  *   verdict.c    what follows from it
- *   sender.c     the state machine */
+ *   sender.c     the state machine
+ *
+ * What nearly all of them need stands in struct sender: `now`, and for the next wait `at_least_ms` and `detail`. */
 #ifndef SENDER_PARTS_H
 #define SENDER_PARTS_H
 
@@ -15,35 +17,35 @@
 
 /* ---- wait.c ---- */
 
-void wait_init(const struct sender *sender, struct sender_wait *wait);
-/* The host (HEALTH_ROUTE_NONE) or a route waits: soon again, or held with slow probes. What is held stays held until a success or an answer
- * that shows it's mended; a failure of another kind only moves the next probe. An event with `detail` where the cause is new. */
-void wait_retry(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
-                ifl_ms now);
-void wait_hold(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
-               ifl_ms now);
+void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route);
+/* The host or a route waits: soon again, or held with slow probes; not shorter than `at_least_ms`. What is held stays held until a success or an
+ * answer that shows it's mended; a failure of another kind only moves the next probe. An event with `detail` where the cause is new. */
+void wait_retry(struct sender *sender, struct sender_wait *wait, enum ifl_status status);
+void wait_hold(struct sender *sender, struct sender_wait *wait, enum ifl_status status);
 /* It goes again; the event `why` if it didn't before. */
-void wait_over(struct sender *sender, uint8_t route, enum ifl_status why, const char *detail, ifl_ms now);
+void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status why);
 /* Try at once, with fresh counts; state and cause stay until the outcome is known. */
 void wait_skip(struct sender_wait *wait);
+void sender_event(struct sender *sender, enum ifl_status status, uint8_t route);
+void sender_count(struct sender *sender, enum health_counter counter);
 
 /* ---- csrf.c ---- */
 
-/* The jar of a route, or NULL: no token is known. */
-struct sender_jar *csrf_jar(struct sender *sender, uint8_t route);
-/* An empty jar for a route: its old one, a free one, or the oldest one. */
-struct sender_jar *csrf_jar_new(struct sender *sender, uint8_t route);
-void csrf_jar_drop(struct sender *sender, uint8_t route);
-/* False: it doesn't fit. */
+/* The jar of the present route, or NULL: no token is known. */
+struct sender_jar *csrf_jar(struct sender *sender);
+/* An empty jar for it: its old one, a free one, or the oldest one. */
+struct sender_jar *csrf_jar_new(struct sender *sender);
+void csrf_jar_drop(struct sender *sender);
+/* False: it doesn't fit, or is no token. */
 bool csrf_add_token(struct sender_jar *jar, struct bytes token);
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
-/* The flow of this route wants a token, or none any more. */
-void csrf_set_needed(struct sender *sender, uint8_t route, bool needed);
+/* The flow of the present route wants a token, or none any more. */
+void csrf_set_needed(struct sender *sender, bool needed);
 
 /* ---- post.c ---- */
 
 /* The head of the POST, or of the HEAD that fetches a token, into the request buffer. TOO_LARGE, INVALID: as in http/request.h. */
-enum ifl_status post_begin(struct sender *sender, bool fetching);
+enum ifl_status post_begin(struct sender *sender);
 /* Fill the buffer up with the payload. OK: it's full, or the payload is all in. FLASH_BUSY: call again. STORE_CORRUPT: the payload is damaged and
  * its last piece was kept back. Else the medium failed. */
 enum ifl_status post_fill(struct sender *sender);
@@ -58,26 +60,33 @@ enum ifl_status answer_read(struct sender *sender);
 /* Enough is there for a verdict. */
 bool answer_is_decidable(const struct sender *sender);
 /* Milliseconds that Retry-After asks for; 0 = none. */
-uint64_t answer_retry_after_ms(const struct sender *sender, ifl_ms now);
+uint32_t answer_retry_after_ms(const struct sender *sender);
 
 /* ---- verdict.c ---- */
 
 /* The connection to the host failed before a request was begun. */
-void verdict_host(struct sender *sender, enum ifl_status status, ifl_ms now);
+void verdict_host(struct sender *sender, enum ifl_status status);
 /* The request ended without an answer: what became of it isn't known, or it never went out. */
-void verdict_no_answer(struct sender *sender, enum ifl_status status, ifl_ms now);
-/* The message can't be sent at all: this route waits, or gives it up where it's damaged. */
-void verdict_unsendable(struct sender *sender, enum ifl_status status, ifl_ms now);
+void verdict_no_answer(struct sender *sender, enum ifl_status status);
+/* The message can't be sent at all: its route waits, or gives it up where it's damaged. */
+void verdict_unsendable(struct sender *sender, enum ifl_status status);
 /* An answer. */
-void verdict_answer(struct sender *sender, ifl_ms now);
+void verdict_answer(struct sender *sender);
 
 /* ---- sender.c ---- */
 
 /* Count its bytes, close it, wipe what was secret. */
 void sender_disconnect(struct sender *sender);
-static inline const struct settings_route *sender_settings_of(const struct sender *sender, uint8_t route)
+void sender_set_deadline(struct sender *sender, uint32_t after_ms);
+
+static inline struct sender_route *sender_route(struct sender *sender)
 {
-    return &sender->wiring->settings->routes[route];
+    return &sender->routes[sender->route];
+}
+
+static inline const struct settings_route *sender_route_settings(const struct sender *sender)
+{
+    return &sender->wiring.settings->routes[sender->route];
 }
 
 #endif

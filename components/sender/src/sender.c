@@ -27,331 +27,357 @@ enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *w
     if (settings->route_count > IFL_ROUTE_COUNT)
         return IFL_INVALID;
     memset(sender, 0, sizeof *sender);
-    sender->wiring = wiring;
-    for (size_t i = 0; i < settings->route_count; i++) {
+    sender->wiring = *wiring;
+    for (uint8_t i = 0; i < settings->route_count; i++) {
         sender->routes[i].lane = outbox_lane_of(wiring->outbox, settings->routes[i].name);
         if (sender->routes[i].lane == OUTBOX_LANE_NONE)
             return IFL_INVALID;
-        wait_init(sender, &sender->routes[i].wait);
+        wait_init(sender, &sender->routes[i].wait, i);
     }
-    for (size_t i = 0; i < IFL_CSRF_COUNT; i++)
-        sender->jars[i].route = HEALTH_ROUTE_NONE;
-    wait_init(sender, &sender->host);
+    wait_init(sender, &sender->host, HEALTH_ROUTE_NONE);
     sender->host.until = ifl_ms_after(now, ifl_random_below(&wiring->random, (uint64_t)settings->boot_jitter_ms + 1));
     return IFL_OK;
 }
 
 void sender_csrf_remembered(struct sender *sender, uint8_t lane)
 {
-    for (size_t i = 0; i < sender->wiring->settings->route_count; i++)
+    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
         if (sender->routes[i].lane == lane)
             sender->routes[i].csrf_needed = true;
+}
+
+/* ---- time ---- */
+
+void sender_set_deadline(struct sender *sender, uint32_t after_ms)
+{
+    sender->deadline = ifl_ms_after(sender->now, after_ms);
+}
+
+static void wake_at(struct sender *sender, ifl_ms at)
+{
+    sender->wish = ifl_ms_min(sender->wish, at);
+}
+
+static void wake_at_once(struct sender *sender)
+{
+    sender->wish = sender->now;
+}
+
+static bool is_time_up(const struct sender *sender)
+{
+    return sender->now >= sender->deadline;
 }
 
 /* ---- the connection ---- */
 
 static void count_bytes(struct sender *sender)
 {
-    const struct tls_facts *facts = tls_facts(sender->wiring->tls);
-    struct health *health = sender->wiring->health;
+    const struct tls_facts *facts = tls_facts(sender->wiring.tls);
+    struct health *health = sender->wiring.health;
     health_count(health, HEALTH_BYTES_SENT, facts->bytes_sent - sender->bytes_sent);
     health_count(health, HEALTH_BYTES_RECEIVED, facts->bytes_received - sender->bytes_received);
     sender->bytes_sent = facts->bytes_sent;
     sender->bytes_received = facts->bytes_received;
 }
 
-/* What a request leaves behind: a secret in a buffer, a jar that wasn't filled. */
+/* What a request leaves behind: bytes to count, a secret in a buffer, a jar that wasn't filled. */
 static void clean_up(struct sender *sender)
 {
+    count_bytes(sender);
     post_wipe(sender);
     if (sender->jar != NULL)
-        csrf_jar_drop(sender, sender->route);
+        csrf_jar_drop(sender);
     sender->jar = NULL;
 }
 
 void sender_disconnect(struct sender *sender)
 {
-    if (sender->state != SENDER_IDLE) {
-        count_bytes(sender);
-        tls_close(sender->wiring->tls);
-    }
+    if (sender->state == SENDER_IDLE)
+        return;
     clean_up(sender);
+    tls_close(sender->wiring.tls);
     sender->state = SENDER_IDLE;
-    sender->answer_count = 0;
+    sender->used = false;
     sender->proven = false;
 }
 
-static void connect(struct sender *sender, ifl_ms now)
+static void connect(struct sender *sender)
 {
-    const struct sender_wiring *wiring = sender->wiring;
+    const struct sender_wiring *wiring = &sender->wiring;
     const char *address = wiring->settings->resolve;
     sender->state = SENDER_CONNECT;
+    enum ifl_status status = tls_open(wiring->tls, wiring->host, wiring->port, address[0] == '\0' ? NULL : address,
+                                      wiring->proxy, sender->fresh, CONNECT_MS, sender->now);
     sender->bytes_sent = 0;
     sender->bytes_received = 0;
-    enum ifl_status status = tls_open(wiring->tls, wiring->host, wiring->port, address[0] == '\0' ? NULL : address,
-                                      wiring->proxy, sender->fresh, CONNECT_MS, now);
     if (status != IFL_OK && status != IFL_AGAIN)
-        verdict_host(sender, status, now);
+        verdict_host(sender, status);
 }
 
-static void enter_ready(struct sender *sender, ifl_ms now)
+static void enter_ready(struct sender *sender)
 {
     clean_up(sender);
-    count_bytes(sender);
     sender->state = SENDER_READY;
-    sender->deadline = ifl_ms_after(now, sender->wiring->settings->idle_close_ms);
+    sender_set_deadline(sender, sender->wiring.settings->idle_close_ms);
 }
 
 /* ---- which message ---- */
 
-/* The first message of a route. False: it has none, or none that can be read now; *wish is lowered to when that may change. */
-static bool first_of(struct sender *sender, uint8_t route, struct outbox_message *message, ifl_ms now, ifl_ms *wish)
+/* The first message of a route. False: it has none, or none that can be read now. */
+static bool first_of(struct sender *sender, struct sender_route *route, struct outbox_message *message)
 {
-    struct sender_route *of = &sender->routes[route];
-    enum ifl_status status = outbox_first(sender->wiring->outbox, of->lane, message);
-    if (status == IFL_OK)
-        return true;
+    enum ifl_status status = outbox_first(sender->wiring.outbox, route->lane, message);
     if (status == IFL_FLASH_BUSY) {
-        *wish = ifl_ms_min(*wish, ifl_ms_after(now, POLL_MS));
-    } else if (status != IFL_END) {
-        wait_retry(sender, route, status, 0, "", now);
-        *wish = ifl_ms_min(*wish, of->wait.until);
+        wake_at(sender, ifl_ms_after(sender->now, POLL_MS));
+    } else if (status != IFL_OK && status != IFL_END) {
+        sender->at_least_ms = 0;
+        sender->detail[0] = '\0';
+        wait_retry(sender, &route->wait, status);
+        wake_at(sender, route->wait.until);
     }
-    return false;
+    return status == IFL_OK;
 }
 
-/* True: `route` and `message` are what is sent next. False: nothing may go; *wish is when that may change by itself. */
-static bool pick(struct sender *sender, ifl_ms now, ifl_ms *wish)
+/* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
+static bool pick(struct sender *sender)
 {
-    const struct settings *settings = sender->wiring->settings;
-    *wish = IFL_NEVER;
-    if (sender->host.until > now) {
-        *wish = sender->host.until;
+    const struct settings *settings = sender->wiring.settings;
+    if (sender->host.until > sender->now) {
+        wake_at(sender, sender->host.until);
         return false;
     }
-    bool found = false;
-    for (size_t i = 0; i < settings->route_count; i++) {
-        uint8_t route = (uint8_t)((sender->next + i) % settings->route_count);
+    int best = -1;
+    uint8_t at = sender->next;
+    for (size_t i = 0; i < settings->route_count; i++, at++) {
+        if (at >= settings->route_count)
+            at = 0;
         struct outbox_message message;
-        ifl_ms until = sender->routes[route].wait.until;
-        if (until > now) {
-            *wish = ifl_ms_min(*wish, until);
-        } else if (!found || settings->routes[route].priority > settings->routes[sender->route].priority) {
-            if (first_of(sender, route, &message, now, wish)) {
-                found = true;
-                sender->route = route;
-                sender->message = message;
-            }
+        struct sender_route *route = &sender->routes[at];
+        if (route->wait.until > sender->now) {
+            wake_at(sender, route->wait.until);
+        } else if (settings->routes[at].priority > best && first_of(sender, route, &message)) {
+            best = settings->routes[at].priority;
+            sender->route = at;
+            sender->message = message;
         }
     }
-    return found;
+    return best >= 0;
 }
 
 /* ---- the states ---- */
 
-static ifl_ms step_idle(struct sender *sender, ifl_ms now)
+static void step_idle(struct sender *sender)
 {
-    ifl_ms wish = now;
-    if (!pick(sender, now, &wish))
-        return wish;
-    connect(sender, now);
-    return now;
+    if (!pick(sender))
+        return;
+    connect(sender);
+    wake_at_once(sender);
 }
 
-static ifl_ms step_connect(struct sender *sender, ifl_ms now)
+static void step_connect(struct sender *sender)
 {
-    struct tls *tls = sender->wiring->tls;
-    struct health *health = sender->wiring->health;
+    struct tls *tls = sender->wiring.tls;
     enum tls_state state = tls_state(tls);
+    if (state != TLS_FAILED && state != TLS_OPEN)
+        return; /* tls_step() knows when */
+    wake_at_once(sender);
+    if (tls_facts(tls)->bytes_sent > 0)
+        sender_count(sender, HEALTH_CONNECTS);
     if (state == TLS_FAILED) {
-        health_count(health, HEALTH_CONNECTS, tls_facts(tls)->bytes_sent > 0);
-        verdict_host(sender, tls_status(tls), now);
-        return now;
+        verdict_host(sender, tls_status(tls));
+        return;
     }
-    if (state != TLS_OPEN)
-        return IFL_NEVER; /* tls_step() knows when */
-    health_count(health, HEALTH_CONNECTS, 1);
-    health_count(health, tls_facts(tls)->resumed ? HEALTH_HANDSHAKES_RESUMED : HEALTH_HANDSHAKES_FULL, 1);
+    sender_count(sender, tls_facts(tls)->resumed ? HEALTH_HANDSHAKES_RESUMED : HEALTH_HANDSHAKES_FULL);
     sender->fresh = false;
-    enter_ready(sender, now);
-    return now;
+    enter_ready(sender);
+}
+
+/* post_begin() failed: its route waits. */
+static void refuse_request(struct sender *sender, enum ifl_status status)
+{
+    if (status == IFL_TOO_LARGE)
+        status = csrf_jar(sender) != NULL ? IFL_ANSWER_CSRF_TOO_LARGE : IFL_ANSWER_HEADERS_TOO_LARGE;
+    csrf_jar_drop(sender);
+    post_wipe(sender);
+    verdict_unsendable(sender, status);
 }
 
 /* The request for the message that pick() has found. */
-static void begin_request(struct sender *sender, ifl_ms now)
+static void begin_request(struct sender *sender)
 {
-    struct sender_route *route = &sender->routes[sender->route];
+    struct sender_route *route = sender_route(sender);
     if (route->n != sender->message.n) {
         route->n = sender->message.n;
         route->attempts = 0;
         route->flow_failures = 0;
     }
-    sender->next = (uint8_t)((sender->route + 1u) % sender->wiring->settings->route_count);
-    sender->fetching = route->csrf_needed && !route->token_fresh && csrf_jar(sender, sender->route) == NULL;
-    enum ifl_status status = post_begin(sender, sender->fetching);
+    sender->next = (uint8_t)(sender->route + 1);
+    sender->fetching = route->csrf_needed && !route->token_fresh && csrf_jar(sender) == NULL;
+    enum ifl_status status = post_begin(sender);
     if (status != IFL_OK) {
-        bool jar = csrf_jar(sender, sender->route) != NULL;
-        csrf_jar_drop(sender, sender->route);
-        if (status == IFL_TOO_LARGE)
-            status = jar ? IFL_ANSWER_CSRF_TOO_LARGE : IFL_ANSWER_HEADERS_TOO_LARGE;
-        post_wipe(sender);
-        verdict_unsendable(sender, status, now);
+        refuse_request(sender, status);
         return;
     }
     answer_begin(sender);
     sender->state = SENDER_POST;
-    sender->deadline = ifl_ms_after(now, sender_settings_of(sender, sender->route)->timeout_ms);
+    sender_set_deadline(sender, sender_route_settings(sender)->timeout_ms);
     if (!sender->fetching) {
-        health_count(sender->wiring->health, HEALTH_POSTED, 1);
+        sender_count(sender, HEALTH_POSTED);
         route->attempts++;
     }
 }
 
 /* An open connection on which nothing is asked: whatever comes ends it. */
-static ifl_ms step_ready(struct sender *sender, ifl_ms now)
+static void step_ready(struct sender *sender)
 {
-    uint8_t unasked[32];
+    uint8_t unasked[16];
     size_t got = 0;
-    enum ifl_status status = tls_read(sender->wiring->tls, unasked, sizeof unasked, &got);
-    if (status != IFL_AGAIN && sender->answer_count == 0) {
-        verdict_host(sender, status == IFL_OK ? IFL_HTTP_MALFORMED : status, now);
-        return now;
+    enum ifl_status status = tls_read(sender->wiring.tls, unasked, sizeof unasked, &got);
+    if (status == IFL_AGAIN && !pick(sender)) {
+        if (!is_time_up(sender)) {
+            wake_at(sender, sender->deadline);
+            return;
+        }
+        sender_disconnect(sender);
+    } else if (status == IFL_AGAIN) {
+        begin_request(sender);
+    } else if (sender->used) {
+        sender_disconnect(sender);
+    } else {
+        verdict_host(sender, status == IFL_OK ? IFL_HTTP_MALFORMED : status);
     }
-    ifl_ms wish = now;
-    bool going = status == IFL_AGAIN && pick(sender, now, &wish);
-    if (going) {
-        begin_request(sender, now);
-        return now;
-    }
-    if (status == IFL_AGAIN && now < sender->deadline)
-        return ifl_ms_min(wish, sender->deadline);
-    sender_disconnect(sender);
-    return now;
+    wake_at_once(sender);
 }
 
 /* The connection or the answer broke, or time is up. What was complete before still counts. */
-static void end_answer(struct sender *sender, enum ifl_status status, ifl_ms now)
+static void end_answer(struct sender *sender, enum ifl_status status)
 {
-    if (!sender->decided && sender->response.head_complete) {
-        sender->response.keep_alive = false;
-        verdict_answer(sender, now);
-    } else if (!sender->decided) {
-        verdict_no_answer(sender, sender->write_error != IFL_OK ? sender->write_error : status, now);
-    }
+    if (!sender->decided && sender->response.head_complete)
+        verdict_answer(sender);
+    else if (!sender->decided)
+        verdict_no_answer(sender, sender->write_error != IFL_OK ? sender->write_error : status);
     sender_disconnect(sender);
 }
 
-/* Read once. True: something came. */
-static bool take_answer(struct sender *sender, ifl_ms now)
+/* Read once. False: nothing came, and there is still time. */
+static bool take_answer(struct sender *sender)
 {
     enum ifl_status status = answer_read(sender);
-    if (status == IFL_AGAIN && now < sender->deadline)
-        return false;
-    if (status != IFL_OK) {
-        end_answer(sender, status == IFL_AGAIN ? IFL_HTTP_TIMEOUT : status, now);
-        return true;
+    if (status == IFL_AGAIN) {
+        if (!is_time_up(sender)) {
+            wake_at(sender, sender->deadline);
+            return false;
+        }
+        status = IFL_HTTP_TIMEOUT;
     }
-    if (!sender->decided && answer_is_decidable(sender))
-        verdict_answer(sender, now);
+    wake_at_once(sender);
+    if (status != IFL_OK)
+        end_answer(sender, status);
+    else if (!sender->decided && answer_is_decidable(sender))
+        verdict_answer(sender);
     return true;
 }
 
-static ifl_ms step_answer(struct sender *sender, ifl_ms now)
+static void step_answer(struct sender *sender)
 {
-    if (!take_answer(sender, now))
-        return sender->deadline;
-    if (sender->state == SENDER_IDLE || !sender->decided)
-        return now;
+    if (!take_answer(sender) || sender->state == SENDER_IDLE || !sender->decided)
+        return;
     const struct http_response *response = &sender->response;
     if (response->complete && response->keep_alive && !sender->early)
-        enter_ready(sender, now);
+        enter_ready(sender);
     else if (response->complete || response->body_size > REST_SIZE || sender->early)
         sender_disconnect(sender);
-    return now;
 }
 
 /* The next record of the request. */
-static ifl_ms write_request(struct sender *sender, ifl_ms now)
+static void write_request(struct sender *sender)
 {
     size_t taken = 0;
     struct bytes rest = bytes_of(sender->request + sender->request_pos, sender->request_len - sender->request_pos);
-    enum ifl_status status = tls_write(sender->wiring->tls, rest, &taken);
+    enum ifl_status status = tls_write(sender->wiring.tls, rest, &taken);
+    if (status == IFL_AGAIN) { /* some refuse before they have read it all */
+        sender->early = true;
+        take_answer(sender);
+        sender->early = sender->response.head_complete;
+        return;
+    }
+    wake_at_once(sender);
     if (status == IFL_OK) {
         sender->request_pos += taken;
-        sender->deadline = ifl_ms_after(now, sender_settings_of(sender, sender->route)->timeout_ms);
-        return now;
-    }
-    sender->early = true;
-    if (status != IFL_AGAIN) {
+        sender_set_deadline(sender, sender_route_settings(sender)->timeout_ms);
+    } else {
+        sender->early = true;
         sender->write_error = status;
-        return now;
     }
-    bool something = take_answer(sender, now); /* some refuse before they have read it all */
-    sender->early = sender->response.head_complete;
-    return something ? now : sender->deadline;
 }
 
-static ifl_ms step_post(struct sender *sender, ifl_ms now)
+static void step_post(struct sender *sender)
 {
     if (sender->request_pos == sender->request_len)
         sender->request_pos = sender->request_len = 0;
     if (sender->request_pos == 0) { /* later the bytes must stay as they were handed to tls_write() */
         enum ifl_status status = post_fill(sender);
-        if (status == IFL_FLASH_BUSY && now < sender->deadline)
-            return ifl_ms_after(now, POLL_MS);
+        if (status == IFL_FLASH_BUSY && !is_time_up(sender)) {
+            wake_at(sender, ifl_ms_after(sender->now, POLL_MS));
+            return;
+        }
         if (status != IFL_OK) {
             sender_disconnect(sender); /* cut off, so that the receiver can't take it for a message */
-            verdict_unsendable(sender, status, now);
-            return now;
+            verdict_unsendable(sender, status);
+            wake_at_once(sender);
+            return;
         }
     }
-    ifl_ms wish = write_request(sender, now);
+    write_request(sender);
     bool sent = sender->request_pos == sender->request_len && sender->body_left == 0;
     if (sender->state == SENDER_POST && (sent || sender->early))
         sender->state = SENDER_ANSWER;
-    return wish;
 }
 
 ifl_ms sender_step(struct sender *sender, ifl_ms now)
 {
+    sender->now = now;
+    sender->wish = IFL_NEVER;
     if (sender->stopped)
         return IFL_NEVER;
-    if (sender->state == SENDER_IDLE)
-        return step_idle(sender, now);
-    ifl_ms wish = tls_step(sender->wiring->tls, now);
+    if (sender->state != SENDER_IDLE)
+        sender->wish = tls_step(sender->wiring.tls, now);
     switch (sender->state) {
+    case SENDER_IDLE:
+        step_idle(sender);
+        break;
     case SENDER_CONNECT:
-        return ifl_ms_min(wish, step_connect(sender, now));
+        step_connect(sender);
+        break;
     case SENDER_READY:
-        return ifl_ms_min(wish, step_ready(sender, now));
+        step_ready(sender);
+        break;
     case SENDER_POST:
-        return ifl_ms_min(wish, step_post(sender, now));
+        step_post(sender);
+        break;
     default:
-        return ifl_ms_min(wish, step_answer(sender, now));
+        step_answer(sender);
+        break;
     }
+    return sender->wish;
 }
 
 /* ---- what others ask for ---- */
-
-static void retry_route(struct sender_route *route)
-{
-    wait_skip(&route->wait);
-    route->rejected_count = 0;
-}
 
 void sender_retry(struct sender *sender, uint8_t route, ifl_ms now)
 {
     (void)now; /* whatever it is, it's time */
     wait_skip(&sender->host);
-    for (uint8_t i = 0; i < sender->wiring->settings->route_count; i++)
-        if (route == i || route == HEALTH_ROUTE_NONE)
-            retry_route(&sender->routes[i]);
+    for (uint8_t i = 0; i < sender->wiring.settings->route_count; i++)
+        if (route == i || route == HEALTH_ROUTE_NONE) {
+            wait_skip(&sender->routes[i].wait);
+            sender->routes[i].rejected_count = 0;
+        }
 }
 
 enum sender_state sender_state(const struct sender *sender)
 {
-    bool asking = sender->state == SENDER_POST || sender->state == SENDER_ANSWER;
-    return asking && sender->fetching ? SENDER_CSRF : sender->state;
+    return sender->state >= SENDER_POST && sender->fetching ? SENDER_CSRF : sender->state;
 }
 
 static void view_wait(const struct sender_wait *wait, struct sender_view *view)
@@ -366,13 +392,13 @@ void sender_host_view(const struct sender *sender, struct sender_view *view)
 {
     view_wait(&sender->host, view);
     view->attempts = (uint32_t)sender->host.retry.attempts + sender->host.probe.attempts;
-    for (size_t i = 0; i < sender->wiring->settings->route_count; i++)
+    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
         view->accepted_count += sender->routes[i].accepted_count;
 }
 
 enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view)
 {
-    if (route >= sender->wiring->settings->route_count)
+    if (route >= sender->wiring.settings->route_count)
         return IFL_NOT_FOUND;
     const struct sender_route *of = &sender->routes[route];
     view_wait(&of->wait, view);
@@ -385,7 +411,7 @@ enum ifl_status sender_route_view(const struct sender *sender, size_t route, str
 void sender_identity_changed(struct sender *sender, ifl_ms now)
 {
     sender_disconnect(sender);
-    tls_forget_session(sender->wiring->tls);
+    tls_forget_session(sender->wiring.tls);
     sender->refused_count = 0;
     sender_retry(sender, HEALTH_ROUTE_NONE, now);
 }

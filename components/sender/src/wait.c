@@ -1,52 +1,53 @@
 #include "parts.h"
 
-void wait_init(const struct sender *sender, struct sender_wait *wait)
+void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route)
 {
-    const struct settings *settings = sender->wiring->settings;
-    *wait = (struct sender_wait){.state = SENDER_ROUTE_GOING, .status = IFL_OK};
+    const struct settings *settings = sender->wiring.settings;
+    *wait = (struct sender_wait){.state = SENDER_ROUTE_GOING, .status = IFL_OK, .route = route};
     backoff_init(&wait->retry, settings->backoff_base_ms, settings->backoff_cap_ms);
     backoff_init(&wait->probe, settings->probe_first_ms, settings->probe_cap_ms);
 }
 
-static struct sender_wait *wait_of(struct sender *sender, uint8_t route)
+void sender_event(struct sender *sender, enum ifl_status status, uint8_t route)
 {
-    return route == HEALTH_ROUTE_NONE ? &sender->host : &sender->routes[route].wait;
+    health_event(sender->wiring.health, sender->now, status, route, sender->detail);
 }
 
-void wait_hold(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
-               ifl_ms now)
+void sender_count(struct sender *sender, enum health_counter counter)
 {
-    struct sender_wait *wait = wait_of(sender, route);
-    bool held = wait->state == SENDER_ROUTE_HELD;
-    wait->until = ifl_ms_after(now, backoff_probe_ms(&wait->probe, &sender->wiring->random, at_least_ms));
-    if (!held)
-        health_count(sender->wiring->health, HEALTH_HELD, 1);
-    if (!held || wait->status != status)
-        health_event(sender->wiring->health, now, status, route, detail);
+    health_count(sender->wiring.health, counter, 1);
+}
+
+void wait_hold(struct sender *sender, struct sender_wait *wait, enum ifl_status status)
+{
+    uint64_t wait_ms = backoff_probe_ms(&wait->probe, &sender->wiring.random, sender->at_least_ms);
+    wait->until = ifl_ms_after(sender->now, wait_ms);
+    if (wait->state != SENDER_ROUTE_HELD)
+        sender_count(sender, HEALTH_HELD);
+    if (wait->state != SENDER_ROUTE_HELD || wait->status != status)
+        sender_event(sender, status, wait->route);
     wait->state = SENDER_ROUTE_HELD;
     wait->status = status;
 }
 
-void wait_retry(struct sender *sender, uint8_t route, enum ifl_status status, uint64_t at_least_ms, const char *detail,
-                ifl_ms now)
+void wait_retry(struct sender *sender, struct sender_wait *wait, enum ifl_status status)
 {
-    struct sender_wait *wait = wait_of(sender, route);
     if (wait->status != status)
-        health_event(sender->wiring->health, now, status, route, detail);
+        sender_event(sender, status, wait->route);
     if (wait->state == SENDER_ROUTE_HELD) {
-        wait_hold(sender, route, wait->status, at_least_ms, detail, now);
+        wait_hold(sender, wait, wait->status);
         return;
     }
-    wait->until = ifl_ms_after(now, backoff_next_ms(&wait->retry, &sender->wiring->random, at_least_ms));
+    uint64_t wait_ms = backoff_next_ms(&wait->retry, &sender->wiring.random, sender->at_least_ms);
+    wait->until = ifl_ms_after(sender->now, wait_ms);
     wait->state = SENDER_ROUTE_BACKOFF;
     wait->status = status;
 }
 
-void wait_over(struct sender *sender, uint8_t route, enum ifl_status why, const char *detail, ifl_ms now)
+void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status why)
 {
-    struct sender_wait *wait = wait_of(sender, route);
     if (wait->state != SENDER_ROUTE_GOING)
-        health_event(sender->wiring->health, now, why, route, detail);
+        sender_event(sender, why, wait->route);
     wait_skip(wait);
     wait->state = SENDER_ROUTE_GOING;
     wait->status = IFL_OK;

@@ -83,6 +83,7 @@ static void the_overhead_of_a_post_stays_below_250_bytes(void)
 {
     static const char host[] = "tenant-000.it-cpi000-rt.cfapps.eu10-000.hana.ondemand.example";
     world.wiring.host = host + 1;
+    world_restart();
     TEST_ASSERT_EQUAL_UINT(60, strlen(world.wiring.host));
     strcpy(world.settings.routes[0].path, "/http/plant/telemetry");
     TEST_ASSERT_EQUAL_UINT(21, strlen(world.settings.routes[0].path));
@@ -246,6 +247,7 @@ static void static_headers_and_authorization_are_sent(void)
 {
     memcpy(world.settings.routes[0].headers, "X-Plant\0North 1\0X-Line\0\0", 25);
     world.wiring.authorization = "Basic dXNlcjpzZWNyZXQ=";
+    world_restart();
     world_put(0, 10);
     world_run_for(100);
     TEST_ASSERT_EQUAL_STRING("North 1", world_field(world_last_request(), "X-Plant"));

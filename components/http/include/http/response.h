@@ -38,21 +38,19 @@ struct http_response {
     bool head_complete; /* status and all headers of the final answer are there */
     bool complete;      /* the body too: the connection can be used again if keep_alive */
     bool keep_alive;
-    uint16_t status; /* 200..599 */
     uint8_t minor_version;
+    uint16_t status; /* 200..599 */
     enum http_body_kind body_kind;
     uint64_t body_size; /* payload bytes seen so far */
 
-    /* private to response.c */
-    struct http_response_events events;
-    bool head_request;
-    uint8_t state;
-    uint8_t interim_count;
-    bool has_length, has_chunked, has_close, has_keep_alive, line_cut, saw_cr;
+    /* private to response.c; small ones first, that makes the code smaller */
+    uint8_t state, interim_count, chunk_digits;
+    bool head_request, has_length, has_chunked, has_close, has_keep_alive, line_cut, saw_cr;
     uint16_t line_len, field_count;
     uint32_t head_size;
-    uint64_t content_length, remaining;
-    uint8_t chunk_digits;
+    uint64_t
+        remaining; /* payload bytes of the body or the chunk that are still to come; before the body: Content-Length */
+    struct http_response_events events;
     char line[HTTP_LINE_SIZE];
 };
 

@@ -11,9 +11,12 @@
 /* Retry-After (RFC 9110 section 10.2.3): seconds or an HTTP date. `now_s` is the wall time, or the answer's own Date where that's better. OK: *wait_s is
  * 0..limit_s (clipped). INVALID: neither; *wait_s is untouched. */
 enum ifl_status http_retry_after(struct bytes value, int64_t now_s, uint32_t limit_s, uint32_t *wait_s);
-/* An HTTP date in its three forms (RFC 9110 section 5.6.7); the day of the week isn't checked, a year of two digits is one of 1970..2069. OK, or
+/* An HTTP date in its three forms (RFC 9110 section 5.6.7); the day of the week isn't checked, separators and leading
+ * zeros are taken as they come, a year of two digits is one of 1970..2069, years before 1900 are refused. OK, or
  * INVALID: *unix_s is untouched. */
 enum ifl_status http_date(struct bytes value, int64_t *unix_s);
+/* The name of a field, a token: equal whatever the case. */
+bool http_is(struct bytes span, const char *text);
 /* True if a comma-separated list has this token (case-insensitive). */
 bool http_has_token(struct bytes list, const char *token);
 /* The media type without parameters, e.g. "text/html". */

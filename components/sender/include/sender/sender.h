@@ -41,10 +41,7 @@ struct sender_view {
     uint64_t accepted_count;
 };
 
-#include "sender/sender_private.h"
-
-/* What the sender works with. The caller keeps it all, this struct too, unchanged until sender_stop(); only `authorization` may change, and
- * only while the state is IDLE or READY. */
+/* What the sender works with. The struct is copied; what it points to is the caller's and stays until sender_stop(). */
 struct sender_wiring {
     const struct settings *settings;
     struct outbox *outbox;
@@ -64,6 +61,8 @@ struct sender_wiring {
     void (*csrf_needed)(void *ctx, uint8_t lane, bool needed);
     void *ctx;
 };
+
+#include "sender/sender_private.h"
 
 /* Waits a random time (boot jitter, settings) before the first connection. The outbox is mounted, its lanes are those of the settings.
  * OK. INVALID: a route has no lane, or there are more routes than this build can hold. */

@@ -17,11 +17,12 @@
 
 /* Why and until when the host, or one route, waits. */
 struct sender_wait {
-    enum sender_route_state state;
-    enum ifl_status status; /* OK while it's going */
     ifl_ms until;           /* nothing is tried before */
     struct backoff retry;   /* failures in a row that a soon retry may mend */
     struct backoff probe;   /* slow probes of a hold in a row */
+    enum ifl_status status; /* OK while it's going */
+    enum sender_route_state state;
+    uint8_t route; /* whose; HEALTH_ROUTE_NONE: the host */
 };
 
 struct sender_route {
@@ -39,53 +40,58 @@ struct sender_route {
 
 /* CSRF token and, behind it, the cookies ("a=b; c=d") of one route. A secret. */
 struct sender_jar {
-    uint8_t route;     /* HEALTH_ROUTE_NONE: free */
-    uint32_t fetch_nr; /* the oldest one makes room for another route */
+    uint32_t fetch_nr; /* 0: free; the oldest one makes room for another route */
     uint16_t token_len, cookies_len;
+    uint8_t route;
     char text[IFL_COOKIES_SIZE];
 };
 
+/* Small members first: that makes the code smaller. */
 struct sender {
-    const struct sender_wiring *wiring;
     enum sender_state state;
     bool stopped;
-    struct sender_wait host;
-    struct sender_route routes[IFL_ROUTE_COUNT];
-    uint8_t next; /* the route whose turn it is among equals */
-    struct sender_jar jars[IFL_CSRF_COUNT];
-    uint32_t fetch_count;
+    uint8_t route; /* of the request under way, or of the last one */
+    uint8_t next;  /* the route whose turn it is among equals */
 
     /* the connection */
-    ifl_ms deadline;       /* of the present state */
-    uint32_t answer_count; /* answers that came over it */
-    uint64_t bytes_sent;   /* of tls_facts(): counted in health already */
-    uint64_t bytes_received;
-    uint8_t refused_count; /* fresh TLS 1.3 handshakes in a row that ended in a reset before any answer byte */
-    bool fresh;            /* the next handshake must not resume */
+    bool fresh; /* the next handshake must not resume */
     bool
         closed_once; /* a kept connection turned out dead and was replaced without backoff; not again before an answer */
     bool proven;     /* the program knows already that the identity works on this connection */
+    uint8_t refused_count; /* fresh TLS 1.3 handshakes in a row that ended in a reset before any answer byte */
+    bool used;             /* an answer came over it */
 
-    /* the request */
-    uint8_t route;
-    bool fetching;       /* it's the HEAD for a token */
-    bool request_secret; /* a token, a cookie or a password is in the buffer */
-    struct outbox_message message;
-    uint32_t body_left; /* payload bytes that aren't in the buffer yet */
-    size_t request_len, request_pos;
-    uint8_t request[IFL_REQUEST_HEAD_SIZE];
-
-    /* its answer */
-    bool heard;                  /* at least one byte of it came */
+    /* the request and its answer */
+    bool fetching;               /* it's the HEAD for a token */
+    bool request_secret;         /* a token, a cookie or a password is in the buffer */
+    bool heard;                  /* at least one byte of the answer came */
     bool early;                  /* it came, or the connection broke, before the request was out */
-    enum ifl_status write_error; /* OK, or why the request couldn't be sent on */
     bool decided;                /* it has been acted upon; only its rest is read */
-    bool token_too_large;
+    bool token_too_large;        /* or its cookies */
+    enum ifl_status write_error; /* OK, or why the request couldn't be sent on */
+
+    ifl_ms now;           /* of the call under way */
+    ifl_ms wish;          /* what sender_step() will answer */
+    ifl_ms deadline;      /* of the present state */
+    uint32_t at_least_ms; /* what Retry-After asks for */
+    uint32_t body_left;   /* payload bytes that aren't in the buffer yet */
+    size_t request_len, request_pos;
     struct sender_jar *jar; /* being filled, or NULL */
-    int64_t date_unix_s;    /* its Date, 0 = none */
-    char retry_after[40];   /* its Retry-After, "" = none */
-    struct http_response response;
+    int64_t date_unix_s;    /* the answer's Date, 0 = none */
+    uint32_t fetch_count;
+    struct sender_wiring wiring;
+
+    uint64_t bytes_sent; /* of tls_facts(): counted in health already */
+    uint64_t bytes_received;
+    struct sender_wait host;
+    struct outbox_message message;
+    char retry_after[40];            /* the answer's Retry-After, "" = none */
+    char detail[HEALTH_DETAIL_SIZE]; /* for the next event */
+    struct sender_route routes[IFL_ROUTE_COUNT];
     struct catalogue_answer answer;
+    struct http_response response;
+    struct sender_jar jars[IFL_CSRF_COUNT];
+    uint8_t request[IFL_REQUEST_HEAD_SIZE];
 };
 
 #endif
