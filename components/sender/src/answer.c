@@ -5,18 +5,13 @@
 
 #define RETRY_AFTER_LIMIT_S 3600
 
-static bool is(struct bytes name, const char *text)
-{
-    return bytes_equal_ignore_case(name, bytes_of_string(text));
-}
-
 /* What the answer to a HEAD brings into the jar. "Required" and "Fetch" aren't tokens. */
 static void keep_token(struct sender *sender, struct bytes name, struct bytes value, bool cut)
 {
     bool kept = true;
-    if (is(name, "X-CSRF-Token")) {
-        kept = is(value, "Required") || is(value, "Fetch") || (!cut && csrf_add_token(sender->jar, value));
-    } else if (is(name, "Set-Cookie")) {
+    if (http_is(name, "X-CSRF-Token")) {
+        kept = http_is(value, "Required") || http_is(value, "Fetch") || (!cut && csrf_add_token(sender->jar, value));
+    } else if (http_is(name, "Set-Cookie")) {
         struct bytes pair = http_cookie_pair(value);
         bool whole = !cut || pair.size < value.size; /* only attributes were cut off */
         kept = whole && csrf_add_cookie(sender->jar, pair);
@@ -28,9 +23,9 @@ static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut
 {
     struct sender *sender = ctx;
     catalogue_field(&sender->answer, name, value);
-    if (is(name, "Date")) {
+    if (http_is(name, "Date")) {
         http_date(value, &sender->date_unix_s);
-    } else if (is(name, "Retry-After")) {
+    } else if (http_is(name, "Retry-After")) {
         struct text out;
         text_init(&out, sender->retry_after, sizeof sender->retry_after);
         text_bytes(&out, value);

@@ -1,5 +1,7 @@
 #include "sender/catalogue.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "http/values.h"
 
@@ -27,7 +29,7 @@ struct row {
  * because what stands before the flow answers 400 too. */
 static const struct row rows[] = {
     /* the servlet container's page, no XML or JSON: nobody was there to be judged */
-    {401, 401, HTML, OWN, IFL_ANSWER_NO_CLIENT_CERT, NULL},
+    {401, 401, HTML, OWN, IFL_ANSWER_NO_CLIENT_CERT, ""},
     /* <InvalidClientException>: the key was deleted, or is of another subaccount */
     {401, 401, 0, 0, IFL_ANSWER_KEY_UNKNOWN, "not configured in a service key"},
     /* the same exception: two service keys have this certificate */
@@ -36,77 +38,63 @@ static const struct row rows[] = {
     {401, 401, 0, 0, IFL_ANSWER_BAD_CREDENTIALS, "unauthorized_user"},
     {401, 401, 0, 0, IFL_ANSWER_BAD_CREDENTIALS, "bad credentials"},
     /* WWW-Authenticate: Bearer, invalid_token */
-    {401, 401, BEARER, 0, IFL_ANSWER_TOKEN, NULL},
+    {401, 401, BEARER, 0, IFL_ANSWER_TOKEN, ""},
     {401, 401, 0, 0, IFL_ANSWER_TOKEN, "invalid_token"},
-    {401, 401, BASIC | OWN, 0, IFL_ANSWER_BAD_CREDENTIALS, NULL},
+    {401, 401, BASIC | OWN, 0, IFL_ANSWER_BAD_CREDENTIALS, ""},
     /* an answer without a body, as to HEAD */
-    {401, 401, BASIC, 0, IFL_ANSWER_NO_CLIENT_CERT, NULL},
-    {401, 401, 0, 0, IFL_ANSWER_UNAUTHORIZED, NULL},
+    {401, 401, BASIC, 0, IFL_ANSWER_NO_CLIENT_CERT, ""},
+    {401, 401, 0, 0, IFL_ANSWER_UNAUTHORIZED, ""},
     /* the container's page, without a CSRF field */
-    {403, 403, 0, CSRF | ROUTER, IFL_ANSWER_ROLE, NULL},
+    {403, 403, 0, CSRF | ROUTER, IFL_ANSWER_ROLE, ""},
     /* X-CSRF-Token: Required */
-    {403, 403, CSRF, 0, IFL_ANSWER_CSRF, NULL},
+    {403, 403, CSRF, 0, IFL_ANSWER_CSRF, ""},
     /* X-Cf-RouterError: unknown_route */
-    {404, 404, ROUTER, 0, IFL_ANSWER_HOST_UNKNOWN, NULL},
-    {404, 404, 0, 0, IFL_ANSWER_NOT_DEPLOYED, NULL},
+    {404, 404, ROUTER, 0, IFL_ANSWER_HOST_UNKNOWN, ""},
+    {404, 404, 0, 0, IFL_ANSWER_NOT_DEPLOYED, ""},
     /* X-Cf-RouterError: empty_host */
     {400, 400, ROUTER, 0, IFL_ANSWER_NO_HOST, "empty_host"},
     /* nginx: "The SSL certificate error", "No required SSL certificate was sent" */
     {400, 400, 0, MPL, IFL_ANSWER_PROXY_CERT, "ssl certificate"},
     /* MPL id, no router error: the flow rejects this payload */
-    {400, 400, MPL, ROUTER, IFL_ANSWER_REJECTED, NULL},
-    {415, 415, MPL, ROUTER, IFL_ANSWER_REJECTED, NULL},
-    {405, 405, 0, 0, IFL_ANSWER_METHOD, NULL},
-    {408, 408, 0, 0, IFL_ANSWER_TEMPORARY, NULL},
-    {425, 425, 0, 0, IFL_ANSWER_TEMPORARY, NULL},
-    {429, 429, 0, 0, IFL_ANSWER_BUSY, NULL},
+    {400, 400, MPL, ROUTER, IFL_ANSWER_REJECTED, ""},
+    {415, 415, MPL, ROUTER, IFL_ANSWER_REJECTED, ""},
+    {405, 405, 0, 0, IFL_ANSWER_METHOD, ""},
+    {408, 408, 0, 0, IFL_ANSWER_TEMPORARY, ""},
+    {425, 425, 0, 0, IFL_ANSWER_TEMPORARY, ""},
+    {429, 429, 0, 0, IFL_ANSWER_BUSY, ""},
     /* X-Cf-RouterError: endpoint_failure, no_endpoints, Connection Limit Reached */
-    {502, 504, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, NULL},
-    {502, 504, 0, 0, IFL_ANSWER_TEMPORARY, NULL},
-    {413, 413, 0, 0, IFL_ANSWER_BODY_TOO_LARGE, NULL},
+    {502, 504, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, ""},
+    {502, 504, 0, 0, IFL_ANSWER_TEMPORARY, ""},
+    {413, 413, 0, 0, IFL_ANSWER_BODY_TOO_LARGE, ""},
     /* X-Cf-RouterError: max-request-size-exceeded; never the body */
-    {431, 431, 0, 0, IFL_ANSWER_HEADERS_TOO_LARGE, NULL},
+    {431, 431, 0, 0, IFL_ANSWER_HEADERS_TOO_LARGE, ""},
     /* "... The MPL ID for the failed message is : <id>" */
-    {500, 500, MPL, ROUTER, IFL_ANSWER_FLOW_FAILED, NULL},
+    {500, 500, MPL, ROUTER, IFL_ANSWER_FLOW_FAILED, ""},
     /* the container's page: a trial tenant chokes on the certificate */
-    {500, 500, HTML, ROUTER | OWN, IFL_ANSWER_TRIAL, NULL},
+    {500, 500, HTML, ROUTER | OWN, IFL_ANSWER_TRIAL, ""},
     /* A page from something that isn't a flow (a flow's answer has an MPL id): most often a login page. */
-    {200, 299, HTML, MPL, IFL_ANSWER_LOGIN_PAGE, NULL},
-    {300, 399, LOGIN, 0, IFL_ANSWER_LOGIN_PAGE, NULL},
-    {200, 299, 0, 0, IFL_ACCEPTED, NULL},
+    {200, 299, HTML, MPL, IFL_ANSWER_LOGIN_PAGE, ""},
+    {300, 399, LOGIN, 0, IFL_ANSWER_LOGIN_PAGE, ""},
+    {200, 299, 0, 0, IFL_ACCEPTED, ""},
     /* what the catalogue doesn't know */
-    {300, 399, 0, 0, IFL_ANSWER_REDIRECT, NULL},
-    {400, 499, 0, 0, IFL_ANSWER_CLIENT_ERROR, NULL},
-    {500, 599, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, NULL},
+    {300, 399, 0, 0, IFL_ANSWER_REDIRECT, ""},
+    {400, 499, 0, 0, IFL_ANSWER_CLIENT_ERROR, ""},
+    {500, 599, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, ""},
 };
 
-static char lower(char c)
+/* What is behind `lower_text` in `hay`; without data if it isn't there. */
+static struct bytes behind(struct bytes hay, const char *lower_text)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    size_t len = strlen(lower_text);
+    for (; hay.size >= len; hay.data++, hay.size--)
+        if (http_is((struct bytes){hay.data, len}, lower_text))
+            return (struct bytes){hay.data + len, hay.size - len};
+    return (struct bytes){NULL, 0};
 }
 
-static bool starts_with_ignore_case(const char *at, size_t size, const char *lower_text)
+static bool has(struct bytes hay, const char *lower_text)
 {
-    size_t i = 0;
-    while (i < size && lower_text[i] != '\0' && lower(at[i]) == lower_text[i])
-        i++;
-    return lower_text[i] == '\0';
-}
-
-/* The position behind `lower_text` in `hay`, or 0 if it isn't there. */
-static size_t find_behind(struct bytes hay, const char *lower_text)
-{
-    const char *text = (const char *)hay.data;
-    size_t len = bytes_of_string(lower_text).size;
-    for (size_t at = 0; at + len <= hay.size; at++)
-        if (starts_with_ignore_case(text + at, hay.size - at, lower_text))
-            return at + len;
-    return 0;
-}
-
-static bool is(struct bytes name, const char *text)
-{
-    return bytes_equal_ignore_case(name, bytes_of_string(text));
+    return behind(hay, lower_text).data != NULL;
 }
 
 /* Keep a text of the other side: for people, so printable and bounded. */
@@ -126,32 +114,35 @@ void catalogue_begin(struct catalogue_answer *answer, bool own_credentials)
     answer->mpl_id[0] = '\0';
 }
 
-/* The addresses of SAP's authentication services, of SAML and of OAuth. */
-static bool is_login_address(struct bytes location)
-{
-    return find_behind(location, ".authentication.") > 0 || find_behind(location, "/oauth/authorize") > 0 ||
-           find_behind(location, "/saml2/") > 0 || find_behind(location, "/login") > 0;
-}
+/* What a field's value says, in lower case; "" = whatever it is. */
+static const struct {
+    const char *name, *text;
+    uint16_t mark;
+} notes[] = {
+    {"Content-Type", "text/html", HTML},
+    {"X-CSRF-Token", "required", CSRF},
+    {"WWW-Authenticate", "basic", BASIC},
+    {"WWW-Authenticate", "bearer", BEARER},
+    {"SAP_MessageProcessingLogID", "", MPL},
+    {"X-Cf-RouterError", "", ROUTER},
+    /* the addresses of SAP's authentication services, of OAuth and of SAML */
+    {"Location", ".authentication.", LOGIN},
+    {"Location", "/oauth/authorize", LOGIN},
+    {"Location", "/saml2/", LOGIN},
+    {"Location", "/login", LOGIN},
+};
 
 void catalogue_field(struct catalogue_answer *answer, struct bytes name, struct bytes value)
 {
-    unsigned mark = 0;
-    if (is(name, "Content-Type")) {
-        mark = is(http_media_type(value), "text/html") ? HTML : 0;
-    } else if (is(name, "SAP_MessageProcessingLogID")) {
-        mark = MPL;
+    unsigned marks = 0;
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (http_is(name, notes[i].name) && has(value, notes[i].text))
+            marks |= notes[i].mark;
+    answer->marks |= (uint16_t)marks;
+    if (marks == MPL)
         keep(answer->mpl_id, sizeof answer->mpl_id, value);
-    } else if (is(name, "X-Cf-RouterError")) {
-        mark = ROUTER;
+    if (marks == ROUTER)
         keep(answer->router_error, sizeof answer->router_error, value);
-    } else if (is(name, "X-CSRF-Token")) {
-        mark = is(value, "Required") ? CSRF : 0;
-    } else if (is(name, "WWW-Authenticate")) {
-        mark = (find_behind(value, "basic") > 0 ? BASIC : 0u) | (find_behind(value, "bearer") > 0 ? BEARER : 0u);
-    } else if (is(name, "Location")) {
-        mark = is_login_address(value) ? LOGIN : 0;
-    }
-    answer->marks |= (uint16_t)mark;
 }
 
 void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
@@ -163,18 +154,15 @@ void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
 /* A failed flow tells its MPL id in the text (at least where an old runtime has no field for it). */
 static void find_mpl_id(struct catalogue_answer *answer, struct bytes body)
 {
-    size_t at = find_behind(body, "mpl id for the failed message is :");
-    if (at == 0)
+    struct bytes id = behind(body, "mpl id for the failed message is : ");
+    if (id.data == NULL)
         return;
     answer->marks |= MPL;
-    struct bytes id = bytes_tail(body, at);
-    while (id.size > 0 && id.data[0] == ' ')
-        id = bytes_tail(id, 1);
     size_t len = 0;
     while (len < id.size && id.data[len] > ' ' && id.data[len] != '<')
         len++;
     if (answer->mpl_id[0] == '\0')
-        keep(answer->mpl_id, sizeof answer->mpl_id, bytes_head(id, len));
+        keep(answer->mpl_id, sizeof answer->mpl_id, (struct bytes){id.data, len});
 }
 
 static bool fits(const struct row *row, const struct catalogue_answer *answer, struct bytes body)
@@ -182,9 +170,9 @@ static bool fits(const struct row *row, const struct catalogue_answer *answer, s
     if (answer->status < row->first || answer->status > row->last || (answer->marks & row->with) != row->with ||
         (answer->marks & row->without) != 0)
         return false;
-    if (row->text == NULL)
-        return true;
-    return find_behind((row->with & ROUTER) != 0 ? bytes_of_string(answer->router_error) : body, row->text) > 0;
+    if ((row->with & ROUTER) != 0)
+        body = bytes_of_string(answer->router_error);
+    return has(body, row->text);
 }
 
 enum ifl_status catalogue_classify(struct catalogue_answer *answer)
