@@ -253,10 +253,12 @@ static enum ifl_status start_lookup(struct link *link, const char *host)
 static size_t lookup_sockets(const struct link *link, struct pollfd *set)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    int mask = ares_getsock(link->channel, sockets, ARES_GETSOCK_MAXNUM);
+    unsigned mask = (unsigned)ares_getsock(link->channel, sockets, ARES_GETSOCK_MAXNUM);
     size_t count = 0;
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        int events = (ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) | (ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0);
+        bool reads = (mask >> i & 1u) != 0,
+             writes = (mask >> (i + ARES_GETSOCK_MAXNUM) & 1u) != 0; /* ares_getsock(3) */
+        int events = (reads ? POLLIN : 0) | (writes ? POLLOUT : 0);
         if (events != 0) {
             set[count++] = (struct pollfd){.fd = sockets[i], .events = (short)events};
         }
