@@ -26,6 +26,8 @@ void wait_hold(struct sender *sender, struct sender_wait *wait, enum ifl_status 
 void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status why);
 /* Try at once, with fresh counts; state and cause stay until the outcome is known. */
 void wait_skip(struct sender_wait *wait);
+/* True: that moment is still to come, and the sender wants to be called then at the latest. */
+bool sender_is_ahead(struct sender *sender, ifl_ms at);
 void sender_event(struct sender *sender, enum ifl_status status, uint8_t route);
 void sender_count(struct sender *sender, enum health_counter counter);
 

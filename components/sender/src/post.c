@@ -76,7 +76,7 @@ enum ifl_status post_begin(struct sender *sender)
     struct bytes head;
     enum ifl_status status = http_request_end(&request, &head);
     sender->request_pos = 0;
-    sender->request_len = request.len;
+    sender->request_len = head.size;
     sender->body_left = sender->fetching ? 0 : sender->message.size;
     outbox_rewind(&sender->message);
     return status;

@@ -53,19 +53,15 @@ void sender_set_deadline(struct sender *sender, uint32_t after_ms)
     sender->deadline = ifl_ms_after(sender->now, after_ms);
 }
 
-static void wake_at(struct sender *sender, ifl_ms at)
-{
-    sender->wish = ifl_ms_min(sender->wish, at);
-}
-
 static void wake_at_once(struct sender *sender)
 {
     sender->wish = sender->now;
 }
 
-static bool is_time_up(const struct sender *sender)
+/* Before that, the sender wakes up at the deadline. */
+static bool is_time_up(struct sender *sender)
 {
-    return sender->now >= sender->deadline;
+    return !sender_is_ahead(sender, sender->deadline);
 }
 
 /* ---- the connection ---- */
@@ -128,12 +124,12 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 {
     enum ifl_status status = outbox_first(sender->wiring.outbox, route->lane, message);
     if (status == IFL_FLASH_BUSY) {
-        wake_at(sender, ifl_ms_after(sender->now, POLL_MS));
+        sender_is_ahead(sender, sender->now + POLL_MS);
     } else if (status != IFL_OK && status != IFL_END) {
         sender->at_least_ms = 0;
         sender->detail[0] = '\0';
         wait_retry(sender, &route->wait, status);
-        wake_at(sender, route->wait.until);
+        sender_is_ahead(sender, route->wait.until);
     }
     return status == IFL_OK;
 }
@@ -142,10 +138,8 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 static bool pick(struct sender *sender)
 {
     const struct settings *settings = sender->wiring.settings;
-    if (sender->host.until > sender->now) {
-        wake_at(sender, sender->host.until);
+    if (sender_is_ahead(sender, sender->host.until))
         return false;
-    }
     int best = -1;
     uint8_t at = sender->next;
     for (size_t i = 0; i < settings->route_count; i++, at++) {
@@ -153,9 +147,8 @@ static bool pick(struct sender *sender)
             at = 0;
         struct outbox_message message;
         struct sender_route *route = &sender->routes[at];
-        if (route->wait.until > sender->now) {
-            wake_at(sender, route->wait.until);
-        } else if (settings->routes[at].priority > best && first_of(sender, route, &message)) {
+        if (!sender_is_ahead(sender, route->wait.until) && settings->routes[at].priority > best &&
+            first_of(sender, route, &message)) {
             best = settings->routes[at].priority;
             sender->route = at;
             sender->message = message;
@@ -234,10 +227,8 @@ static void step_ready(struct sender *sender)
     size_t got = 0;
     enum ifl_status status = tls_read(sender->wiring.tls, unasked, sizeof unasked, &got);
     if (status == IFL_AGAIN && !pick(sender)) {
-        if (!is_time_up(sender)) {
-            wake_at(sender, sender->deadline);
+        if (!is_time_up(sender))
             return;
-        }
         sender_disconnect(sender);
     } else if (status == IFL_AGAIN) {
         begin_request(sender);
@@ -264,10 +255,8 @@ static bool take_answer(struct sender *sender)
 {
     enum ifl_status status = answer_read(sender);
     if (status == IFL_AGAIN) {
-        if (!is_time_up(sender)) {
-            wake_at(sender, sender->deadline);
+        if (!is_time_up(sender))
             return false;
-        }
         status = IFL_HTTP_TIMEOUT;
     }
     wake_at_once(sender);
@@ -318,7 +307,7 @@ static void step_post(struct sender *sender)
     if (sender->request_pos == 0) { /* later the bytes must stay as they were handed to tls_write() */
         enum ifl_status status = post_fill(sender);
         if (status == IFL_FLASH_BUSY && !is_time_up(sender)) {
-            wake_at(sender, ifl_ms_after(sender->now, POLL_MS));
+            sender_is_ahead(sender, sender->now + POLL_MS);
             return;
         }
         if (status != IFL_OK) {

@@ -8,6 +8,14 @@ void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t ro
     backoff_init(&wait->probe, settings->probe_first_ms, settings->probe_cap_ms);
 }
 
+bool sender_is_ahead(struct sender *sender, ifl_ms at)
+{
+    if (at <= sender->now)
+        return false;
+    sender->wish = ifl_ms_min(sender->wish, at);
+    return true;
+}
+
 void sender_event(struct sender *sender, enum ifl_status status, uint8_t route)
 {
     health_event(sender->wiring.health, sender->now, status, route, sender->detail);

@@ -92,8 +92,8 @@ static void a_head_that_does_not_fit_is_refused_at_every_size(void)
     begin("/p", "host", 1);
     http_request_header(&request, "N", span("value"));
     TEST_ASSERT_EQUAL(IFL_OK, http_request_end(&request, &head));
-    size_t needed = head.size;
-    for (size_t size = 0; size < needed; size++) {
+    size_t needed = head.size + 1;
+    for (size_t size = 1; size < needed; size++) {
         memset(buf, 0x5a, sizeof buf);
         http_request_begin(&request, buf, size, "POST", span("/p"), span("host"), 1);
         http_request_header(&request, "N", span("value"));

@@ -96,6 +96,8 @@ static void without_entropy_every_wait_is_the_longest(void)
     entropy = IFL_NO_ENTROPY;
     for (unsigned attempt = 0; attempt < 12; attempt++)
         TEST_ASSERT_EQUAL_UINT64(interval(attempt), backoff_next_ms(&backoff, &source, 0));
+    backoff_init(&backoff, 60000, 3600000);
+    TEST_ASSERT_EQUAL_UINT64(60000, backoff_probe_ms(&backoff, &source, 0));
 }
 
 int main(void)

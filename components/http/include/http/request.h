@@ -12,22 +12,22 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/text.h"
 
 struct http_request {
-    uint8_t *buf;
-    size_t size;
-    size_t len;
-    enum ifl_status status; /* first error: TOO_LARGE or INVALID; nothing more is written then */
+    struct text text; /* in the caller's buffer */
+    bool invalid;
 };
 
-/* "POST /path HTTP/1.1", "Host:host". `path` begins with '/' and is sent as it is: it must be percent-encoded already. The port is left out of Host
+/* `size` >= 1. "POST /path HTTP/1.1", "Host:host". `path` begins with '/' and is sent as it is: it must be percent-encoded already. The port is left out of Host
  * when it's 443. */
 void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path,
                         struct bytes host, uint16_t port);
 /* `name` is a token, `value` printable or beyond ASCII; nothing is quoted or escaped. */
 void http_request_header(struct http_request *request, const char *name, struct bytes value);
 void http_request_header_u64(struct http_request *request, const char *name, uint64_t value);
-/* The empty line. OK: *head is what to send, it lies in `buf`. TOO_LARGE: it doesn't fit; INVALID: a forbidden character. */
+/* The empty line. OK: *head is what to send, it lies in `buf`. TOO_LARGE: it and a terminating zero don't fit; INVALID: a forbidden character came
+ * before that; *head is what was written then (to wipe it). */
 enum ifl_status http_request_end(struct http_request *request, struct bytes *head);
 
 #endif
