@@ -40,6 +40,7 @@ struct job {
 /* Shared by the workers. */
 struct board {
     atomic_uint next;
+    atomic_bool stop; /* --quick: somebody has found a failure */
     struct sweep_result results[JOBS_MAX];
 };
 
@@ -48,8 +49,7 @@ static size_t job_count;
 
 static void add_jobs(const char *store_name)
 {
-    /* Large sectors first: they take longest, so that the workers end together. */
-    static const uint32_t sectors[] = {65536, 16384, 4096, 2048};
+    static const uint32_t sectors[] = {2048, 65536, 4096, 16384};
     static const uint32_t granules[] = {1, 4, 8, 32, 256};
     for (size_t s = 0; s < STORE_COUNT; s++) {
         if (store_name != NULL && strcmp(store_name, stores[s]->name) != 0) {
@@ -72,10 +72,13 @@ static void work(struct board *board, const struct sweep_plan *plan)
 {
     for (;;) {
         unsigned index = atomic_fetch_add(&board->next, 1);
-        if (index >= job_count) {
+        if (index >= job_count || atomic_load(&board->stop)) {
             return;
         }
         sweep_cell(jobs[index].store, &jobs[index].cell, plan, &board->results[index]);
+        if (plan->failures_max == 1 && board->results[index].failures > 0) {
+            atomic_store(&board->stop, true);
+        }
     }
 }
 

@@ -69,6 +69,10 @@ static bool holds(struct sweep_run *run, uint16_t key, uint32_t serial)
     uint8_t buf[STATE_VALUE_SIZE_MAX], raw[STATE_VALUE_SIZE_MAX];
     size_t len = 0;
     enum ifl_status status = state_get(&world->state, key, buf, sizeof buf, &len);
+    for (unsigned i = 0; i < 200 && status == IFL_FLASH_BUSY && !run->medium.off; i++) {
+        state_step(&world->state, i);
+        status = state_get(&world->state, key, buf, sizeof buf, &len);
+    }
     if (serial == NO_VALUE) {
         return status == IFL_NOT_FOUND;
     }
@@ -130,12 +134,16 @@ static void check(struct sweep_run *run)
     struct world *world = run->world;
     for (uint16_t key = 1; key <= KEY_COUNT && !run->failed; key++) {
         struct expected *expected = &world->expected[key];
-        if (holds(run, key, expected->serial)) {
+        bool holds_old = holds(run, key, expected->serial);
+        if (run->medium.off) {
+            return;
+        }
+        if (holds_old) {
             expected->other = expected->serial;
         } else if (holds(run, key, expected->other)) {
             sweep_tell(run, "    key %u has the new value %u", key, (unsigned)expected->other);
             expected->serial = expected->other;
-        } else {
+        } else if (!run->medium.off) {
             sweep_fail(run, "key %u has neither value %u nor %u", key, (unsigned)expected->serial,
                        (unsigned)expected->other);
         }

@@ -457,17 +457,24 @@ static enum ifl_status is_uniform(const struct state *state, bool *uniform)
     return IFL_OK;
 }
 
-/* There is neither a record nor a HEAD: make a store, if nothing is lost by that. */
-static enum ifl_status format(struct state *state)
+/* *fresh: blank; *begun: blank but for a HEAD that the power went in. */
+static enum ifl_status is_fresh(const struct state *state, uint32_t half, bool *fresh, bool *begun)
 {
     uint32_t end;
-    bool uniform;
-    enum ifl_status status = find_end(state, 0, 2 * state->half_size, &end);
-    if (status == IFL_OK && end == 0) {
-        status = head_write(state, 0);
-        state->end = first_record(state, 0);
-        clean_half(state, state->half_size);
-        return status;
+    enum ifl_status status = find_end(state, half, half + state->half_size, &end);
+    *fresh = end == half;
+    *begun = end <= mark_of(state, half);
+    return status;
+}
+
+/* There is neither a record nor a HEAD: make a store, if nothing is lost by that. An erase is the last resort, because a torn one leaves bytes
+ * that look like somebody else's. */
+static enum ifl_status format(struct state *state)
+{
+    bool fresh[2], begun[2], uniform;
+    enum ifl_status status = is_fresh(state, 0, &fresh[0], &begun[0]);
+    if (status == IFL_OK) {
+        status = is_fresh(state, state->half_size, &fresh[1], &begun[1]);
     }
     if (status == IFL_OK) {
         status = is_uniform(state, &uniform);
@@ -475,11 +482,19 @@ static enum ifl_status format(struct state *state)
     if (status != IFL_OK) {
         return status;
     }
-    if (!uniform && end > mark_of(state, 0)) { /* up to there it's a HEAD that the power went in */
+    if (!uniform && !(begun[0] && begun[1])) {
         return IFL_STORE_FOREIGN;
     }
-    clean_half(state, 0);
-    return IFL_OK;
+    bool usable = begun[0] && begun[1] && (fresh[0] || fresh[1]);
+    state->active = usable && !fresh[0] ? state->half_size : 0;
+    if (!usable) {
+        clean_half(state, 0);
+        return IFL_OK;
+    }
+    status = head_write(state, state->active);
+    state->end = first_record(state, state->active);
+    clean_half(state, other_half(state));
+    return status;
 }
 
 /* Write the newest record once more (SPEC.md, mount), or an empty one where there is none yet. */
@@ -558,6 +573,9 @@ enum ifl_status state_mount(struct state *state, struct flash_region region)
 enum ifl_status state_get(struct state *state, uint16_t key, void *buf, size_t size, size_t *len)
 {
     struct record record;
+    if (state->unproven) {
+        return state->phase == WORN ? IFL_FLASH_IO : IFL_FLASH_BUSY; /* what is read now might not be read tomorrow */
+    }
     enum ifl_status status = key == 0 ? IFL_NOT_FOUND : find(state, key, &record);
     if (status != IFL_OK) {
         return status;

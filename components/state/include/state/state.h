@@ -18,7 +18,7 @@
 #include "flash/flash.h"
 
 #define STATE_VALUE_SIZE_MAX 64 /* bytes */
-#define STATE_KEY_COUNT_MAX  96 /* distinct keys */
+#define STATE_KEY_COUNT_MAX 96  /* distinct keys */
 
 /* Keys; never renumbered. 0 isn't a key. */
 enum state_key {
@@ -49,8 +49,8 @@ struct state {
  * OK; STORE_FOREIGN, STORE_NEWER: nothing was touched; FLASH_GEOMETRY: too small, or made for another program granularity or size (nothing touched);
  * FLASH_BUSY: another room's erase is under way, mount again later; FLASH_*. After an error the struct can't be used. */
 enum ifl_status state_mount(struct state *state, struct flash_region region);
-/* OK: *len bytes in buf. NOT_FOUND. TOO_LARGE: it needs *len bytes; buf is untouched. FLASH_BUSY: an erase is under way on this medium, try again after
- * state_step(). FLASH_IO. */
+/* OK: *len bytes in buf. NOT_FOUND. TOO_LARGE: it needs *len bytes; buf is untouched. FLASH_BUSY: an erase is under way on this medium, or, in rare cases
+ * after a power cut, must come first (the store was full and its newest value is doubtful); try again after state_step(). FLASH_IO. */
 enum ifl_status state_get(struct state *state, uint16_t key, void *buf, size_t size, size_t *len);
 /* OK: durable (flash_sync included). Nothing is written if the value is the same already. INVALID: key 0. TOO_LARGE: longer than STATE_VALUE_SIZE_MAX. STORE_FULL: too
  * many keys or values for this region, or the disk is full. FLASH_BUSY: an erase is under way, try again after state_step(). After all these the
