@@ -49,7 +49,7 @@ void csrf_set_needed(struct sender *sender, bool needed);
 /* The head of the POST, or of the HEAD that fetches a token, into the request buffer. TOO_LARGE, INVALID: as in http/request.h. */
 enum ifl_status post_begin(struct sender *sender);
 /* Fill the buffer up with the payload. OK: it's full, or the payload is all in. FLASH_BUSY: call again. STORE_CORRUPT: the payload is damaged and
- * its last piece was kept back. Else the medium failed. */
+ * its last piece was kept back. INVALID: it has another size than announced. Else the medium failed. */
 enum ifl_status post_fill(struct sender *sender);
 /* Wipe what held a secret: the request's buffer, the line buffer of the answer to a HEAD. */
 void post_wipe(struct sender *sender);

@@ -92,7 +92,7 @@ enum ifl_status post_fill(struct sender *sender)
         if (status != IFL_OK)
             return status;
         if (got == 0 || got > sender->body_left)
-            return IFL_STORE_CORRUPT;
+            return IFL_INVALID; /* that isn't the message that was announced */
         sender->request_len += got;
         sender->body_left -= (uint32_t)got;
     }

@@ -319,7 +319,9 @@ static void step_post(struct sender *sender)
     }
     write_request(sender);
     bool sent = sender->request_pos == sender->request_len && sender->body_left == 0;
-    if (sender->state == SENDER_POST && (sent || sender->early))
+    if (sender->decided) /* nobody wants the rest of the request any more */
+        sender_disconnect(sender);
+    else if (sender->state == SENDER_POST && (sent || sender->early))
         sender->state = SENDER_ANSWER;
 }
 

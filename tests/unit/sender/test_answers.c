@@ -253,6 +253,17 @@ static void a_refusal_that_comes_before_the_request_is_out_counts(void)
     TEST_ASSERT_EQUAL_UINT(1, world.close_count); /* the rest of the request isn't owed to anybody */
 }
 
+static void after_an_early_refusal_the_connection_is_closed_at_once(void)
+{
+    world.write_size = 100;
+    world.stall_after = 1000;
+    world.stalled = (struct reply){LINE("413") MPL EMPTY, IFL_AGAIN};
+    world_put(0, 3000);
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(1, world.dead_count);
+    TEST_ASSERT_EQUAL(SENDER_IDLE, sender_state(&world.sender));
+}
+
 static void a_refusal_in_the_way_of_a_broken_request_counts(void)
 {
     world.write_size = 100;
@@ -574,6 +585,27 @@ static void neither_tls_1_2_nor_an_answer_between_makes_it_a_refusal(void)
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
 }
 
+static void a_resumed_connection_that_dies_without_an_answer_is_not_resumed_again(void)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        world_start();
+        world.resumes = true;
+        world_put(0, 10);
+        world_run_for(60000);
+        if (round == 0)
+            world_reply("", IFL_NET_RESET);
+        else
+            world.after_handshake = IFL_NET_RESET;
+        world_put(0, 10);
+        world_settle();
+        TEST_ASSERT_EQUAL_UINT(1, world.forget_count);
+        world.after_handshake = IFL_AGAIN;
+        world_run_for(3000);
+        TEST_ASSERT_EQUAL_UINT64(1, world.health.counters[HEALTH_HANDSHAKES_RESUMED]);
+        TEST_ASSERT_EQUAL_UINT(2, world_done_count(0));
+    }
+}
+
 static void the_program_learns_once_a_connection_that_the_identity_works(void)
 {
     for (unsigned i = 0; i < 5; i++)
@@ -653,6 +685,8 @@ int main(void)
     RUN_TEST(an_error_without_its_body_is_judged_at_the_timeout);
     RUN_TEST(a_window_that_stays_closed_ends_at_the_timeout);
     RUN_TEST(a_refusal_that_comes_before_the_request_is_out_counts);
+    RUN_TEST(after_an_early_refusal_the_connection_is_closed_at_once);
+    RUN_TEST(a_resumed_connection_that_dies_without_an_answer_is_not_resumed_again);
     RUN_TEST(a_refusal_in_the_way_of_a_broken_request_counts);
     RUN_TEST(a_request_that_breaks_off_is_an_unknown_outcome);
     RUN_TEST(a_success_before_the_request_is_out_is_none);

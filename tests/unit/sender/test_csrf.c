@@ -36,6 +36,15 @@ void setUp(void)
 
 void tearDown(void) {}
 
+static bool in_memory(const void *at, size_t size, const char *secret)
+{
+    size_t len = strlen(secret);
+    for (size_t i = 0; i + len <= size; i++)
+        if (memcmp((const char *)at + i, secret, len) == 0)
+            return true;
+    return false;
+}
+
 static void a_403_required_is_followed_by_one_head_and_the_same_message(void)
 {
     world_put(0, 100);
@@ -235,21 +244,59 @@ static void a_token_as_large_as_the_jar_is_kept(void)
     TEST_ASSERT_EQUAL_STRING(token, world_field(world_last_request(), "X-CSRF-Token"));
 }
 
+static void attributes_of_a_cookie_may_be_longer_than_a_line(void)
+{
+    static char attributes[HTTP_LINE_SIZE + 10];
+    memset(attributes, 'p', sizeof attributes - 1);
+    strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: T0k3n==\r\nSet-Cookie: a=b; Path=");
+    if (strlen(fetched) + sizeof attributes > sizeof fetched - 40)
+        attributes[sizeof fetched - 200] = '\0';
+    strcat(fetched, attributes);
+    strcat(fetched, "\r\nContent-Length: 0\r\n\r\n");
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_EQUAL_STRING("a=b", world_field(world_last_request(), "Cookie"));
+}
+
+static void a_token_that_leaves_no_room_for_the_request_is_dropped_with_a_clear_cause(void)
+{
+    static char own[IFL_REQUEST_HEAD_SIZE];
+    memset(own, 'o', IFL_REQUEST_HEAD_SIZE - 300);
+    world.wiring.authorization = own;
+    world_restart();
+    static char token[IFL_COOKIES_SIZE + 1];
+    memset(token, 't', sizeof token - 1);
+    set_token("");
+    strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: ");
+    strcat(fetched, token);
+    strcat(fetched, "\r\nContent-Length: 0\r\n\r\n");
+    strcpy(valid, "another");
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_TOO_LARGE, world_route(0).status);
+    TEST_ASSERT_FALSE(in_memory(world.sender.jars, sizeof world.sender.jars, "tttt"));
+}
+
+static void a_stopped_fetch_leaves_no_half_filled_jar(void)
+{
+    world_reply(REQUIRED, IFL_AGAIN);
+    world_reply("HTTP/1.1 200 OK\r\nSet-Cookie: half=filled\r\nX-CSRF", IFL_AGAIN);
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(SENDER_CSRF, sender_state(&world.sender));
+    sender_identity_changed(&world.sender, world.now);
+    TEST_ASSERT_FALSE(in_memory(&world.sender, sizeof world.sender, "half=filled"));
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
 static void an_empty_token_is_none(void)
 {
     strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: Fetch\r\nSet-Cookie: bad cookie\r\nContent-Length: 0\r\n\r\n");
     world_put(0, 10);
     world_settle();
     TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_AGAIN, world_route(0).status);
-}
-
-static bool in_memory(const void *at, size_t size, const char *secret)
-{
-    size_t len = strlen(secret);
-    for (size_t i = 0; i + len <= size; i++)
-        if (memcmp((const char *)at + i, secret, len) == 0)
-            return true;
-    return false;
 }
 
 static void tokens_live_only_in_the_jar_and_not_after_stop(void)
@@ -279,6 +326,9 @@ int main(void)
     RUN_TEST(a_token_that_ends_the_connection_is_used_on_the_next);
     RUN_TEST(tokens_and_cookies_that_are_too_large_are_dropped_with_a_clear_cause);
     RUN_TEST(a_token_as_large_as_the_jar_is_kept);
+    RUN_TEST(attributes_of_a_cookie_may_be_longer_than_a_line);
+    RUN_TEST(a_token_that_leaves_no_room_for_the_request_is_dropped_with_a_clear_cause);
+    RUN_TEST(a_stopped_fetch_leaves_no_half_filled_jar);
     RUN_TEST(an_empty_token_is_none);
     RUN_TEST(tokens_live_only_in_the_jar_and_not_after_stop);
     return UNITY_END();

@@ -269,14 +269,9 @@ static void headers_that_have_no_name_or_value_are_left_out(void)
     TEST_ASSERT_EQUAL_UINT(0, world_queued(0));
 }
 
-static void a_head_that_cannot_be_written_holds_its_route_only(void)
+static void a_head_that_cannot_be_written_makes_its_route_wait_alone(void)
 {
-    static char line[] = "X\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0";
-    memcpy(world.settings.routes[0].headers, line, sizeof line);
-    memset(world.settings.routes[0].path + 1, 'p', sizeof world.settings.routes[0].path - 2);
     strcpy(world.settings.routes[1].path, "/a b");
-    static char host[IFL_REQUEST_HEAD_SIZE];
-    memset(host, 'h', IFL_REQUEST_HEAD_SIZE - 300 < 240 ? IFL_REQUEST_HEAD_SIZE - 300 : 240);
     world_put(1, 10);
     world_put(2, 10);
     world_run_for(1000);
@@ -284,6 +279,81 @@ static void a_head_that_cannot_be_written_holds_its_route_only(void)
     TEST_ASSERT_EQUAL(SENDER_ROUTE_BACKOFF, world_route(1).state);
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(2));
     TEST_ASSERT_EQUAL_UINT(1, world_queued(1));
+}
+
+static void a_head_that_is_too_large_holds_its_route(void)
+{
+    static char token[IFL_REQUEST_HEAD_SIZE + 1];
+    memset(token, 't', sizeof token - 1);
+    world.wiring.authorization = token;
+    world_restart();
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(0, world.request_count);
+    TEST_ASSERT_EQUAL(IFL_ANSWER_HEADERS_TOO_LARGE, world_route(0).status);
+    TEST_ASSERT_EQUAL(SENDER_ROUTE_HELD, world_route(0).state);
+    TEST_ASSERT_EQUAL_HEX8(0, world.sender.request[sizeof world.sender.request - 2]); /* wiped */
+}
+
+static void everything_optional_may_be_absent(void)
+{
+    world.wiring.version = NULL;
+    world.wiring.identity_verdict = NULL;
+    world.wiring.csrf_needed = NULL;
+    world_restart();
+    world_reply("HTTP/1.1 403 No\r\nX-CSRF-Token: Required\r\nContent-Length: 0\r\n\r\n", IFL_AGAIN);
+    world_reply("HTTP/1.1 200 OK\r\nX-CSRF-Token: t\r\nContent-Length: 0\r\n\r\n", IFL_AGAIN);
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_EQUAL_STRING("iflow-agent", world_field(&world.requests[0], "User-Agent"));
+}
+
+static void a_handshake_may_take_its_time(void)
+{
+    world.handshake_ms = 8000;
+    world_put(0, 10);
+    world_run_for(7000);
+    TEST_ASSERT_EQUAL(SENDER_CONNECT, sender_state(&world.sender));
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void a_connection_that_cannot_even_be_begun_backs_off(void)
+{
+    world.open_answer = IFL_NO_MEMORY;
+    world_put(0, 10);
+    world_run_for(3600000);
+    TEST_ASSERT_EQUAL(IFL_NO_MEMORY, world_host().status);
+    TEST_ASSERT_TRUE(world.connection_count < 40);
+    world.open_answer = IFL_OK;
+    world_run_for(900000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void an_outbox_that_hands_out_less_than_announced_is_a_defect_not_a_loss(void)
+{
+    world.read_nothing = true;
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL(IFL_INVALID, world_route(0).status);
+    TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
+    world.read_nothing = false;
+    world_run_for(3000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void a_damaged_message_that_cannot_be_given_up_waits(void)
+{
+    world.give_up_status = IFL_FLASH_IO;
+    world_put(0, 10);
+    world_corrupt(0, 1);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, world_route(0).status);
+    TEST_ASSERT_TRUE(world.connection_count < 10);
+    world.give_up_status = IFL_OK;
+    world_run_for(900000);
+    TEST_ASSERT_EQUAL_UINT(1, world.gave_up_count);
 }
 
 static void a_damaged_message_is_cut_off_and_given_up(void)
@@ -414,7 +484,13 @@ int main(void)
     RUN_TEST(what_follows_an_answer_unasked_ends_the_connection);
     RUN_TEST(static_headers_and_authorization_are_sent);
     RUN_TEST(headers_that_have_no_name_or_value_are_left_out);
-    RUN_TEST(a_head_that_cannot_be_written_holds_its_route_only);
+    RUN_TEST(a_head_that_cannot_be_written_makes_its_route_wait_alone);
+    RUN_TEST(a_head_that_is_too_large_holds_its_route);
+    RUN_TEST(everything_optional_may_be_absent);
+    RUN_TEST(a_handshake_may_take_its_time);
+    RUN_TEST(a_connection_that_cannot_even_be_begun_backs_off);
+    RUN_TEST(an_outbox_that_hands_out_less_than_announced_is_a_defect_not_a_loss);
+    RUN_TEST(a_damaged_message_that_cannot_be_given_up_waits);
     RUN_TEST(a_damaged_message_is_cut_off_and_given_up);
     RUN_TEST(a_medium_that_fails_makes_its_route_wait_and_says_so);
     RUN_TEST(a_success_that_cannot_be_noted_is_not_repeated_in_a_loop);

@@ -72,6 +72,8 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
         world.read_busy_count--;
         return IFL_FLASH_BUSY;
     }
+    if (world.read_nothing)
+        return IFL_OK;
     uint32_t left = message->size - message->read_pos;
     if (size >= left && at->messages[message->n % WORLD_MESSAGES].corrupt)
         return IFL_STORE_CORRUPT;
@@ -175,14 +177,18 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
     peer.facts.certificate_requested = true;
     peer.facts.certificate_sent = world.sends_certificate && !peer.facts.resumed;
     peer.facts.server_not_after = 2000000000;
-    peer.facts.bytes_sent = 100;
-    return IFL_OK;
+    peer.facts.bytes_sent = status == IFL_NET_REFUSED ? 0 : 100;
+    if (world.open_answer != IFL_OK)
+        peer.state = TLS_FAILED;
+    return world.open_answer;
 }
 
 ifl_ms tls_step(struct tls *tls, ifl_ms now)
 {
     (void)tls;
     if (peer.state == TLS_CONNECTING) {
+        if (now < peer.last_use + world.handshake_ms)
+            return peer.last_use + world.handshake_ms;
         peer.state = TLS_OPEN;
         peer.session = true;
         return now;

@@ -50,6 +50,8 @@ struct world {
     enum ifl_status open_default;
     bool tls13, sends_certificate, resumes; /* facts of the next connections */
     const char *early;                      /* bytes that come right after the handshake */
+    enum ifl_status open_answer;            /* what tls_open() itself says, if not OK */
+    unsigned handshake_ms;                  /* how long a handshake takes */
     enum ifl_status after_handshake; /* what the first tls_read() of a connection says; AGAIN = nothing special */
     ifl_ms idle_close_ms;            /* the other side closes a connection that has been idle so long; 0 = never */
     size_t read_size, write_size;    /* bytes a call moves at most */
@@ -70,6 +72,7 @@ struct world {
 
     /* the outbox */
     enum ifl_status done_status, dead_letter_status, first_status, give_up_status;
+    bool read_nothing;        /* outbox_read() says OK without a byte */
     unsigned read_busy_count; /* outbox_read() says FLASH_BUSY that many times */
     size_t dead_count, gave_up_count;
     enum ifl_status last_reason;
