@@ -1,8 +1,14 @@
 /* slots.h: two slots in flash, so that at every moment, whatever fails, a working identity is there.
  *
- * A new identity is written into the slot that isn't active, read back, and is then *pending*: it's tried at the next connection. Proven
- * (handshake and an authorised answer), it becomes active; refused (a certificate alert or a 401), the old one goes on. A power cut at any moment leaves the
- * old or the new one in force, never none. Stored bytes: SPEC.md. */
+ * A new identity is written into the slot that isn't in force, read back, and is then *pending*: it's tried at the next connection. Proven (handshake and
+ * an authorised answer), it becomes active; refused (a certificate alert or a 401), the old one goes on. A power cut at any moment leaves the old or the
+ * new one in force, never none. Stored bytes: SPEC.md.
+ *
+ *   EMPTY ─ write ─► PENDING ─ activate ─► ACTIVE ◄─ rollback (in force again)
+ *                       └───── refuse ───► REFUSED         every slot but the one in force ─ prepare ─► EMPTY
+ *
+ * The caller owns the struct; the room needs 600 bytes of stack (twice that for write) and no other memory. Only prepare() takes long, and it's stepped.
+ * Nothing is ever half done when a call returns: FLASH_BUSY means that an erase (perhaps another room's) is under way and nothing was changed. */
 #ifndef IDENTITY_SLOTS_H
 #define IDENTITY_SLOTS_H
 
@@ -19,17 +25,27 @@
 enum identity_slot_state {
     IDENTITY_SLOT_EMPTY,
     IDENTITY_SLOT_PENDING, /* written and read back; not proven */
-    IDENTITY_SLOT_ACTIVE,  /* proven; the one with the higher generation is in force */
+    IDENTITY_SLOT_ACTIVE,  /* proven; of two the one with the higher rank is in force */
     IDENTITY_SLOT_REFUSED, /* tried and refused */
-    IDENTITY_SLOT_BAD,     /* damaged */
+    IDENTITY_SLOT_BAD,     /* damaged, or never finished */
 };
 
 struct identity_slot {
     enum identity_slot_state state;
-    uint32_t generation;
+    uint32_t generation; /* of the record: rises with each new one */
+    uint32_t rank;       /* when it was put in force, counted on from the generations; 0: never */
     uint8_t leaf_sha256[32];
     int64_t not_after;
-    uint32_t size; /* of the record on flash */
+    uint32_t size;      /* of the record on flash, bytes */
+    uint32_t crc;       /* of the record */
+    uint8_t mark_end;   /* entry behind the last mark that is there */
+    bool marks_settled; /* that entry is known to be untouched */
+};
+
+enum identity_slots_phase {
+    IDENTITY_SLOTS_IDLE,
+    IDENTITY_SLOTS_ERASING,
+    IDENTITY_SLOTS_PREPARED,
 };
 
 struct identity_slots {
@@ -37,25 +53,33 @@ struct identity_slots {
     struct identity_slot slot[2];
     int active;  /* 0, 1 or -1: the identity in force */
     int pending; /* 0, 1 or -1 */
-    uint8_t phase;
-    int erasing;
-    uint32_t erase_at;
+    enum identity_slots_phase phase;
+    int erasing;       /* the slot that is erased or prepared */
+    uint32_t erase_at; /* next sector */
 };
 
-/* Look at both slots. Reads only. OK also if both are empty. STORE_NEWER, FLASH_*. The regions have the same size, >= one sector each. */
+/* Look at both slots, and finish a mark that a power cut has left half done. OK also if both are empty. The regions have the same size, >= one sector each, and hold
+ * identity_slots_size() bytes for the largest record. STORE_NEWER: a slot has a later format; nothing was touched. FLASH_*: it can't be read (FLASH_BUSY: try
+ * again). After an error the struct can't be used. */
 enum ifl_status identity_slots_mount(struct identity_slots *slots, struct flash_region a, struct flash_region b);
-/* Make the inactive slot ready for a new identity: erases it, step by step. AGAIN until it's ready, then OK. */
+/* Bytes that a region needs for a record with `content_size` bytes of certificates, key and texts. */
+uint32_t identity_slots_size(uint32_t prog_size, uint32_t content_size);
+/* Make the slot that isn't in force ready for a new identity: erases it, step by step. AGAIN until it's ready, then OK (also when it's ready already). What was
+ * in it, also a pending identity, is gone from the first step on. FLASH_*: it isn't ready; the identity in force is untouched. */
 enum ifl_status identity_slots_prepare(struct identity_slots *slots);
-/* Write into the prepared slot, verify by reading back, mark as pending. OK: it is pending (or active at once if there was none: `trusted` = the caller
- * already knows that it works, or there is nothing to lose). TOO_LARGE, FLASH_*: the active one is untouched. */
+/* Write into the prepared slot, read it back, mark it as pending, or as active where `trusted` (the caller knows that it works, or there is nothing to lose).
+ * OK: it's durable. INVALID: no slot is prepared. TOO_LARGE, FLASH_*: prepare again; the identity in force is untouched. */
 enum ifl_status identity_slots_write(struct identity_slots *slots, const struct identity *identity, bool trusted);
-/* The pending identity was proven / refused. Durable when OK; after an error the state is as before. NOT_FOUND: none is pending. */
+/* The pending identity was proven / refused. Durable when OK. NOT_FOUND: none is pending. STORE_FULL: no room for another mark (many power cuts); prepare and
+ * write it again. FLASH_*: nothing has changed here; what the flash holds shows the next mount. */
 enum ifl_status identity_slots_activate(struct identity_slots *slots);
 enum ifl_status identity_slots_refuse(struct identity_slots *slots);
-/* Back to the other slot, if that one holds a proven identity. NOT_FOUND. */
+/* Back to the other slot, if that one holds a proven identity; rolling back again returns to this one. NOT_FOUND: there is none. Else as
+ * identity_slots_refuse(). */
 enum ifl_status identity_slots_rollback(struct identity_slots *slots);
-/* Read the identity of a slot (0 or 1). Its spans point into flash where it's memory-mapped, else into `buf`. IDENTITY_NONE, TOO_LARGE,
- * STORE_CORRUPT, FLASH_*. Wipe `buf` when done. */
+/* Read the identity of a slot (0 or 1), in whatever state. Its spans point into flash where it's memory-mapped (valid until that slot is prepared), else into `buf`.
+ * IDENTITY_NONE: the slot is empty. STORE_CORRUPT. TOO_LARGE: `buf` is too small (IFL_IDENTITY_SIZE_MAX is enough). FLASH_*. After an error *identity is zeroed and
+ * `buf` wiped. Wipe `buf` when done. */
 enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void *buf, size_t buf_size,
                                     struct identity *identity);
 
