@@ -1,7 +1,8 @@
 /* What a slot is follows from its marks alone (SPEC.md); RAM only remembers what mount has read and what was written since.
  *
- * Every mark is written twice: if the power goes while the first one is programmed, it may read well now and badly at the next start. Then the state
- * would go back by itself. At mount a state with only one witness gets its second one, before anybody acts on it. */
+ * A mark is written three times. If the power goes while one is programmed, it may read well now and badly at the next start, and the
+ * state would go back by itself. At mount a state with fewer witnesses gets what it lacks, before anybody acts on it; so even if the
+ * power goes there once more, one of the three is sound. */
 #include "identity/slots.h"
 
 #include <string.h>
@@ -12,6 +13,7 @@
 #define MARK_SIZE 16u
 #define MARK_COUNT 16u
 #define MARK_VERSION 1u
+#define WITNESSES 3u
 #define MARK_TRIES 3u /* a granule that doesn't take its bits is passed over */
 
 enum mark_kind {
@@ -139,8 +141,8 @@ static enum ifl_status put_mark(struct identity_slots *slots, int index, enum ma
     if (status == IFL_FLASH_BUSY)
         return status;
     status = put_mark_once(slots, index, kind);
-    /* The first one is durable: the state has changed, whatever becomes of its second witness. */
-    if (status == IFL_OK)
+    /* The first one is durable: the state has changed, whatever becomes of the others. */
+    for (unsigned i = 1; i < WITNESSES && status == IFL_OK; i++)
         (void)put_mark_once(slots, index, kind);
     return status;
 }
@@ -191,16 +193,30 @@ static enum identity_slot_state state_of(const struct mark_counts *counts)
     return counts->pending > 0 ? IDENTITY_SLOT_PENDING : IDENTITY_SLOT_BAD;
 }
 
-/* A state with one witness gets its second. It may fail: the state is what it is, and the next mount tries again. */
+static unsigned witnesses(enum identity_slot_state state, const struct mark_counts *counts, enum mark_kind *kind)
+{
+    switch (state) {
+    case IDENTITY_SLOT_REFUSED:
+        *kind = MARK_REFUSED;
+        return counts->refused;
+    case IDENTITY_SLOT_ACTIVE:
+        *kind = MARK_ACTIVE;
+        return counts->active;
+    case IDENTITY_SLOT_PENDING:
+        *kind = MARK_PENDING;
+        return counts->pending;
+    default:
+        return WITNESSES;
+    }
+}
+
+/* A state with fewer witnesses gets what it lacks. It may fail: the state is what it is, and the next mount tries again. */
 static void settle(struct identity_slots *slots, int index, const struct mark_counts *counts)
 {
-    enum identity_slot_state state = slots->slot[index].state;
-    if (state == IDENTITY_SLOT_REFUSED && counts->refused == 1)
-        (void)put_mark_once(slots, index, MARK_REFUSED);
-    if (state == IDENTITY_SLOT_ACTIVE && counts->active == 1)
-        (void)put_mark_once(slots, index, MARK_ACTIVE);
-    if (state == IDENTITY_SLOT_PENDING && counts->pending == 1)
-        (void)put_mark_once(slots, index, MARK_PENDING);
+    enum mark_kind kind = MARK_PENDING;
+    unsigned count = witnesses(slots->slot[index].state, counts, &kind);
+    for (enum ifl_status status = IFL_OK; count < WITNESSES && status == IFL_OK; count++)
+        status = put_mark_once(slots, index, kind);
 }
 
 static enum ifl_status look_at(struct identity_slots *slots, int index, struct mark_counts *counts)
@@ -287,7 +303,7 @@ static int slot_to_erase(const struct identity_slots *slots)
 static void begin_erasing(struct identity_slots *slots)
 {
     slots->erasing = slot_to_erase(slots);
-    slots->erase_at = 0;
+    slots->erase_at = slots->region[slots->erasing].size;
     slots->phase = IDENTITY_SLOTS_ERASING;
     slots->slot[slots->erasing] = (struct identity_slot){.state = IDENTITY_SLOT_EMPTY};
     if (slots->pending == slots->erasing)
@@ -304,14 +320,16 @@ static enum ifl_status check_erased(struct identity_slots *slots)
     return status == IFL_OK ? flash_sync(region) : status;
 }
 
+/* From the end to the start: the record goes before the marks, so no half of them speaks for it. */
 static enum ifl_status erase_step(struct identity_slots *slots)
 {
     struct flash_region region = slots->region[slots->erasing];
     enum ifl_status status = flash_poll(region);
-    if (status == IFL_OK && slots->erase_at < region.size) {
-        status = flash_erase_start(region, slots->erase_at);
+    if (status == IFL_OK && slots->erase_at > 0) {
+        uint32_t at = slots->erase_at - flash_sector_size(region);
+        status = flash_erase_start(region, at);
         if (status == IFL_OK) {
-            slots->erase_at += flash_sector_size(region);
+            slots->erase_at = at;
             return IFL_AGAIN;
         }
     }

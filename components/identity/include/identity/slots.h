@@ -55,7 +55,7 @@ struct identity_slots {
     int pending; /* 0, 1 or -1 */
     enum identity_slots_phase phase;
     int erasing;       /* the slot that is erased or prepared */
-    uint32_t erase_at; /* next sector */
+    uint32_t erase_at; /* from here on it is erased */
 };
 
 /* Look at both slots, and finish a mark that a power cut has left half done. OK also if both are empty. The regions have the same size, >= one sector each, and hold
