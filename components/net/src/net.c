@@ -55,7 +55,7 @@ static bool copy_host(char *to, const char *host)
             return false;
         }
     }
-    memcpy(to, host, len);
+    memmove(to, host, len); /* it may be the one of before */
     to[len] = '\0';
     return true;
 }

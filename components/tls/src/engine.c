@@ -7,8 +7,8 @@
 #include "platform.h"
 #include "tls/certificate.h"
 
-/* PKCS#1 before PSS: offered both versions, an OpenSSL server that is limited to TLS 1.2 takes the first one it knows, and mbedTLS verifies
- * PSS only in 1.3. */
+/* PKCS#1 before PSS: offered both versions, a server that is limited to TLS 1.2 takes the first one it knows, and mbedTLS verifies PSS only in
+ * 1.3. For servers that insist on their own order see start_over() in tls.c. */
 static const uint16_t signature_algorithms[] = {
     MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
     MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
@@ -99,7 +99,7 @@ static int configure(struct tls *tls)
     if (error != 0) {
         return error;
     }
-    choose_versions(conf, tls->context->version);
+    choose_versions(conf, tls->only_1_2 ? TLS_1_2 : tls->context->version);
     mbedtls_ssl_conf_rng(conf, platform_random, NULL);
     mbedtls_ssl_conf_authmode(conf, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_cert_profile(conf, &verify_profile);

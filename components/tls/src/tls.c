@@ -48,8 +48,8 @@ void tls_init(struct tls *tls, struct tls_context *context)
 
 static void count_bytes(struct tls *tls)
 {
-    tls->facts.bytes_sent = tls->net.sent_count;
-    tls->facts.bytes_received = tls->net.received_count;
+    tls->facts.bytes_sent = tls->sent_before + tls->net.sent_count;
+    tls->facts.bytes_received = tls->received_before + tls->net.received_count;
 }
 
 static enum ifl_status fail(struct tls *tls, enum ifl_status status)
@@ -87,7 +87,8 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
     tls->context->now = now;
     tls->facts = (struct tls_facts){0};
     tls->status = IFL_OK;
-    tls->offered = false;
+    tls->offered = tls->only_1_2 = false;
+    tls->sent_before = tls->received_before = 0;
     tls->deadline = ifl_ms_after(now, timeout_ms);
     tls->faults = (struct tls_faults){0};
     enum ifl_status status = remember_peer(tls, host, port);
@@ -195,6 +196,33 @@ static void finish_handshake(struct tls *tls)
     tls->state = TLS_OPEN;
 }
 
+/* A server that takes the signature in its own order of preference answers our offer of both versions with TLS 1.2 and PSS, as it may (RFC 8446 section
+ * 4.2.3), and mbedTLS 3.6 refuses that. */
+static bool wants_pss_in_1_2(const struct tls *tls, int state, int error)
+{
+    return state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE && error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !tls->only_1_2 &&
+           tls->context->version == TLS_AUTO && tls->facts.version == 0x0303 && !tls->faults.no_memory;
+}
+
+/* Once more from the beginning, offering TLS 1.2 alone, which leaves PSS out. Nothing above TLS has been sent yet. The next tls_open() offers
+ * both again. */
+static enum ifl_status start_over(struct tls *tls)
+{
+    const struct net_proxy *proxy = tls->net.proxy;
+    ifl_ms now = tls->context->now;
+    uint64_t left_ms = tls->deadline > now ? tls->deadline - now : 0;
+    count_bytes(tls);
+    tls->sent_before = tls->facts.bytes_sent;
+    tls->received_before = tls->facts.bytes_received;
+    engine_close(tls);
+    net_close(&tls->net);
+    tls->facts = (struct tls_facts){0};
+    tls->only_1_2 = true;
+    tls->state = TLS_CONNECTING;
+    enum ifl_status status = net_open(&tls->net, tls->net.host, tls->net.port, proxy, left_ms, now);
+    return status == IFL_OK ? IFL_OK : fail(tls, status);
+}
+
 /* One message of the handshake. OK: one more may be possible at once; AGAIN: wait for the network; else it has failed. */
 static enum ifl_status shake(struct tls *tls)
 {
@@ -208,6 +236,9 @@ static enum ifl_status shake(struct tls *tls)
     }
     if (error == MBEDTLS_ERR_SSL_WANT_READ || error == MBEDTLS_ERR_SSL_WANT_WRITE) {
         return engine->blocked ? IFL_AGAIN : IFL_OK;
+    }
+    if (wants_pss_in_1_2(tls, state, error)) {
+        return start_over(tls);
     }
     if (error != 0) {
         return fail(tls, fault_status(tls, error));

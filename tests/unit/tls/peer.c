@@ -104,7 +104,8 @@ void peer_start(const struct peer_options *options)
         padding_size = options->session_size;
         SSL_CTX_set_session_ticket_cb(ctx, pad_ticket, take_ticket, NULL);
     }
-    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(ctx,
+                        SSL_OP_IGNORE_UNEXPECTED_EOF | (options->own_preference ? SSL_OP_CIPHER_SERVER_PREFERENCE : 0));
     SSL_CTX_set_tlsext_servername_callback(ctx, note_sni);
     if (options->client_root != NULL) {
         ask_for_client(ctx, options);

@@ -65,6 +65,7 @@ struct peer_options {
     bool client_required;
     unsigned ca_name_count; /* long names in the CertificateRequest */
     bool tickets;           /* session tickets (always with TLS 1.3) instead of session ids */
+    bool own_preference;    /* the server's order of ciphers and signatures counts */
     bool no_resumption;
     size_t session_size; /* TLS 1.3: application data that makes tickets this much larger */
 };

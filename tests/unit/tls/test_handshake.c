@@ -108,6 +108,35 @@ static void the_server_chooses_the_version_and_the_setting_limits_it(void)
     }
 }
 
+static void a_server_of_tls_1_2_that_prefers_pss_is_reached_by_starting_over(void)
+{
+    static const struct {
+        enum tls_version setting;
+        int server;
+        unsigned connections;
+    } cases[] = {{TLS_AUTO, TLS1_2_VERSION, 2}, {TLS_AUTO, 0, 1}, {TLS_1_2, 0, 1}, {TLS_1_3, 0, 1}};
+    const struct pki_certificate *chain[] = {&pki.server_rsa, &pki.issuer_rsa};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        client.context.version = cases[i].setting;
+        tls_forget_session(&client.tls);
+        peer_start(&(struct peer_options){.version = cases[i].server,
+                                          .chain = chain,
+                                          .chain_count = 2,
+                                          .client_root = &pki.root_rsa,
+                                          .client_required = true,
+                                          .own_preference = true});
+        TEST_ASSERT_EQUAL(IFL_OK, connect_now());
+        TEST_ASSERT_EQUAL_UINT(cases[i].connections, peer.connections);
+        TEST_ASSERT_TRUE(tls_facts(&client.tls)->bytes_sent >= peer.up);
+        a_message_goes_through();
+        tls_close(&client.tls);
+        TEST_ASSERT_EQUAL(IFL_OK, connect_now());
+        TEST_ASSERT_TRUE(tls_facts(&client.tls)->resumed);
+        TEST_ASSERT_EQUAL_UINT(cases[i].connections + 1, peer.connections);
+        tls_close(&client.tls);
+    }
+}
+
 static void a_server_that_asks_for_no_certificate_gets_none(void)
 {
     const struct pki_certificate *chain[] = {&pki.server_rsa, &pki.issuer_rsa};
@@ -429,6 +458,7 @@ int main(void)
     RUN_TEST(the_host_name_is_sent_for_the_load_balancer);
     RUN_TEST(leaf_and_intermediate_are_sent_and_the_root_is_not);
     RUN_TEST(the_server_chooses_the_version_and_the_setting_limits_it);
+    RUN_TEST(a_server_of_tls_1_2_that_prefers_pss_is_reached_by_starting_over);
     RUN_TEST(a_server_that_asks_for_no_certificate_gets_none);
     RUN_TEST(without_an_identity_an_optional_request_is_answered_with_no_certificate);
     RUN_TEST(a_certificate_request_with_83_ca_names_is_taken);

@@ -11,6 +11,8 @@
  *
  * Non-blocking and not re-entrant. The longest step is one RSA operation of a handshake (a signature, a verification): tls_step() returns after each message.
  *
+ * With TLS_AUTO, a server that is limited to TLS 1.2 and signs with PSS is connected to twice (mbedTLS knows PSS in 1.3 only).
+ *
  * What goes over the wire: TLS 1.2 (RFC 5246) is resumed by session id and not by ticket, because tickets of common servers carry the client's
  * certificate and cost 1.5 KB upwards each time; TLS 1.3 (RFC 8446) by ticket, because there is nothing else. The client's chain goes out without a
  * self-signed root at its end (RFC 5246 section 7.4.2: the other side has it or can't use it). */

@@ -39,10 +39,12 @@ struct tls {
     struct net net;
     struct tls_engine *engine; /* NULL: nothing of mbedTLS is there */
     ifl_ms deadline;
-    struct tls_faults faults; /* since tls_open() */
-    uint8_t owner;            /* of its blocks in the arena */
-    bool offered;             /* a session was */
-    bool no_tickets;          /* one didn't fit the arena: they aren't taken any more */
+    struct tls_faults faults;              /* since tls_open() */
+    uint8_t owner;                         /* of its blocks in the arena */
+    bool only_1_2;                         /* this server takes a signature that mbedTLS knows in 1.3 only (tls.c) */
+    uint64_t sent_before, received_before; /* bytes of a connection that was given up for that */
+    bool offered;                          /* a session was */
+    bool no_tickets;                       /* one didn't fit the arena: they aren't taken any more */
     char host[IFL_HOST_SIZE];
     uint16_t port;
     struct tls_session session;
