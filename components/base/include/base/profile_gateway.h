@@ -20,3 +20,4 @@
 #endif
 #define IFL_HTTP_LINE_SIZE 8192
 #define IFL_CSRF_COUNT 16
+#define IFL_TLS_SESSION_SIZE 4096

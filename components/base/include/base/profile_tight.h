@@ -20,3 +20,4 @@
 #endif
 #define IFL_HTTP_LINE_SIZE 384
 #define IFL_CSRF_COUNT 1
+#define IFL_TLS_SESSION_SIZE 512

@@ -7,7 +7,7 @@
  * reached where the server's chain is verified: 50 KB with RSA-4096 roots and pointers of 64 bits, less on 32 bits; while it's open, 26 KB with TLS 1.2 and 30 KB
  * with TLS 1.3 (tests/unit/tls measures all three). The private key is parsed only at the moment it signs, and wiped at once; the
  * server's certificates are freed before that. The session for the next connection is kept outside of the arena, in struct tls: RAM only, never stored;
- * TLS_SESSION_SIZE bytes of it, a larger one isn't kept.
+ * IFL_TLS_SESSION_SIZE bytes of it, a larger one isn't kept.
  *
  * Non-blocking and not re-entrant. The longest step is one RSA operation of a handshake (a signature, a verification): tls_step() returns after each message.
  *

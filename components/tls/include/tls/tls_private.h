@@ -10,11 +10,6 @@
 #include "base/time.h"
 #include "net/net.h"
 
-#ifndef TLS_SESSION_SIZE
-/* TLS 1.2 needs 150 bytes, TLS 1.3 about 150 and the ticket: nginx puts the client's certificate into it (1.2 to 1.8 KB in all). */
-#define TLS_SESSION_SIZE 2560
-#endif
-
 struct tls_engine; /* mbedTLS's structures, in the arena */
 
 /* What the next connection may offer. Holds the master secret: wiped when forgotten. */
@@ -23,13 +18,15 @@ struct tls_session {
     uint16_t version;
     uint32_t generation; /* of the identity that it was made with */
     int64_t server_not_after;
-    uint8_t bytes[TLS_SESSION_SIZE];
+    uint8_t bytes[IFL_TLS_SESSION_SIZE];
 };
 
 /* What went wrong below mbedTLS, which reports only whatever it stumbled over then. */
 struct tls_faults {
     bool no_memory, no_entropy;
 };
+
+_Static_assert(IFL_TLS_SESSION_SIZE <= UINT16_MAX, "its size is 16 bits");
 
 struct tls {
     struct tls_context *context;
