@@ -122,7 +122,7 @@ update_one() { # name, version, source package: prints the new lock line
   version=${archive#"$3"_}
   version=${version%.orig.tar.*}
   [ "$version" = "$2" ] || echo "deps: $1 moves from $2 to $version" >&2
-  printf '%-8s %-7s %-8s %-27s %s\n' "$1" "$version" "$3" "$archive" "$(hash_of "$archives/$archive")"
+  printf '%-8s %-12s %-8s %-28s %s\n' "$1" "$version" "$3" "$archive" "$(hash_of "$archives/$archive")"
 }
 
 update_lock() {

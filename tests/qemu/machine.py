@@ -98,8 +98,8 @@ class Qmp:
         self.file.readline()  # the greeting
         self.command("qmp_capabilities")
 
-    def command(self, name, **arguments):
-        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+    def command(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.file.flush()
         while True:
             line = self.file.readline()

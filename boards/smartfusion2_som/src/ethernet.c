@@ -1,13 +1,8 @@
 /* ethernet.c: the MSS Ethernet MAC (PE-MCXMAC with DMA, UG0331 chapter "Ethernet MAC") and its PHY, behind board/ethernet.h.
  *
- * Received frames: the DMA walks a ring of RING_COUNT descriptors that always have an empty buffer, as long as there are spare ones:
- *
- *     ring slot holds a frame ──► a spare buffer takes its place, the slot is empty again at once
- *                             └─► the frame's buffer is lent out, and becomes a spare one when it's given back
- *
- * So what the reader keeps never stops the ring. Without a spare buffer short frames are copied to a small one: an acknowledgement must get through,
- * because it's what frees memory on the sending side; others are dropped and TCP repeats them. If the ring overflows, the DMA stops; it is started again
- * when the whole ring has been emptied, from the slot that we expect, because the DMA and we must agree about the next slot.
+ * Received frames: the DMA walks a ring of RING_COUNT descriptors. A frame stays in its slot while it's read (the stack copies what it keeps, so
+ * that memory goes by bytes and not by frames) and the slot is empty again with the next call. If the ring overflows, the DMA stops; it is started
+ * again when the whole ring has been emptied, from the slot that we expect, because the DMA and we must agree about the next slot.
  *
  * Sending: one buffer and one descriptor; a frame of 590 bytes is on the wire for 50 us, and only a second one in a row ever waits for it.
  *
@@ -70,15 +65,11 @@
 #define MII_BUSY_MASK 5u
 #define WAIT_TURNS 20000u /* of a register read: some milliseconds, and no PHY or FIFO needs one */
 
-#define FRAME_MAX (ETHERNET_FRAME_SIZE + 4u) /* with check sum, or with a VLAN tag that we don't use */
-#define BUFFER_SIZE ((FRAME_MAX + 15u) & ~15u)
-#define RING_COUNT 3u
-#define SPARE_COUNT 4u
-#define SMALL_COUNT 2u
-#define SMALL_SIZE 64u
+#define FRAME_MAX (ETHERNET_RECEIVED_SIZE + 4u) /* with its check sum */
+#define RECEIVE_SIZE ((FRAME_MAX + 3u) & ~3u)
+#define SEND_SIZE ((ETHERNET_SENT_SIZE + 3u) & ~3u)
+#define RING_COUNT 3u    /* the peer's window of two segments, and one for everybody else */
 #define SEND_LIMIT_MS 2u /* 590 bytes take 0.5 ms even at 10 Mbit/s */
-
-_Static_assert(SPARE_COUNT + SMALL_COUNT <= ETHERNET_LENT_COUNT, "the stack must be able to hold what is lent to it");
 
 struct descriptor {
     uint32_t buffer;
@@ -87,12 +78,9 @@ struct descriptor {
 };
 
 static struct descriptor ring[RING_COUNT], sending;
-static uint32_t buffers[RING_COUNT + SPARE_COUNT][BUFFER_SIZE / 4u], small_buffers[SMALL_COUNT][SMALL_SIZE / 4u];
-static uint32_t send_buffer[BUFFER_SIZE / 4u];
-static uint8_t *spares[SPARE_COUNT]; /* a stack of buffers that nobody has */
-static size_t spare_count;
-static bool small_lent[SMALL_COUNT];
+static uint32_t received[RING_COUNT][RECEIVE_SIZE / 4u], send_buffer[SEND_SIZE / 4u];
 static size_t next_slot;
+static bool slot_in_use; /* the caller reads the frame in next_slot */
 static bool send_pending;
 static struct ethernet_counts counts;
 
@@ -140,14 +128,10 @@ static void link_ring(void)
 {
     for (size_t i = 0; i < RING_COUNT; i++) {
         ring[i] = (struct descriptor){
-            .buffer = dma_address(buffers[i]), .size = EMPTY, .next = dma_address(&ring[(i + 1) % RING_COUNT])};
+            .buffer = dma_address(received[i]), .size = EMPTY, .next = dma_address(&ring[(i + 1) % RING_COUNT])};
     }
-    for (size_t i = 0; i < SPARE_COUNT; i++) {
-        spares[i] = (uint8_t *)buffers[RING_COUNT + i];
-    }
-    spare_count = SPARE_COUNT;
-    memset(small_lent, 0, sizeof small_lent);
     next_slot = 0;
+    slot_in_use = false;
     send_pending = false;
     sending = (struct descriptor){.buffer = dma_address(send_buffer), .size = EMPTY, .next = dma_address(&sending)};
 }
@@ -208,64 +192,30 @@ static void rest(void)
     io_write(IRQ_MASK, IRQ_RECEIVED_OR_OVERFLOW);
 }
 
-static uint8_t *lend_small(const void *frame, size_t size)
+static void release_slot(void)
 {
-    for (size_t i = 0; size <= SMALL_SIZE && i < SMALL_COUNT; i++) {
-        if (!small_lent[i]) {
-            small_lent[i] = true;
-            return memcpy(small_buffers[i], frame, size);
-        }
-    }
-    return NULL;
-}
-
-/* Take the frame out of a slot that the DMA has filled, and let it be filled again. NULL: dropped. */
-static uint8_t *empty_slot(struct descriptor *slot, size_t size)
-{
-    uint8_t *frame = (uint8_t *)(uintptr_t)slot->buffer;
-    uint8_t *lent = frame;
-    if (size > BUFFER_SIZE) {
-        lent = NULL; /* the DMA's length field is wider than what it may write */
-    } else if (spare_count > 0) {
-        slot->buffer = dma_address(spares[--spare_count]);
-    } else {
-        lent = lend_small(frame, size);
-    }
-    __asm__ volatile("dmb" ::: "memory");
-    slot->size = EMPTY;
+    __asm__ volatile("dmb" ::: "memory"); /* it has been read before the DMA writes */
+    ring[next_slot].size = EMPTY;
     io_write(RX_STATUS, RX_STATUS_RECEIVED); /* exactly once a frame: it counts down */
-    return lent;
+    next_slot = (next_slot + 1) % RING_COUNT;
+    slot_in_use = false;
 }
 
-uint8_t *ethernet_receive(size_t *size)
+const uint8_t *ethernet_receive(size_t *size)
 {
-    for (;;) {
-        struct descriptor *slot = &ring[next_slot];
-        uint32_t length = slot->size;
-        if ((length & EMPTY) != 0) {
-            rest();
-            return NULL;
-        }
-        next_slot = (next_slot + 1) % RING_COUNT;
-        *size = length & LENGTH_MASK;
-        uint8_t *frame = empty_slot(slot, *size);
-        if (frame != NULL) {
-            counts.received++;
-            return frame;
-        }
-        counts.no_buffer++;
+    if (slot_in_use) {
+        release_slot();
     }
-}
-
-void ethernet_give_back(uint8_t *frame)
-{
-    for (size_t i = 0; i < SMALL_COUNT; i++) {
-        if (frame == (uint8_t *)small_buffers[i]) {
-            small_lent[i] = false;
-            return;
-        }
+    uint32_t length = ring[next_slot].size;
+    if ((length & EMPTY) != 0) {
+        rest();
+        return NULL;
     }
-    spares[spare_count++] = frame;
+    slot_in_use = true;
+    counts.received++;
+    length &= LENGTH_MASK; /* its field is wider than what the DMA may have written */
+    *size = length < ETHERNET_RECEIVED_SIZE ? length : ETHERNET_RECEIVED_SIZE;
+    return (const uint8_t *)received[next_slot];
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------------------------------------- */
