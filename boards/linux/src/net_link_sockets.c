@@ -100,7 +100,7 @@ static void fail(struct link *link, enum ifl_status status)
     link->status = status;
 }
 
-/* ---- Connecting --------------------------------------------------------------------------------------------------------- */
+/* ---- Connecting -------------------------------------------------------------------------------------------------- */
 
 /* "No route" to one family of addresses says less than what another one met. */
 static void note(struct link *link, enum ifl_status status)
@@ -178,7 +178,7 @@ static ifl_ms step_connecting(struct link *link, ifl_ms now)
     return IFL_NEVER;
 }
 
-/* ---- Resolving ---------------------------------------------------------------------------------------------------------- */
+/* ---- Resolving --------------------------------------------------------------------------------------------------- */
 
 static void set_port(struct address *address, uint16_t port)
 {
@@ -306,7 +306,7 @@ static ifl_ms step_resolving(struct link *link, ifl_ms now)
     return now;
 }
 
-/* ---- net/link.h --------------------------------------------------------------------------------------------------------- */
+/* ---- net/link.h -------------------------------------------------------------------------------------------------- */
 
 enum ifl_status net_link_open(const char *host, uint16_t port, int *number)
 {
@@ -421,7 +421,7 @@ ifl_ms net_link_step(ifl_ms now)
     return wish;
 }
 
-/* ---- The loop ----------------------------------------------------------------------------------------------------------- */
+/* ---- The loop ---------------------------------------------------------------------------------------------------- */
 
 static size_t poll_link(const struct link *link, struct pollfd *set)
 {

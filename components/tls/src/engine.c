@@ -7,8 +7,8 @@
 #include "platform.h"
 #include "tls/certificate.h"
 
-/* PKCS#1 before PSS: offered both versions, a server that is limited to TLS 1.2 takes the first one it knows, and mbedTLS verifies PSS only in
- * 1.3. For servers that insist on their own order see start_over() in tls.c. */
+/* PKCS#1 before PSS: offered both versions, a server that is limited to TLS 1.2 takes the first one it knows, and
+ * mbedTLS verifies PSS only in 1.3. For servers that insist on their own order see start_over() in tls.c. */
 static const uint16_t signature_algorithms[] = {
     MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
     MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
@@ -24,8 +24,8 @@ static const uint16_t signature_algorithms[] = {
 static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
                                   MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
-/* When sending has become impossible, mbedTLS isn't told: it could neither read what came before, an alert or an answer, nor put its buffer in
- * order. What it sends from then on is dropped, and `write_status` says so. */
+/* When sending has become impossible, mbedTLS isn't told: it could neither read what came before, an alert or an
+ * answer, nor put its buffer in order. What it sends from then on is dropped, and `write_status` says so. */
 static int wire_send(void *ctx, const unsigned char *data, size_t size)
 {
     struct tls *tls = ctx;
@@ -71,7 +71,8 @@ static size_t certificates_to_send(const struct identity *identity)
     return count;
 }
 
-/* mbedTLS only copies the DER of its own certificates into the message, so they aren't parsed; the key is parsed when it's needed (tls.c). */
+/* mbedTLS only copies the DER of its own certificates into the message, so they aren't parsed; the key is parsed when
+ * it's needed (tls.c). */
 static int present_identity(struct tls_engine *engine, const struct identity *identity, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -12,8 +12,8 @@ static enum ifl_status unless_resuming(const struct tls *tls, enum ifl_status st
 /* Alert numbers: RFC 8446 section 6, RFC 5246 section 7.2. */
 static enum ifl_status status_of_alert(const struct tls *tls, uint8_t alert)
 {
-    /* With TLS 1.2 everything is judged when the handshake is over. With TLS 1.3 our certificate is judged only after our Finished: until an answer
-     * has come. */
+    /* With TLS 1.2 everything is judged when the handshake is over. With TLS 1.3 our certificate is judged only after
+     * our Finished: until an answer has come. */
     if (tls->state == TLS_OPEN && (tls->facts.version == 0x0303 || tls->facts.application_data_seen)) {
         return IFL_TLS_PROTOCOL;
     }

@@ -4,8 +4,9 @@
 
 #include "tls/tls.h"
 
-/* mbedTLS's hooks for memory, time and PSA's random numbers have no argument, so the context has to be known in one place. Every public function binds
- * its own before it calls mbedTLS, where to note what failed, and whose the memory is: several connections, and other rooms with hooks of their own, may take turns. */
+/* mbedTLS's hooks for memory, time and PSA's random numbers have no argument, so the context has to be known in one
+ * place. Every public function binds its own before it calls mbedTLS, where to note what failed, and whose the memory
+ * is: several connections, and other rooms with hooks of their own, may take turns. */
 void platform_bind(struct tls_context *context, struct tls_faults *faults, uint8_t owner);
 /* For mbedtls_ssl_conf_rng(); the first argument isn't used. */
 int platform_random(void *unused, unsigned char *out, size_t size);

@@ -1,4 +1,5 @@
-/* The session for the next connection: bytes in struct tls, so that between connections the arena is empty and not cut in pieces. */
+/* The session for the next connection: bytes in struct tls, so that between connections the arena is empty and not
+ * cut in pieces. */
 #include <mbedtls/ssl.h>
 
 #include "engine.h"

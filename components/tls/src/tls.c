@@ -105,7 +105,7 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
     return IFL_OK;
 }
 
-/* ---- The handshake ------------------------------------------------------------------------------------------------------ */
+/* ---- The handshake ----------------------------------------------------------------------------------------------- */
 
 static int handshake_state(const struct tls *tls)
 {
@@ -196,16 +196,16 @@ static void finish_handshake(struct tls *tls)
     tls->state = TLS_OPEN;
 }
 
-/* A server that takes the signature in its own order of preference answers our offer of both versions with TLS 1.2 and PSS, as it may (RFC 8446 section
- * 4.2.3), and mbedTLS 3.6 refuses that. */
+/* A server that takes the signature in its own order of preference answers our offer of both versions with TLS 1.2
+ * and PSS, as it may (RFC 8446 section 4.2.3), and mbedTLS 3.6 refuses that. */
 static bool wants_pss_in_1_2(const struct tls *tls, int state, int error)
 {
     return state == MBEDTLS_SSL_SERVER_KEY_EXCHANGE && error == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER && !tls->only_1_2 &&
            tls->context->version == TLS_AUTO && tls->facts.version == 0x0303 && !tls->faults.no_memory;
 }
 
-/* Once more from the beginning, offering TLS 1.2 alone, which leaves PSS out. Nothing above TLS has been sent yet. The next tls_open() offers
- * both again. */
+/* Once more from the beginning, offering TLS 1.2 alone, which leaves PSS out. Nothing above TLS has been sent yet.
+ * The next tls_open() offers both again. */
 static enum ifl_status start_over(struct tls *tls)
 {
     const struct net_proxy *proxy = tls->net.proxy;
@@ -279,7 +279,7 @@ static ifl_ms step_handshake(struct tls *tls, ifl_ms now)
     return status == IFL_AGAIN ? ifl_ms_min(wish, tls->deadline) : now;
 }
 
-/* ---- Sending and receiving ---------------------------------------------------------------------------------------------- */
+/* ---- Sending and receiving --------------------------------------------------------------------------------------- */
 
 static bool record_waits(const struct tls *tls)
 {
@@ -303,8 +303,8 @@ static int read_some(struct tls *tls, void *buf, size_t size)
     return MBEDTLS_ERR_SSL_WANT_READ;
 }
 
-/* Whether sending still works. If not, the other side may have said why before it went away: by an alert, or an answer, which tls_read()
- * can still fetch. */
+/* Whether sending still works. If not, the other side may have said why before it went away: by an alert, or an
+ * answer, which tls_read() can still fetch. */
 static enum ifl_status after_sending(struct tls *tls)
 {
     if (tls->engine->write_status == IFL_OK) {

@@ -5,7 +5,8 @@
 
 #define SAME_NAME_MAX 8 /* roots with the same subject that are tried */
 
-/* SHA-2 (a root's signature on itself isn't looked at), RSA from 2048 bits, the NIST curves that are built in. SAP's load balancers have nothing weaker. */
+/* SHA-2 (a root's signature on itself isn't looked at), RSA from 2048 bits, the NIST curves that are built in. SAP's
+ * load balancers have nothing weaker. */
 const mbedtls_x509_crt_profile verify_profile = {
     .allowed_mds = MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
                    MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
@@ -64,8 +65,8 @@ static int64_t unix_of(const mbedtls_x509_time *time)
     return ifl_unix_from_civil(&civil);
 }
 
-/* Called for each certificate of the chain, the root first. mbedTLS has compared the dates with the clock's lower bound; whether a certificate
- * is valid *already* can only be said by a clock that is right. */
+/* Called for each certificate of the chain, the root first. mbedTLS has compared the dates with the clock's lower
+ * bound; whether a certificate is valid *already* can only be said by a clock that is right. */
 int verify_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     struct tls *tls = ctx;

@@ -275,7 +275,7 @@ static void a_proxy_that_is_silent_ends_in_a_timeout(void)
     net_close(&net);
 }
 
-/* ---- The loop ------------------------------------------------------------------------------------------------------------- */
+/* ---- The loop ---------------------------------------------------------------------------------------------------- */
 
 static void the_loop_wakes_for_the_programs_own_descriptors(void)
 {

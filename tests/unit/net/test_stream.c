@@ -127,7 +127,7 @@ static bool buffer_is_clean(void)
     return true;
 }
 
-/* ---- Directly ------------------------------------------------------------------------------------------------------------- */
+/* ---- Directly ---------------------------------------------------------------------------------------------------- */
 
 static void without_a_proxy_the_host_is_connected_and_bytes_pass(void)
 {
@@ -222,7 +222,7 @@ static void a_closed_stream_neither_sends_nor_receives(void)
     TEST_ASSERT_EQUAL_UINT64(IFL_NEVER, net_step(&net, NOW));
 }
 
-/* ---- Through a proxy ------------------------------------------------------------------------------------------------------ */
+/* ---- Through a proxy --------------------------------------------------------------------------------------------- */
 
 static void the_proxy_is_asked_for_a_tunnel_to_the_host(void)
 {

@@ -1,5 +1,5 @@
-/* peer.h: the other side of a TLS test: OpenSSL as a server in memory, behind the functions of net/link.h. No sockets, no time, no threads: every byte
- * is under control.
+/* peer.h: the other side of a TLS test: OpenSSL as a server in memory, behind the functions of net/link.h. No
+ * sockets, no time, no threads: every byte is under control.
  *
  * A byte that the client sends is given to the server at once; what the server answers waits until the client takes it. */
 #ifndef TEST_TLS_PEER_H

@@ -61,6 +61,21 @@ static void a_p384_root_and_an_ec_identity_work_too(void)
     }
 }
 
+static void a_server_that_wants_another_group_gets_it(void)
+{
+    EACH_VERSION(version) /* with TLS 1.3 by a HelloRetryRequest */
+    {
+        serve_rsa((int)version);
+        SSL_CTX_set1_groups_list(peer.ctx, "P-384");
+        TEST_ASSERT_EQUAL(IFL_OK, connect_now());
+        a_message_goes_through();
+        tls_close(&client.tls);
+        SSL_CTX_set1_groups_list(peer.ctx, "X25519");
+        tls_forget_session(&client.tls);
+        TEST_ASSERT_EQUAL(IFL_TLS_HOST_REFUSED, connect_now()); /* OpenSSL: handshake_failure */
+    }
+}
+
 static void the_host_name_is_sent_for_the_load_balancer(void)
 {
     EACH_VERSION(version)
@@ -187,9 +202,10 @@ static void a_certificate_request_with_83_ca_names_is_taken(void)
     }
 }
 
-/* ---- Servers that must be refused ---------------------------------------------------------------------------------------- */
+/* ---- Servers that must be refused -------------------------------------------------------------------------------- */
 
-/* Connects over both versions to a server with this leaf (and chain); checks that it's refused for this reason and that nothing was sent above TLS. */
+/* Connects over both versions to a server with this leaf (and chain); checks that it's refused for this reason and
+ * that nothing was sent above TLS. */
 static void refused(const struct pki_certificate *const *chain, size_t count, enum ifl_status expected)
 {
     EACH_VERSION(version)
@@ -389,7 +405,7 @@ static void a_trust_bundle_that_can_not_be_read_is_told_as_such(void)
     refused(chain, 2, IFL_FILE);
 }
 
-/* ---- Our own side -------------------------------------------------------------------------------------------------------- */
+/* ---- Our own side ------------------------------------------------------------------------------------------------ */
 
 static void a_damaged_own_key_is_told_as_such(void)
 {
@@ -455,6 +471,7 @@ int main(void)
     UNITY_BEGIN();
     RUN_TEST(with_tls_1_2_and_1_3_both_sides_prove_who_they_are);
     RUN_TEST(a_p384_root_and_an_ec_identity_work_too);
+    RUN_TEST(a_server_that_wants_another_group_gets_it);
     RUN_TEST(the_host_name_is_sent_for_the_load_balancer);
     RUN_TEST(leaf_and_intermediate_are_sent_and_the_root_is_not);
     RUN_TEST(the_server_chooses_the_version_and_the_setting_limits_it);

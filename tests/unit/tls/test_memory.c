@@ -42,7 +42,8 @@ static uint32_t psa_keys(void)
     return (uint32_t)stats.MBEDTLS_PRIVATE(volatile_slots);
 }
 
-/* In the ordinary run the first hundred allocations and then every 37th (a prime: not always the same one of a loop), in the full run each. */
+/* In the ordinary run the first hundred allocations and then every 37th (a prime: not always the same one of a loop),
+ * in the full run each. */
 static uint32_t next_allocation(uint32_t n)
 {
     return n < 100 || getenv("IFL_TEST_FULL") != NULL ? n + 1 : n + 37;
@@ -135,7 +136,7 @@ static void tickets_that_do_not_fit_the_arena_are_done_without(void)
     TEST_ASSERT_EQUAL(IFL_OK, visit());
 }
 
-/* ---- Figures -------------------------------------------------------------------------------------------------------------- */
+/* ---- Figures ----------------------------------------------------------------------------------------------------- */
 
 static size_t peak_of_connection(int version, unsigned ca_names)
 {

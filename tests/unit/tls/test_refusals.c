@@ -193,7 +193,7 @@ static void what_is_not_tls_is_told_as_such(void)
     }
 }
 
-/* ---- The connection ends after every byte --------------------------------------------------------------------------------- */
+/* ---- The connection ends after every byte ------------------------------------------------------------------------ */
 
 /* In the ordinary run every seventh position, in the full one all. */
 static size_t stride(void)
@@ -245,7 +245,7 @@ static void the_connection_may_end_after_every_byte_of_the_client(void)
     }
 }
 
-/* ---- A byte is changed on the way ----------------------------------------------------------------------------------------- */
+/* ---- A byte is changed on the way -------------------------------------------------------------------------------- */
 
 /* The record's version (RFC 8446 section 5.1: must be ignored) is the only thing that may change without a consequence. */
 static bool is_record_version(const uint8_t *stream, size_t size, size_t at)

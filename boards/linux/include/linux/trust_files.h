@@ -1,7 +1,8 @@
 /* trust_files.h: the trust bundle from a PEM file.
  *
- * Only an index is kept: where each certificate stands and a check sum of its subject. A certificate is read and decoded when a chain asks for it, so
- * 150 roots cost 2 KB instead of 200 KB. A file that was replaced or changed in the meantime (update-ca-certificates) is noticed and indexed anew. */
+ * Only an index is kept: where each certificate stands and a check sum of its subject. A certificate is read and
+ * decoded when a chain asks for it, so 150 roots cost 2 KB instead of 200 KB. A file that was replaced or changed in
+ * the meantime (update-ca-certificates) is noticed and indexed anew. */
 #ifndef LINUX_TRUST_FILES_H
 #define LINUX_TRUST_FILES_H
 
@@ -34,8 +35,9 @@ struct trust_files {
     uint8_t der[TRUST_FILES_PEM_MAX];
 };
 
-/* Index the certificates of `path`; NULL: the system's bundle (Debian: ca-certificates). FILE: it can't be read, or holds no certificate or a damaged
- * one; TOO_LARGE: more or larger ones than fit. `detail` then says which file and why; nothing of the former index remains. */
+/* Index the certificates of `path`; NULL: the system's bundle (Debian: ca-certificates). FILE: it can't be read, or
+ * holds no certificate or a damaged one; TOO_LARGE: more or larger ones than fit. `detail` then says which file and
+ * why; nothing of the former index remains. */
 enum ifl_status trust_files_load(struct trust_files *trust, const char *path, struct text *detail);
 /* For struct tls_context; `trust` must stay where it is. */
 struct tls_trust trust_files_trust(struct trust_files *trust);

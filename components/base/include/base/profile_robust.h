@@ -18,7 +18,6 @@
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
 
 #endif
-#define IFL_HTTP_LINE_SIZE 512 /* bytes of a header line of an answer that are kept */
-#define IFL_CSRF_COUNT 2       /* routes whose CSRF token and cookies are kept at the same time */
-#define IFL_TLS_SESSION_SIZE                                                                                           \
-    2560 /* bytes of a saved TLS session; one of TLS 1.2 takes 150, nginx's ticket of TLS 1.3 up to 1.8 KB */
+#define IFL_HTTP_LINE_SIZE 512    /* bytes of a header line of an answer that are kept */
+#define IFL_CSRF_COUNT 2          /* routes whose CSRF token and cookies are kept at the same time */
+#define IFL_TLS_SESSION_SIZE 2560 /* bytes of a saved TLS session: 1.2 takes 150, 1.3 with nginx's ticket 1.8 KB */

@@ -1,7 +1,7 @@
 /* net.h: one outgoing byte stream to host:port, directly or through an HTTP CONNECT proxy (RFC 9110 section 9.3.6).
  *
- * Non-blocking: no function waits. The caller owns struct net and gives the time; the board's links (link.h) do the rest. Proxy credentials are
- * copied only into the CONNECT request and wiped as soon as it's sent. */
+ * Non-blocking: no function waits. The caller owns struct net and gives the time; the board's links (link.h) do the
+ * rest. Proxy credentials are copied only into the CONNECT request and wiped as soon as it's sent. */
 #ifndef NET_NET_H
 #define NET_NET_H
 
@@ -25,8 +25,9 @@ struct net_proxy {
     uint16_t port;
     char credentials[NET_CREDENTIALS_SIZE]; /* "user:password" or ""; a secret */
 };
-/* "http://[user:password@]host:port", "[user:password@]host:port", or "" for none; a '/' at the end is allowed, an IPv6 address stands in [brackets]. User and password may be
- * percent-encoded (RFC 3986 section 2.1). CONFIG_VALUE: anything else, or too long; *proxy is untouched. */
+/* "http://[user:password@]host:port", "[user:password@]host:port", or "" for none; a '/' at the end is allowed, an
+ * IPv6 address stands in [brackets]. User and password may be percent-encoded (RFC 3986 section 2.1). CONFIG_VALUE:
+ * anything else, or too long; *proxy is untouched. */
 enum ifl_status net_proxy_parse(struct bytes text, struct net_proxy *proxy);
 
 enum net_state {
@@ -55,14 +56,17 @@ struct net {
 };
 
 void net_init(struct net *net);
-/* `host` is copied: a name, or an IPv4 or IPv6 address, the latter with or without brackets; `proxy` (NULL or host "" = none) must stay. `connect_timeout_ms`
- * covers resolving, connecting and the proxy. What was open before is closed. OK: it's under way. Errors as net_link_open(); the state is NET_FAILED then. */
+/* `host` is copied: a name, or an IPv4 or IPv6 address, the latter with or without brackets; `proxy` (NULL or host ""
+ * = none) must stay. `connect_timeout_ms` covers resolving, connecting and the proxy. What was open before is closed.
+ * OK: it's under way. Errors as net_link_open(); the state is NET_FAILED then. */
 enum ifl_status net_open(struct net *net, const char *host, uint16_t port, const struct net_proxy *proxy,
                          uint64_t connect_timeout_ms, ifl_ms now);
-/* Do what can be done now; the state tells the rest. `status` after NET_FAILED: as net_link_state(); NET_TIMEOUT: the time is over; PROXY_AUTH: 407;
- * PROXY_REFUSED: any other refusal; PROXY_BAD: 5xx, no HTTP, or the connection ended before an answer. */
+/* Do what can be done now; the state tells the rest. `status` after NET_FAILED: as net_link_state(); NET_TIMEOUT: the
+ * time is over; PROXY_AUTH: 407; PROXY_REFUSED: any other refusal; PROXY_BAD: 5xx, no HTTP, or the connection ended
+ * before an answer. */
 ifl_ms net_step(struct net *net, ifl_ms now);
-/* As net_link_send() and net_link_receive(). AGAIN while it isn't open yet; the reason where it has failed; CLOSED when it's closed. */
+/* As net_link_send() and net_link_receive(). AGAIN while it isn't open yet; the reason where it has failed; CLOSED
+ * when it's closed. */
 enum ifl_status net_send(struct net *net, struct bytes data, size_t *sent);
 enum ifl_status net_receive(struct net *net, void *buf, size_t size, size_t *got);
 /* Any state; wipes what was buffered. */
