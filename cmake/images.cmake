@@ -13,7 +13,7 @@ set(IFL_UNITY_DIR ${CJSON_SOURCE_DIR}/tests/unity/src)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 function(ifl_image target)
-  cmake_parse_arguments(IMAGE "" "STACK_SIZE;END;LIBC" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(IMAGE "" "STACK_SIZE;END" "SOURCES;LIBS;LIBC" ${ARGN})
   if(NOT IMAGE_END)
     set(IMAGE_END ifl_end_reboot)
   endif()
@@ -24,8 +24,8 @@ function(ifl_image target)
   add_executable(${target} ${IMAGE_SOURCES})
   set_target_properties(${target} PROPERTIES SUFFIX .elf LINK_DEPENDS ${script})
   target_link_libraries(${target} PRIVATE ${IMAGE_LIBS} ${IMAGE_END} ifl_board_${IFL_BOARD})
-  target_link_options(${target} PRIVATE -T ${script} -Wl,--defsym=STACK_SIZE=${IMAGE_STACK_SIZE} -Wl,--gc-sections -nostartfiles
-                      ${IMAGE_LIBC} -Wl,-Map=$<TARGET_FILE:${target}>.map -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
+  target_link_options(${target} PRIVATE ${IMAGE_LIBC} -T ${script} -Wl,--defsym=STACK_SIZE=${IMAGE_STACK_SIZE} -Wl,--gc-sections -nostartfiles
+                      -Wl,-Map=$<TARGET_FILE:${target}>.map -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
                       -Wl,--print-memory-usage)
   ifl_own_code(${target})
 endfunction()
@@ -39,9 +39,10 @@ function(ifl_target_test)
   endif()
   set(target target_${TEST_NAME})
   list(TRANSFORM TEST_DEPENDS PREPEND iflow::)
-  # The whole newlib: newlib-nano's printf knows neither %zu nor %llu.
-  ifl_image(${target} SOURCES ${TEST_SOURCES} STACK_SIZE ${TEST_STACK_SIZE} END ifl_end_test LIBC -lc
+  # The tests' own memory lies elsewhere; such an addition must stand before the script it adds to. The whole newlib: newlib-nano's printf knows neither %zu nor %llu.
+  ifl_image(${target} SOURCES ${TEST_SOURCES} STACK_SIZE ${TEST_STACK_SIZE} END ifl_end_test LIBC -lc -T${PROJECT_SOURCE_DIR}/tests/qemu/target/large.ld
             LIBS ${TEST_DEPENDS} ${TEST_LIBS} ifl_target_unity)
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${PROJECT_SOURCE_DIR}/tests/qemu/target/large.ld)
   foreach(room IN LISTS TEST_INSIDE)
     target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/components/${room}/src)
   endforeach()
