@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "linux/outbox_file.h"
 
 #define KB 1024u
 #define MB (KB * KB)
@@ -16,9 +17,6 @@
 #define STATE_SECTOR_SIZE (4 * KB)
 #define STATE_SECTOR_COUNT 4u
 #define IDENTITY_SECTOR_SIZE (64 * KB) /* one a slot; holds the largest record */
-#define OUTBOX_BLOCK_COUNT 128u        /* about so many blocks: room for every lane, and a held route wastes little */
-#define OUTBOX_SECTOR_MIN (4 * KB)
-#define OUTBOX_SECTOR_MAX MB
 #define ERASE_POLLS_MAX 1000u
 
 _Static_assert(IFL_IDENTITY_SIZE_MAX < IDENTITY_SECTOR_SIZE, "an identity must fit its slot");
@@ -64,16 +62,6 @@ static enum ifl_status open_file(struct flash_file *file, const char *dir, const
     return name_failure(flash_file_open(file, path, &geometry), path, detail);
 }
 
-/* Follows from the size alone, because the geometry of a store can't change while it holds messages. */
-static uint32_t outbox_sector_size(uint32_t size)
-{
-    uint32_t sector_size = OUTBOX_SECTOR_MIN;
-    while (sector_size < OUTBOX_SECTOR_MAX && sector_size < size / OUTBOX_BLOCK_COUNT) {
-        sector_size *= 2;
-    }
-    return sector_size;
-}
-
 static struct flash_region whole(const struct flash_file *file)
 {
     return (struct flash_region){.flash = &file->flash, .start = 0, .size = file->flash.geometry.size};
@@ -103,7 +91,7 @@ enum ifl_status store_open(struct store *store, const char *dir, uint32_t outbox
 {
     memset(store, 0, sizeof *store);
     store->outbox_file.fd = store->state_file.fd = store->identity_file.fd = -1;
-    const uint32_t sector_size = outbox_sector_size(outbox_size);
+    const struct flash_geometry outbox = outbox_file_geometry(outbox_size);
     store->outbox_size = outbox_size;
 
     enum ifl_status status = name_failure(make_private(dir), dir, detail);
@@ -116,8 +104,7 @@ enum ifl_status store_open(struct store *store, const char *dir, uint32_t outbox
                            detail);
     }
     if (status == IFL_OK) {
-        status = open_file(&store->outbox_file, dir, "outbox.flash", sector_size,
-                           outbox_size - outbox_size % sector_size, detail);
+        status = open_file(&store->outbox_file, dir, "outbox.flash", outbox.sector_size, outbox.size, detail);
     }
     if (status == IFL_OK) {
         status = name_failure(mount_state(store), "state.flash", detail);

@@ -116,6 +116,10 @@ static enum ifl_status take_input(struct intake *intake, struct bytes text)
         text_str(&intake->detail, "the text is UTF-16: save it as UTF-8");
         return IFL_KEY_UNREADABLE;
     }
+    if (text.size > 0 && memchr(text.data, 0, text.size) != NULL) {
+        text_str(&intake->detail, "it isn't a text");
+        return IFL_KEY_UNREADABLE;
+    }
     if (bytes_starts_with(text, bytes_of(byte_order_mark, sizeof byte_order_mark))) {
         text = bytes_tail(text, sizeof byte_order_mark);
         intake->material.repairs |= REPAIR_BYTE_ORDER_MARK;
@@ -263,7 +267,7 @@ enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count,
         status = read_all(&intake, inputs, input_count, arena, random);
     if (status != IFL_OK)
         refuse(&intake);
-    else if (identity->url[0] == '\0')
+    else if (identity->url[0] == '\0' && intake.json)
         warn(&intake, IFL_KEY_NO_URL);
     else if (is_web_interface(identity->url))
         warn(&intake, IFL_KEY_HOST_NO_RT);

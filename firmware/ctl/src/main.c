@@ -15,6 +15,8 @@ struct verb {
 };
 
 static const struct verb VERBS[] = {
+    {"key", "check", verb_key_check, "FILE...", "what is in a service key, what was mended, and whether it works"},
+    {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes"},
     {"send", NULL, verb_send, "--key FILE... --route PATH [--file F|-] [--ca FILE]",
      "one message, at once, with the verdict"},
     {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing"},

@@ -5,6 +5,9 @@
 #ifndef CTL_VERBS_H
 #define CTL_VERBS_H
 
+int verb_key_check(int argc, char **argv);
+int verb_config_check(int argc, char **argv);
+
 int verb_send(int argc, char **argv);
 
 /* Questions to a running iflowd. */

@@ -102,7 +102,7 @@ static void two_pem_files_are_taken_in_any_order(void)
     TEST_ASSERT_EQUAL(IFL_OK, fixture_read_two(fixture_chain(), fixture_pem("leaf.key")));
     TEST_ASSERT_TRUE(fixture_is_original(3));
     TEST_ASSERT_EQUAL(IDENTITY_EXTERNAL, fixture_identity.kind);
-    TEST_ASSERT_TRUE(warned(IFL_KEY_NO_URL));
+    TEST_ASSERT_EQUAL(0, fixture_report.warning_count);
     TEST_ASSERT_EQUAL(IFL_OK, fixture_read_two(fixture_pem("leaf.key"), fixture_chain()));
     TEST_ASSERT_TRUE(fixture_is_original(3));
 }
@@ -268,6 +268,8 @@ static void nothing_and_other_files_are_no_service_key(void)
     struct bytes utf16 = bytes_of("\xFF\xFE{\0}\0", 6);
     TEST_ASSERT_EQUAL(IFL_KEY_UNREADABLE, fixture_read_bytes(&utf16, 1));
     TEST_ASSERT_NOT_NULL(strstr(fixture_report.detail, "UTF-16"));
+    struct bytes binary = bytes_of("{\0}", 3);
+    TEST_ASSERT_EQUAL(IFL_KEY_UNREADABLE, fixture_read_bytes(&binary, 1));
     struct bytes none = bytes_of(NULL, 0);
     TEST_ASSERT_EQUAL(IFL_KEY_UNREADABLE, fixture_read_bytes(&none, 1));
     TEST_ASSERT_EQUAL(IFL_INVALID, fixture_read_bytes(&none, 0));
@@ -573,7 +575,10 @@ static void twenty_four_kilobytes_of_arena_are_enough(void)
 
 static void an_input_of_a_megabyte_is_judged_in_one_pass(void)
 {
-    char *text = calloc(1, 1 << 20);
+    char *text = malloc(1 << 20);
+    TEST_ASSERT_NOT_NULL(text);
+    memset(text, ' ', (1 << 20) - 1);
+    text[(1 << 20) - 1] = '\0';
     for (size_t i = 0; i + 6 < 1 << 20; i += 4)
         memcpy(text + i, "END ", 4);
     TEST_ASSERT_EQUAL(IFL_KEY_UNREADABLE, fixture_read(text));

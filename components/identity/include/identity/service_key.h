@@ -64,7 +64,8 @@ struct service_key_report {
     size_t certificate_count; /* different certificates that were found, also in a refused input */
     size_t repair_count;
     char repairs[SERVICE_KEY_NOTE_COUNT][96]; /* what was mended on the way, sentences for people */
-    size_t warning_count;                     /* usable all the same: KEY_NO_URL, KEY_HOST_NO_RT, CONFIG_NOT_HTTPS */
+    size_t
+        warning_count; /* usable all the same: KEY_NO_URL (service keys only: PEM has none), KEY_HOST_NO_RT, CONFIG_NOT_HTTPS */
     enum ifl_status warnings[SERVICE_KEY_NOTE_COUNT];
 };
 
