@@ -43,6 +43,7 @@ struct outbox_lane {
     bool closed;      /* the next record goes into a new block */
     bool resume_due;  /* a RESUME record stands before the next record */
     bool weak;        /* the last message must be made safe before it is shown */
+    bool unsynced;    /* something was written since the last sync */
     bool sync_failed; /* durable_n stands still until a new block is open */
     bool checked;     /* the record at read_at is the first message, and whole */
 };
