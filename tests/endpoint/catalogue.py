@@ -380,10 +380,10 @@ WIRE_ANSWERS = [
     WireAnswer("two_answers", (_OK + b"Content-Length: 0\r\n\r\n") * 2, "keep", "done"),
     WireAnswer("answer_before_request", _OK + b"Content-Length: 0\r\n\r\n", "keep", early=True),
     WireAnswer("redirect_to_http", b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n",
-               "keep", "hold_host"),
+               "keep", "hold_route"),
     WireAnswer("redirect_to_other_host",
                b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://other.example/\r\nContent-Length: 0\r\n\r\n",
-               "keep", "hold_host"),
+               "keep", "hold_route"),
     WireAnswer("csrf_token_4k", b"HTTP/1.1 403 Forbidden\r\nX-CSRF-Token: Required\r\nSet-Cookie: JSESSIONID="
                + b"c" * 4096 + b"\r\nContent-Length: 0\r\n\r\n", "keep", "fetch_csrf"),
 ]  # fmt: skip
