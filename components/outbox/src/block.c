@@ -415,16 +415,17 @@ static bool erase_poll(struct outbox *box)
 static bool reclaim(struct outbox *box, uint8_t lane)
 {
     struct outbox_lane *l = &box->lanes[lane];
-    struct block oldest;
+    struct block oldest, second;
     if (l->block_count < 2 || outbox_lane_second(box, lane) != IFL_OK || !outbox_lane_finished(l) ||
-        outbox_block_find(box, lane, l->oldest_serial - 1, &oldest) != IFL_OK || !erase_begin(box, &oldest)) {
+        outbox_block_find(box, lane, l->oldest_serial - 1, &oldest) != IFL_OK ||
+        outbox_block_find(box, lane, oldest.serial, &second) != IFL_OK || !erase_begin(box, &oldest)) {
         return false;
     }
     if (l->read_at / box->block_size == oldest.index) {
         l->read_at = 0;
         l->checked = false;
     }
-    l->oldest_serial = oldest.serial + 1;
+    l->oldest_serial = second.serial; /* serials are counted over all lanes */
     l->block_count--;
     l->reclaim_n = 0;
     return true;
