@@ -300,7 +300,7 @@ static void tell_name(const mbedtls_x509_name *name, char out[IDENTITY_TEXT_SIZE
 {
     int len = mbedtls_x509_dn_gets(out, IDENTITY_TEXT_SIZE, name);
     if (len < 0)
-        strcpy(out, "(too long)");
+        memcpy(out, "(too long)", sizeof "(too long)");
 }
 
 /* The leaf if it's known; else the first certificate that isn't a CA's, else the first. */

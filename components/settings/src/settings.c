@@ -77,6 +77,13 @@ static enum ifl_status key_leave(struct parser *parser, size_t before, enum ifl_
     return status;
 }
 
+static void set_text(char *field, size_t size, const char *value)
+{
+    struct text out;
+    text_init(&out, field, size);
+    text_str(&out, value);
+}
+
 /* ---- Readers of simple values ------------------------------------------------------------------------------------------------ */
 
 static void *field(const struct row *row, void *base)
@@ -408,7 +415,7 @@ static enum ifl_status read_route(struct parser *parser, struct json name, struc
     enum ifl_status status = new_route(parser, name, &route);
     if (status != IFL_OK)
         return status;
-    strcpy(route->content_type, "application/json");
+    set_text(route->content_type, sizeof route->content_type, "application/json");
     route->priority = 1;
     route->timeout_ms = 60000;
     if (value.type == JSON_STRING)
@@ -582,9 +589,9 @@ static const struct row document_row = {
 static void set_defaults(struct settings *settings)
 {
     memset(settings, 0, sizeof *settings);
-    strcpy(settings->address, "dhcp");
-    strcpy(settings->id_header, "SAP_ApplicationID");
-    strcpy(settings->sender_header, "SAP_Sender");
+    set_text(settings->address, sizeof settings->address, "dhcp");
+    set_text(settings->id_header, sizeof settings->id_header, "SAP_ApplicationID");
+    set_text(settings->sender_header, sizeof settings->sender_header, "SAP_Sender");
     settings->outbox_size = UINT32_C(64) << 20;
     settings->payload_max = IFL_PAYLOAD_SIZE_MAX;
     settings->backoff_base_ms = 1000;

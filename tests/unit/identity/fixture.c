@@ -39,12 +39,21 @@ void fixture_reset(void)
     arena_init(&fixture_arena, arena_bytes, sizeof arena_bytes);
 }
 
+/* Texts are kept for ever, in one chain. */
+struct kept {
+    struct kept *next;
+    char bytes[];
+};
+static struct kept *all_kept;
+
 static void *get_memory(size_t size)
 {
-    void *memory = calloc(1, size);
-    if (memory == NULL)
+    struct kept *kept = calloc(1, sizeof *kept + size);
+    if (kept == NULL)
         abort();
-    return memory;
+    kept->next = all_kept;
+    all_kept = kept;
+    return kept->bytes;
 }
 
 struct bytes fixture_file(const char *name)
