@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import unittest
 
 import harness
@@ -53,6 +54,23 @@ class ConfigCheck(unittest.TestCase):
         self.assertEqual((result["device"], result["route_count"], result["outbox_blocks_needed"]), ("gw-0042", 2, 5))
         self.assertGreaterEqual(result["outbox_blocks"], 5)
         self.assertIn("the routes need 5", self.human.out)
+
+    def test_the_examples_of_the_manual_are_right(self):
+        with open(os.path.join(harness.ROOT, "docs", "configuration.md"), encoding="utf-8") as file:
+            manual = file.read()
+        examples = re.findall(r"```json\n(.*?)```", manual, re.S)
+        self.assertEqual(len(examples), 2)
+        for example in examples:
+            self.assertTrue(self.check(example)["usable"], example)
+
+    def test_every_key_of_the_configuration_is_in_the_manual(self):
+        with open(os.path.join(harness.ROOT, "docs", "configuration.md"), encoding="utf-8") as file:
+            manual = file.read()
+        routes = {"a": {"path": "/", "nonsense": 1}}
+        for text in ({"nonsense": 1}, {"network": {"nonsense": 1}}, {"outbox": {"nonsense": 1}}, {"backoff": {"nonsense": 1}},
+                     {"probe": {"nonsense": 1}}, {"routes": routes}):  # fmt: skip
+            for key in self.problem(json.dumps(text))["allowed"].split(", "):
+                self.assertRegex(manual, rf"[`.]{key}[`.]", key)
 
     def test_a_bad_value_is_told_with_line_key_and_what_is_allowed(self):
         problem = self.problem(GOOD.replace('"priority": 1', '"priority": 10'))
