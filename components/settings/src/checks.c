@@ -193,10 +193,27 @@ bool check_host(const char *text)
     return true;
 }
 
+/* "[user:password@]host:port[/]" */
+static bool ends_with_port(const char *text)
+{
+    const char *at = strrchr(text, '@');
+    const char *host = at == NULL ? text : at + 1;
+    const char *colon = strrchr(host, ':');
+    if (colon == NULL || colon == host)
+        return false;
+    uint32_t port = 0;
+    const char *digit = colon + 1;
+    while (is_digit(*digit) && port <= UINT16_MAX)
+        port = port * 10 + (uint32_t)(*digit++ - '0');
+    return port > 0 && port <= UINT16_MAX && (*digit == '\0' || strcmp(digit, "/") == 0);
+}
+
 bool check_proxy(const char *text)
 {
     if (*text == '\0')
         return true;
     const char *scheme = strstr(text, "://");
-    return check_printable(text) && strchr(text, ' ') == NULL && (scheme == NULL || strncmp(text, "http://", 7) == 0);
+    bool http = scheme == NULL || strncmp(text, "http://", 7) == 0;
+    return check_printable(text) && strchr(text, ' ') == NULL && http &&
+           ends_with_port(scheme == NULL ? text : scheme + 3);
 }

@@ -531,7 +531,7 @@ static const struct row probe_rows[] = {
 };
 
 static const char *const tls_words[] = {"auto", "1.2", "1.3"};
-static const char *const auth_words[] = {"certificate", "basic"};
+static const char *const auth_words[] = {"certificate"}; /* enum settings_auth has what will follow */
 
 #define SECTION(key, rows, text)                                                                                       \
     {                                                                                                                  \
@@ -561,7 +561,7 @@ static const struct row document_rows[] = {
      .read = read_auth,
      .size = COUNT(auth_words),
      .more = auth_words,
-     .allowed = "\"certificate\" or \"basic\""},
+     .allowed = "\"certificate\": this version knows no other way"},
     {.name = "id_header",
      .read = read_text,
      FIELD(id_header),

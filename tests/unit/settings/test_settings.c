@@ -84,7 +84,7 @@ static void a_document_with_every_key_is_read_completely(void)
         "\xEF\xBB\xBF{ \"device\": \"gw-0042\",\n"
         "  \"identity\": { \"certificate\": \"cert.pem\", \"key\": \"key.pem\" },\n"
         "  \"url\": \"https://t.it-cpi024-rt.cfapps.example:8443\", \"trust\": \"roots.pem\",\n"
-        "  \"tls\": \"1.3\", \"auth\": \"basic\", \"id_header\": \"SapMessageId\", \"sender_header\": \"X-Gateway\",\n"
+        "  \"tls\": \"1.3\", \"auth\": \"certificate\", \"id_header\": \"SapMessageId\", \"sender_header\": \"X-Gateway\",\n"
         "  \"idle_close_ms\": 20000,\n"
         "  \"network\": { \"address\": \"192.0.2.7/24\", \"gateway\": \"192.0.2.1\", \"dns\": [\"192.0.2.53\", \"2001:db8::53\"],\n"
         "               \"ntp\": [\"pool.ntp.org\"], \"proxy\": \"http://u:p@proxy:8080\", \"resolve\": \"::1\" },\n"
@@ -100,7 +100,7 @@ static void a_document_with_every_key_is_read_completely(void)
     TEST_ASSERT_EQUAL_STRING("https://t.it-cpi024-rt.cfapps.example:8443", settings.url);
     TEST_ASSERT_EQUAL_STRING("roots.pem", settings.trust);
     TEST_ASSERT_EQUAL(SETTINGS_TLS_13, settings.tls);
-    TEST_ASSERT_EQUAL(SETTINGS_AUTH_BASIC, settings.auth);
+    TEST_ASSERT_EQUAL(SETTINGS_AUTH_CERTIFICATE, settings.auth);
     TEST_ASSERT_EQUAL_STRING("SapMessageId", settings.id_header);
     TEST_ASSERT_EQUAL_STRING("X-Gateway", settings.sender_header);
     TEST_ASSERT_EQUAL_UINT32(20000, settings.idle_close_ms);
@@ -312,7 +312,7 @@ static void other_values_are_refused_with_what_is_allowed(void)
     } bad[] = {
         {"tls", "\"tls\": \"1.1\""},
         {"tls", "\"tls\": 1.2"},
-        {"auth", "\"auth\": \"none\""},
+        {"auth", "\"auth\": \"basic\""},
         {"identity", "\"identity\": \"\""},
         {"identity", "\"identity\": []"},
         {"trust", "\"trust\": \"a\\nb\""},

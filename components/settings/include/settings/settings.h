@@ -9,12 +9,12 @@
  *   url                              https://host[:port] (that of the service key)
  *   trust                            PEM file with the roots to trust (the system's)
  *   tls                              "auto", "1.2", "1.3" (auto)
- *   auth                             "certificate", "basic" (certificate)
+ *   auth                             "certificate": this version knows no other way (certificate)
  *   id_header, sender_header         names of the headers that carry the message id and the device (SAP_ApplicationID, SAP_Sender)
  *   idle_close_ms                    100..55,000: close an unused connection after it; the load balancer's limit is 60 s (50,000)
  *   network.address                  "dhcp" or an address with prefix length, 192.0.2.7/24 (dhcp); on a gateway the system's business
  *   network.gateway                  address of the router, with a fixed address only
- *   network.dns                      list of up to 2 addresses (those that DHCP or the system gives)
+ *   network.dns                      list of up to 2 addresses; on a gateway the system's business (those that DHCP gives)
  *   network.ntp                      list of up to 2 hosts; on a gateway the system's business (none)
  *   network.proxy                    "" or http://[user:password@]host:port of an HTTP CONNECT proxy (none)
  *   network.resolve                  address at which the endpoint's host is reached without asking DNS (none)
