@@ -2,7 +2,8 @@
  *
  * What must hold, whatever the power does:
  *  - an acknowledged message (put and sync answered OK) is delivered, or queued, or a dead letter, or given up on purpose;
- *  - what is shown has the payload that was put, byte for byte; an unfinished put is shown whole or never, and doesn't change its mind;
+ *  - what is shown has the payload that was put, byte for byte; a put that the power went in is shown whole or not at all, and not any more once its
+ *    number has another owner; what was shown once stays;
  *  - a lane shows its messages in the order of the puts; numbers have no gaps, and the next one is the last one + 1;
  *  - an id names one payload for ever, a payload has one id for ever; the receiver may see a message twice, under the same id;
  *  - what was finished and flushed never comes back; what was given up is counted;
@@ -24,7 +25,8 @@
 #define BETA 2  /* gives up its oldest */
 #define GAMMA 3 /* held: nothing is delivered before the end */
 #define STREAM_PIECE 100
-#define PATIENCE 400 /* steps of upkeep before "busy" counts as for ever */
+#define PATIENCE 400     /* steps of upkeep before "busy" counts as for ever */
+#define RECORD_MARK 0xA5 /* first byte of a record's header */
 #define DEAD_REASON IFL_ANSWER_REJECTED
 #define GIVEUP_REASON IFL_STORE_EXPIRED
 
@@ -35,6 +37,7 @@ struct message {
     uint32_t size;
     uint32_t order;      /* among the messages of its lane: later puts are larger */
     uint32_t dead_order; /* among the dead letters */
+    uint64_t would_be_n; /* its number, if the put that the power went in was finished after all */
     uint8_t route;
     uint8_t in_lane, in_dead; /* enum where */
     bool must;                /* acknowledged and not finished: must be somewhere */
@@ -42,7 +45,7 @@ struct message {
     bool delivered;           /* the receiver has it */
     bool done;                /* finished since the last mount: must not be shown before the next */
     bool moving;              /* the power went while it became a dead letter */
-    bool pending;             /* put, and not synced yet: durable or not */
+    bool pending;             /* put, and not synced yet: not shown, and in a cache not durable */
 };
 
 enum doing {
@@ -349,6 +352,7 @@ static void check_missing(struct sweep_run *run, uint32_t serial, bool lane_seen
 static void settle_message(struct sweep_run *run, struct message *message, uint32_t serial, bool lane_seen,
                            bool dead_seen)
 {
+    const struct world *world = run->world;
     if (message->moving && lane_seen && dead_seen) {
         sweep_fail(run, "message %u is in its lane and among the dead letters", (unsigned)serial);
     }
@@ -356,7 +360,9 @@ static void settle_message(struct sweep_run *run, struct message *message, uint3
     message->must = message->must || (!message->delivered && (lane_seen || dead_seen));
     if (!message->delivered ||
         message->in_lane == NO) { /* what was delivered may be shown again until its cursor is flushed */
-        message->in_lane = lane_seen ? YES : NO;
+        bool ghost =
+            message->in_lane == MAYBE && !message->bound && world->durable_n[message->route] < message->would_be_n;
+        message->in_lane = lane_seen ? YES : ghost ? MAYBE : NO;
     }
     message->in_dead = dead_seen ? YES : NO;
 }
@@ -479,7 +485,7 @@ static enum ifl_status put_stream(struct sweep_run *run, uint8_t lane, uint32_t 
 static enum ifl_status put_whole(struct sweep_run *run, uint8_t lane, uint32_t serial, uint32_t size,
                                  struct outbox_id *id)
 {
-    static uint8_t payload[65536];
+    uint8_t payload[65536];
     struct world *world = run->world;
     struct outbox_time time = {.unix_s = 1700000000 + serial, .quality = 1};
     enum ifl_status status;
@@ -504,7 +510,9 @@ static void notice_given_up(struct sweep_run *run)
     }
     for (uint32_t serial = 1; serial < world->count && !sweep_is_over(run); serial++) {
         struct message *message = &world->messages[serial];
-        if (message->route == BETA && message->in_lane == YES && message->must && message->order < oldest) {
+        bool shown_before =
+            message->in_lane == YES && message->must && !message->pending; /* before its sync it isn't shown */
+        if (message->route == BETA && shown_before && message->order < oldest) {
             sweep_tell(run, "    message %u of beta is given up", (unsigned)serial);
             message->in_lane = run->cell->cached ? MAYBE : NO;
             message->must = false;
@@ -531,7 +539,11 @@ static bool put(struct sweep_run *run, unsigned route, uint32_t size, bool strea
     uint32_t limit = payload_limit(world), serial = ++world->count;
     struct message *message = &world->messages[serial];
     size = size < 4 ? 4 : size > limit ? limit : size;
-    *message = (struct message){.size = size, .route = (uint8_t)route, .order = ++world->last_order, .in_lane = MAYBE};
+    *message = (struct message){.size = size,
+                                .route = (uint8_t)route,
+                                .order = ++world->last_order,
+                                .would_be_n = world->last_n[route] + 1,
+                                .in_lane = MAYBE};
     world->doing = DOING_PUT;
     enum ifl_status status = stream ? put_stream(run, lane_of(world, route), serial, size, size, &id)
                                     : put_whole(run, lane_of(world, route), serial, size, &id);
@@ -561,7 +573,6 @@ static bool put(struct sweep_run *run, unsigned route, uint32_t size, bool strea
     if (!run->cell->cached) { /* a medium without a cache: it's durable, and acknowledged */
         message->in_lane = YES;
         message->must = true;
-        message->pending = false;
         bind(run, serial, &id);
     }
     return true;
@@ -615,6 +626,9 @@ static uint32_t check_first(struct sweep_run *run, unsigned route, struct outbox
     uint32_t serial = read_serial(run, shown);
     if (serial == 0) {
         return 0;
+    }
+    if (route == BETA) {
+        notice_given_up(run);
     }
     struct message *message = &world->messages[serial];
     check_shown(run, route, serial, shown);
@@ -723,10 +737,12 @@ static void dead_letter(struct sweep_run *run, unsigned route)
     if (run->medium.off) {
         return;
     }
-    if (status == IFL_STORE_FULL) {
+    bool given_up = route == BETA && status == IFL_NOT_FOUND; /* just now, to make room for a dead letter */
+    if (status == IFL_STORE_FULL || given_up) {
         message->in_lane = YES;
         message->in_dead = NO;
         message->moving = false;
+        notice_given_up(run);
     } else if (expect_ok(run, status, "dead letter") && sync_now(run)) {
         message->in_lane = NO;
         message->in_dead = YES;
@@ -760,6 +776,10 @@ static bool requeue(struct sweep_run *run)
         return false;
     }
     struct message *message = &world->messages[serial];
+    if (message->in_lane ==
+        YES) { /* the power went in an earlier try: it's back already, and would only be sent twice */
+        return false;
+    }
     uint32_t old_order = message->order;
     message->in_lane = MAYBE;
     message->in_dead = MAYBE;
@@ -832,36 +852,36 @@ static unsigned random_route(struct world *world)
     return r < 5 ? ALPHA : r < 8 ? BETA : GAMMA;
 }
 
-static void random_step(struct sweep_run *run, bool large)
+static void random_step(struct sweep_run *run, uint32_t large)
 {
     struct world *world = run->world;
     uint64_t what = choice(world) % 100;
-    uint32_t size = large ? (uint32_t)(choice(world) % payload_limit(world)) : random_size(world);
+    uint32_t size = large != 0 ? (uint32_t)(choice(world) % large) : random_size(world);
     unsigned route = random_route(world);
-    if (what < 40) {
+    if (what < 34) {
         put(run, route, size, choice(world) % 2 == 0);
         if (!sweep_is_over(run) && choice(world) % 3 != 0) {
             acknowledge(run);
         }
-    } else if (what < 43) {
+    } else if (what < 37) {
         abandon(run, route, size);
-    } else if (what < 60) {
+    } else if (what < 51) {
         deliver(run, ALPHA);
-    } else if (what < 66) {
+    } else if (what < 57) {
         deliver(run, BETA);
-    } else if (what < 71) {
+    } else if (what < 63) {
         flush(run);
-    } else if (what < 79) {
+    } else if (what < 71) {
         settle(run, 1 + (unsigned)(choice(world) % 6));
-    } else if (what < 82) {
+    } else if (what < 75) {
         settle(run, PATIENCE);
-    } else if (what < 86) {
+    } else if (what < 80) {
         give_up(run, route);
-    } else if (what < 92) {
+    } else if (what < 88) {
         dead_letter(run, route);
-    } else if (what < 94) {
+    } else if (what < 92) {
         requeue(run);
-    } else if (what < 97) {
+    } else if (what < 96) {
         bury(run);
     } else if (!run->medium.erasing && !run->cell->cached) {
         recover(run); /* a start without a cut */
@@ -879,7 +899,10 @@ static void start(struct sweep_run *run)
     recover(run);
     unsigned count = (unsigned)(choice(world) % 250);
     for (unsigned i = 0; i < count && !sweep_is_over(run) && world->count < MESSAGE_MAX / 2; i++) {
-        random_step(run, choice(world) % 2 == 0);
+        random_step(run, choice(world) % 2 == 0 ? payload_limit(world) / 4 : 0);
+    }
+    for (unsigned route = ALPHA; route <= GAMMA && !sweep_is_over(run); route++) {
+        put(run, route, 30, false); /* a mount looks long at the last record of each lane */
     }
     if (!sweep_is_over(run)) {
         acknowledge(run);
@@ -899,7 +922,7 @@ static void step(struct sweep_run *run, size_t index)
     if (index == 0) {
         recover(run);
     } else {
-        random_step(run, choice(world) % 16 == 0);
+        random_step(run, choice(world) % 24 == 0 ? 6000 : 0);
     }
 }
 
@@ -965,23 +988,30 @@ static void finish(struct sweep_run *run)
 
 /* ---- what an operation writes ---- */
 
+/* Record headers say it (SPEC.md); a piece of a body is told from the call that is under way. */
 static size_t kind(const struct sweep_run *run, enum flash_operation operation, uint32_t at, const void *from,
                    size_t size)
 {
     static const enum kind by_call[] = {
-        [DOING_MOUNT] = KIND_RESUME,   [DOING_PUT] = KIND_DATA,    [DOING_FLUSH] = KIND_CURSOR,
-        [DOING_GIVE_UP] = KIND_GIVEUP, [DOING_DEAD] = KIND_DEAD,   [DOING_REQUEUE] = KIND_REQUEUE,
-        [DOING_BURY] = KIND_TOMB,      [DOING_STEP] = KIND_CURSOR, [DOING_SYNC] = KIND_OTHER};
+        [DOING_MOUNT] = KIND_RESUME,   [DOING_PUT] = KIND_DATA,   [DOING_FLUSH] = KIND_CURSOR,
+        [DOING_GIVE_UP] = KIND_GIVEUP, [DOING_DEAD] = KIND_DEAD,  [DOING_REQUEUE] = KIND_REQUEUE,
+        [DOING_BURY] = KIND_TOMB,      [DOING_STEP] = KIND_OTHER, [DOING_SYNC] = KIND_OTHER};
+    static const enum kind by_type[] = {KIND_OTHER,  KIND_DATA, KIND_CURSOR, KIND_GIVEUP,
+                                        KIND_RESUME, KIND_TRY,  KIND_TOMB};
     const struct world *world = run->world;
-    (void)from;
-    (void)size;
+    const uint8_t *raw = from;
     if (operation != FLASH_OP_PROGRAM) {
         return operation == FLASH_OP_ERASE ? KIND_ERASE : KIND_SYNC;
     }
-    if (at % block_size(run->cell) < 2 * (run->cell->prog_size < 64 ? 64 : run->cell->prog_size)) {
-        return KIND_HEADER;
+    if (at % block_size(run->cell) < 256 && size >= 12 && le16_get(raw + 6) == run->cell->prog_size &&
+        le32_get(raw + 8) == block_size(run->cell)) {
+        return world->doing == DOING_MOUNT ? KIND_FORMAT : KIND_HEADER;
     }
-    return by_call[world->doing];
+    bool header = size >= 32 && raw[0] == RECORD_MARK && raw[1] >= 1 && raw[1] <= 6;
+    if (!header || (raw[1] == 1 && world->doing != DOING_STEP)) {
+        return by_call[world->doing];
+    }
+    return by_type[raw[1]];
 }
 
 const struct sweep_store store_outbox = {.name = "outbox",

@@ -1,0 +1,306 @@
+/* store_identity.c: the identity slots under the sweep. Oracle: from the first identity on there is always one in force that loads, byte for
+ * byte: the one before the call that the power went in, or the one after it. (A mark that the power went in may be seen at the second start
+ * only: both are proven identities, so the other possibility stays open until the next call that works.) The same for the pending one, and for
+ * the one to roll back to, which an erase under way may have damaged. Certificates are random bytes here: slots don't look into them. */
+#include "stores.h"
+
+#include "identity/slots.h"
+
+#include <string.h>
+
+#define STEP_COUNT 14
+#define CHAIN_SIZE_MAX 500
+#define KEY_SIZE_MAX 130
+#define PATIENCE 400
+
+/* Serial numbers of identities; 0: none. */
+struct situation {
+    uint32_t active, pending, previous;
+};
+
+struct world {
+    struct identity_slots slots;
+    struct situation before, after; /* either may be found; the same where nothing is open */
+    struct situation ghost;         /* what a mark that the power went in may still make of it */
+    bool eroding;                   /* the slot that isn't in force is being erased */
+    uint32_t last_serial;
+    uint64_t random;
+};
+
+enum kind { KIND_RECORD, KIND_MARK, KIND_ERASE, KIND_SYNC, KIND_COUNT };
+static const char *const kinds[KIND_COUNT] = {"record", "mark", "erase", "sync"};
+
+static uint64_t choice(struct world *world)
+{
+    return flash_double_random(&world->random);
+}
+
+static uint32_t slot_size(const struct sweep_cell *cell)
+{
+    uint32_t needed = identity_slots_size(cell->prog_size, CHAIN_SIZE_MAX + KEY_SIZE_MAX + 400);
+    return (needed + cell->sector_size - 1) / cell->sector_size * cell->sector_size;
+}
+
+static uint32_t region_size(const struct sweep_cell *cell)
+{
+    return 2 * slot_size(cell);
+}
+
+/* The identity with this serial number; its bytes lie in `buf`. */
+static void make_identity(uint32_t serial, uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX], struct identity *identity)
+{
+    uint64_t random = serial;
+    size_t chain_size = 1 + (size_t)(flash_double_random(&random) % CHAIN_SIZE_MAX);
+    size_t key_size = 1 + (size_t)(flash_double_random(&random) % KEY_SIZE_MAX);
+    memset(identity, 0, sizeof *identity);
+    for (size_t i = 0; i < chain_size + key_size; i++) {
+        buf[i] = (uint8_t)flash_double_random(&random);
+    }
+    identity->kind = IDENTITY_CERTIFICATE;
+    identity->chain_count = 1;
+    identity->chain[0] = bytes_of(buf, chain_size);
+    identity->key = bytes_of(buf + chain_size, key_size);
+    memcpy(identity->url, "https://a.it-cpi001-rt.cfapps.eu10.hana.ondemand.com", 52);
+    le32_put(identity->leaf_sha256, serial);
+    identity->not_after = 2000000000 + (int64_t)serial;
+}
+
+/* The serial number of the identity in a slot, if every byte is right. 0: it isn't. */
+static uint32_t serial_in(struct sweep_run *run, int slot, bool may_be_damaged)
+{
+    struct world *world = run->world;
+    uint8_t buf[2048], expected_buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX];
+    struct identity found, expected;
+    enum ifl_status status = identity_slots_load(&world->slots, slot, buf, sizeof buf, &found);
+    if (status != IFL_OK) {
+        if (!run->medium.off && !(may_be_damaged && status == IFL_STORE_CORRUPT)) {
+            sweep_fail(run, "load answers %s", ifl_diag(status)->name);
+        }
+        return 0;
+    }
+    uint32_t serial = le32_get(found.leaf_sha256);
+    make_identity(serial, expected_buf, &expected);
+    if (serial == 0 || serial > world->last_serial || found.chain_count != 1 ||
+        !bytes_equal(found.chain[0], expected.chain[0]) || !bytes_equal(found.key, expected.key) ||
+        strcmp(found.url, expected.url) != 0 || found.not_after != expected.not_after) {
+        sweep_fail(run, "the identity in slot %d is damaged", slot);
+        return 0;
+    }
+    return serial;
+}
+
+static struct situation look(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    const struct identity_slots *slots = &world->slots;
+    struct situation seen = {0};
+    if (slots->active >= 0) {
+        seen.active = serial_in(run, slots->active, false);
+        int other = 1 - slots->active;
+        seen.previous = slots->slot[other].state == IDENTITY_SLOT_ACTIVE ? serial_in(run, other, world->eroding) : 0;
+    }
+    if (slots->pending >= 0) {
+        seen.pending = serial_in(run, slots->pending, world->eroding);
+    }
+    return seen;
+}
+
+/* Before the first identity is in force, any pending one is as good as another. */
+static bool fits(const struct situation *seen, const struct situation *possible)
+{
+    bool first = seen->active == 0 && possible->active == 0;
+    return seen->active == possible->active && (first || seen->pending == possible->pending) &&
+           (seen->previous == 0 || seen->previous == possible->previous);
+}
+
+static void check(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    struct situation seen = look(run);
+    if (sweep_is_over(run)) {
+        return;
+    }
+    sweep_tell(run, "    in force %u, pending %u, previous %u", (unsigned)seen.active, (unsigned)seen.pending,
+               (unsigned)seen.previous);
+    bool old = fits(&seen, &world->before), new = fits(&seen, &world->after);
+    if (!old && !new && !fits(&seen, &world->ghost)) {
+        sweep_fail(run, "in force is %u, pending %u, previous %u; expected %u, %u, %u or %u, %u, %u",
+                   (unsigned)seen.active, (unsigned)seen.pending, (unsigned)seen.previous,
+                   (unsigned)world->before.active, (unsigned)world->before.pending, (unsigned)world->before.previous,
+                   (unsigned)world->after.active, (unsigned)world->after.pending, (unsigned)world->after.previous);
+    }
+    world->ghost = old ? (new ? world->ghost : world->after) : world->before;
+    world->before = world->after = seen;
+}
+
+static void recover(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    struct flash_region a, b;
+    uint32_t size = slot_size(run->cell);
+    flash_region(&run->medium.flash, 0, size, &a);
+    flash_region(&run->medium.flash, size, size, &b);
+    enum ifl_status status = identity_slots_mount(&world->slots, a, b);
+    sweep_tell(run, "    mount: %s", ifl_diag(status)->name);
+    if (run->medium.off) {
+        return;
+    }
+    if (status != IFL_OK) {
+        sweep_fail(run, "mount answers %s", ifl_diag(status)->name);
+        return;
+    }
+    check(run);
+}
+
+/* The call is over: OK = `after` holds, else `before`; after a cut, one of them. */
+static bool conclude(struct sweep_run *run, enum ifl_status status, const char *call)
+{
+    struct world *world = run->world;
+    sweep_tell(run, "    %s: %s", call, ifl_diag(status)->name);
+    if (status == IFL_OK) {
+        world->before = world->ghost = world->after;
+        world->eroding = false;
+    } else if (!run->medium.off) {
+        world->after = world->before;
+        if (status != IFL_NOT_FOUND && status != IFL_STORE_FULL) {
+            sweep_fail(run, "%s answers %s", call, ifl_diag(status)->name);
+        }
+    }
+    if (!sweep_is_over(run)) {
+        check(run);
+    }
+    return status == IFL_OK && !sweep_is_over(run);
+}
+
+static bool prepare(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    enum ifl_status status = IFL_AGAIN;
+    world->after.pending =
+        world->before.active != 0 ? 0 : world->before.pending; /* without one in force the pending one is kept */
+    world->after.previous = 0;
+    world->eroding = true;
+    for (unsigned i = 0; i < PATIENCE && status == IFL_AGAIN && !run->medium.off; i++) {
+        status = identity_slots_prepare(&world->slots);
+    }
+    return conclude(run, status, "prepare");
+}
+
+static void write(struct sweep_run *run, bool trusted)
+{
+    struct world *world = run->world;
+    uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX];
+    struct identity identity;
+    make_identity(++world->last_serial, buf, &identity);
+    if (trusted) {
+        world->after.previous = world->before.active;
+        world->after.active = world->last_serial;
+    } else {
+        world->after.pending = world->last_serial;
+    }
+    conclude(run, identity_slots_write(&world->slots, &identity, trusted), trusted ? "write, trusted" : "write");
+}
+
+static void activate(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    if (world->before.pending != 0) {
+        world->after = (struct situation){.active = world->before.pending, .previous = world->before.active};
+    }
+    conclude(run, identity_slots_activate(&world->slots), "activate");
+}
+
+static void refuse(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    world->after.pending = 0;
+    conclude(run, identity_slots_refuse(&world->slots), "refuse");
+}
+
+static void rollback(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    if (world->before.previous != 0) {
+        world->after.active = world->before.previous;
+        world->after.previous = world->before.active;
+    }
+    conclude(run, identity_slots_rollback(&world->slots), "rollback");
+}
+
+static void start(struct sweep_run *run)
+{
+    (void)run;
+}
+
+static size_t step_count(const struct sweep_run *run)
+{
+    (void)run;
+    return STEP_COUNT;
+}
+
+static void step(struct sweep_run *run, size_t index)
+{
+    struct world *world = run->world;
+    world->random = run->workload * 7919 + index * 104729;
+    uint64_t what = choice(world) % 16;
+    if (index == 0) {
+        recover(run);
+    } else if (what < 6 || index == 1) {
+        bool trusted = index == 1 || choice(world) % 4 == 0;
+        if (prepare(run)) {
+            write(run, trusted);
+        }
+    } else if (what < 10) {
+        activate(run);
+    } else if (what < 12) {
+        refuse(run);
+    } else if (what < 14) {
+        rollback(run);
+    } else if (!run->medium.erasing) {
+        recover(run); /* a start without a cut */
+    }
+}
+
+/* A new identity can always be brought in. */
+static void finish(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    for (int round = 0; round < 2 && !sweep_is_over(run); round++) {
+        if (prepare(run)) {
+            write(run, false);
+        }
+        if (!sweep_is_over(run)) {
+            activate(run);
+        }
+        if (!sweep_is_over(run) && world->before.active != world->last_serial) {
+            sweep_fail(run, "the new identity %u isn't in force", (unsigned)world->last_serial);
+        }
+    }
+    if (!sweep_is_over(run)) {
+        recover(run);
+    }
+}
+
+static size_t kind(const struct sweep_run *run, enum flash_operation operation, uint32_t at, const void *from,
+                   size_t size)
+{
+    uint32_t granule = run->cell->prog_size;
+    (void)from;
+    (void)size;
+    if (operation != FLASH_OP_PROGRAM) {
+        return operation == FLASH_OP_ERASE ? KIND_ERASE : KIND_SYNC;
+    }
+    return at % slot_size(run->cell) < 16 * (granule < 16 ? 16 : granule) ? KIND_MARK : KIND_RECORD;
+}
+
+const struct sweep_store store_identity = {.name = "identity",
+                                           .world_size = sizeof(struct world),
+                                           .kinds = kinds,
+                                           .kind_count = KIND_COUNT,
+                                           .region_size = region_size,
+                                           .start = start,
+                                           .step_count = step_count,
+                                           .step = step,
+                                           .recover = recover,
+                                           .finish = finish,
+                                           .kind = kind};
