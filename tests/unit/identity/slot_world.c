@@ -14,6 +14,7 @@ void slot_world_init(struct slot_world *world, const struct slot_geometry *geome
                      .prog_size = geometry->prog_size,
                      .erased = geometry->erased},
         .erase_polls = 2,
+        .cached = geometry->cached,
     };
     memset(world, 0, sizeof *world);
     flash_double_init(&world->medium, &options);

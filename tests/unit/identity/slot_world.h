@@ -8,6 +8,7 @@
 struct slot_geometry {
     uint32_t prog_size, sector_size, sector_count; /* of one slot */
     uint8_t erased;
+    bool cached; /* a file: only a sync makes durable */
 };
 
 struct slot_world {

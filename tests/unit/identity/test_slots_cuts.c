@@ -9,6 +9,7 @@
 
 static const struct slot_geometry geometries[] = {
     {.prog_size = 1, .sector_size = 2048, .sector_count = 1, .erased = 0x00},
+    {.prog_size = 1, .sector_size = 4096, .sector_count = 1, .erased = 0x00, .cached = true},
     {.prog_size = 1, .sector_size = 2048, .sector_count = 1, .erased = 0xFF},
     {.prog_size = 8, .sector_size = 2048, .sector_count = 1, .erased = 0xFF},
     {.prog_size = 64, .sector_size = 2048, .sector_count = 2, .erased = 0xFF},
@@ -178,8 +179,9 @@ static void sweep(const struct slot_geometry *geometry)
         for (int tear = 0; tear < FLASH_TEAR_COUNT; tear++) {
             unsigned seeds = tear <= FLASH_TEAR_ALL ? 3 : seed_count() * 3;
             for (unsigned seed = 0; seed < seeds; seed++) {
-                (void)snprintf(where, sizeof where, "g %u, erased %02x, operation %u, %s, seed %u", geometry->prog_size,
-                               geometry->erased, (unsigned)cut, flash_tear_name((enum flash_tear)tear), seed);
+                (void)snprintf(where, sizeof where, "g %u, erased %02x%s, operation %u, %s, seed %u",
+                               geometry->prog_size, geometry->erased, geometry->cached ? ", cached" : "", (unsigned)cut,
+                               flash_tear_name((enum flash_tear)tear), seed);
                 (void)run_workload(cut, (enum flash_tear)tear, seed);
             }
         }
