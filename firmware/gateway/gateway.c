@@ -156,6 +156,25 @@ static void log_identity(const struct gateway *gateway)
              on_trial ? "; new: it's proven at the next connection, else the old one goes on" : "");
 }
 
+/* Nobody else tells people that the certificate ends. Again with every day's save of the time. */
+static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
+{
+    char buf[HEALTH_DETAIL_SIZE];
+    struct text detail;
+    int64_t days = 0;
+    const enum ifl_status status =
+        identity_expiry(&gateway->keys.identity, clock_read(&gateway->clock, now).unix_s, &days);
+    if (status == IFL_OK) {
+        return;
+    }
+    text_init(&detail, buf, sizeof buf);
+    text_utc(&detail, gateway->keys.identity.chain_not_after);
+    text_str(&detail, ", ");
+    text_u64(&detail, (uint64_t)(days < 0 ? -days : days));
+    text_str(&detail, days < 0 ? " days ago" : " days left");
+    health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, buf);
+}
+
 /* Called by the sender in the middle of its step: only what doesn't touch the identity in use. */
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
@@ -408,6 +427,7 @@ static enum ifl_status start(struct gateway *gateway, struct text *detail)
         return status;
     }
     log_identity(gateway);
+    warn_of_expiry(gateway, loop_now());
     text_init(detail, detail->buf, detail->size);
     return doors_open(&gateway->doors, gateway->options->run_dir, gateway->options->from_stdin, &gateway->ingest_wiring,
                       &gateway->console_wiring, detail);
@@ -474,6 +494,7 @@ static void reload(struct gateway *gateway, ifl_ms now)
         gateway->stop = gateway->failed = gateway->failed || status != IFL_OK;
         log_outbox(gateway);
         log_identity(gateway);
+        warn_of_expiry(gateway, now);
     }
     notify_ready(now);
 }
@@ -541,6 +562,7 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     wish = ifl_ms_min(wish, notify_step(now));
     if (now >= gateway->next_time_save) {
         save_time(gateway, now);
+        warn_of_expiry(gateway, now);
     }
     return ifl_ms_min(wish, gateway->next_time_save);
 }

@@ -9,7 +9,6 @@
 
 #define FILE_SIZE_MAX (1024u * 1024u) /* a service key has 10 KB */
 #define ARENA_SIZE (1024u * 1024u)
-#define SOON_DAYS 30
 
 static uint8_t texts[SERVICE_KEY_INPUT_MAX][FILE_SIZE_MAX]; /* secret */
 static uint8_t der[IFL_IDENTITY_SIZE_MAX];                  /* secret */
@@ -38,13 +37,10 @@ static enum ifl_status read_files(const char *dir, const char *const *names, siz
 static void judge_dates(struct key_files_result *result, int64_t now_unix_s, struct report *report)
 {
     const struct identity *identity = &result->identity;
-    const int64_t left_s = identity->chain_not_after - now_unix_s;
-    result->days_left = left_s >= 0 ? left_s / 86400 : -((86399 - left_s) / 86400);
-    if (left_s < 0) {
-        report_add(report, IFL_KEY_EXPIRED,
-                   identity->chain_not_after < identity->not_after ? "an intermediate certificate has" : "");
-    } else if (result->days_left < SOON_DAYS) {
-        report_add(report, IFL_KEY_EXPIRES_SOON, "");
+    const enum ifl_status expiry = identity_expiry(identity, now_unix_s, &result->days_left);
+    if (expiry != IFL_OK) {
+        const bool intermediate = expiry == IFL_KEY_EXPIRED && identity->chain_not_after < identity->not_after;
+        report_add(report, expiry, intermediate ? "an intermediate certificate has" : "");
     }
     if (identity->not_before > now_unix_s) {
         report_add(report, IFL_KEY_NOT_YET_VALID, "");

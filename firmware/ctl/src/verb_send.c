@@ -255,6 +255,16 @@ static enum ifl_status make_settings(struct one_shot *shot, const struct send_op
     return status;
 }
 
+static void warn_of_expiry(struct one_shot *shot)
+{
+    int64_t days_left = 0;
+    const enum ifl_status status =
+        identity_expiry(&shot->identity, clock_read(&shot->clock, loop_now()).unix_s, &days_left);
+    if (status != IFL_OK && shot->report.warning_count < SERVICE_KEY_NOTE_COUNT) {
+        shot->report.warnings[shot->report.warning_count++] = status;
+    }
+}
+
 static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
 {
     static uint8_t texts[KEY_FILES_MAX][KEY_FILE_SIZE_MAX];
@@ -270,6 +280,9 @@ static enum ifl_status read_identity(struct one_shot *shot, const struct send_op
         status = service_key_read(inputs, options->key_count, &shot->arena, &random, shot->identity_bytes,
                                   sizeof shot->identity_bytes, &shot->identity, &shot->report);
         text_str(detail, shot->report.detail);
+    }
+    if (status == IFL_OK) {
+        warn_of_expiry(shot);
     }
     for (size_t i = 0; i < options->key_count; i++) {
         bytes_wipe(texts[i], inputs[i].size);

@@ -1,0 +1,14 @@
+#include "identity/service_key.h"
+
+#define DAY_S INT64_C(86400)
+
+enum ifl_status identity_expiry(const struct identity *identity, int64_t unix_s, int64_t *days_left)
+{
+    int64_t end = identity->chain_not_after;
+    if (end < unix_s) {
+        *days_left = -((unix_s - end + DAY_S - 1) / DAY_S);
+        return IFL_KEY_EXPIRED;
+    }
+    *days_left = (end - unix_s) / DAY_S;
+    return *days_left <= IDENTITY_SOON_DAYS ? IFL_KEY_EXPIRES_SOON : IFL_OK;
+}
