@@ -257,7 +257,7 @@ static void settle(struct sender *sender, enum ifl_status verdict)
     bool of_host =
         action == IFL_ACTION_RETRY_HOST || action == IFL_ACTION_HOLD_HOST || action == IFL_ACTION_HOLD_IDENTITY;
     if (!of_host)
-        wait_over(sender, &sender->host, IFL_OK);
+        wait_over(sender, &sender->host, IFL_RECOVERED);
     if (verdict != IFL_OK && action != IFL_ACTION_CSRF)
         act(sender, verdict);
     if (action != IFL_ACTION_DONE && !sender->fetching)

@@ -60,7 +60,7 @@ static void a_day_without_network_is_a_few_tries_and_one_event(void)
     }
     TEST_ASSERT_EQUAL_UINT(50 * WORLD_ROUTES, world.request_count);
     TEST_ASSERT_EQUAL_UINT32(2, health_last_seq(&world.health)); /* and one that it's over */
-    TEST_ASSERT_EQUAL(IFL_OK, health_event_at(&world.health, 2)->status);
+    TEST_ASSERT_EQUAL(IFL_RECOVERED, health_event_at(&world.health, 2)->status);
 }
 
 static void a_day_of_connections_that_die_is_bounded_however_they_die(void)
