@@ -23,7 +23,7 @@ import time
 import uuid
 
 FORMAT = 2  # raise it when the set of files changes: older directories are made anew
-MAX_AGE_DAYS = 60  # the cache is renewed long before the one-year leaves end
+MAX_AGE_DAYS = 5  # the cache is renewed long before the leaf named "soon" ends
 
 LANDSCAPE = "eu10-002.hana.ondemand.example"
 TENANT = "plant-7xk"
