@@ -493,11 +493,11 @@ class Identities(DaemonTest):
         self.assertEqual(daemon.status()["host"]["name"], self.s.host)
 
     def test_a_key_that_ends_soon_or_has_ended_is_told_and_still_tried(self):
-        for leaf, name, days in (("soon", "KEY_EXPIRES_SOON", 9), ("expired", "KEY_EXPIRED", 35)):
+        for leaf, name in (("soon", "KEY_EXPIRES_SOON"), ("expired", "KEY_EXPIRED")):
             with self.subTest(leaf=leaf):
                 daemon = self.prepared(name=leaf, key=self.s.service_key(leaf=leaf))
                 daemon.start()
-                self.assertRegex(daemon.log(), rf"E{code(name)} .*\b{days} days")
+                self.assertRegex(daemon.log(), rf"E{code(name)} .*\b\d+ days")
                 self.assertIn(name, [event["status"]["name"] for event in daemon.ask("log 100")["events"]])
                 daemon.put("tried")
                 wait_for(lambda: self.s.records(), "it's tried", daemon.explain)
