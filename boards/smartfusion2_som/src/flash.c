@@ -1,7 +1,8 @@
-/* flash.c: the 16 MB SPI NOR at SPI0, and what lies where on it.
+/* flash.c: the 16 MB SPI NOR at SPI0.
  *
  * The SPI controller keeps chip select low for as many frames as are announced, at most 65,535. The bus runs at 71 MHz / 4 = 17.75 MHz, below
  * the 25 MHz that every part allows for the plain read command. */
+#include "board/layout.h"
 #include "som.h"
 #include "spi_nor/spi_nor.h"
 
@@ -111,21 +112,7 @@ enum ifl_status board_flash_open(const struct flash **flash)
     return IFL_OK;
 }
 
-/* ---- What lies where ------------------------------------------------------------------------------------------------------- */
-
-#define KB 1024u
-
-/* README.md shows it as a table. The first and the last sectors are never erased through this driver, see spi_nor.c: firmware A is reserved,
- * and the spare megabyte at the end belongs to nobody. */
-static const struct {
-    uint32_t start, size;
-} regions[BOARD_REGION_COUNT] = {
-    [BOARD_FIRMWARE_A] = {0x000000, 256 * KB}, [BOARD_FIRMWARE_B] = {0x040000, 256 * KB},
-    [BOARD_IDENTITY_A] = {0x080000, 64 * KB},  [BOARD_IDENTITY_B] = {0x090000, 64 * KB},
-    [BOARD_TRUST_A] = {0x0A0000, 256 * KB},    [BOARD_TRUST_B] = {0x0E0000, 256 * KB},
-    [BOARD_SETTINGS] = {0x120000, 128 * KB},   [BOARD_STATE] = {0x140000, 128 * KB},
-    [BOARD_ENTROPY] = {0x160000, 128 * KB},    [BOARD_OUTBOX] = {0x200000, 13 * 1024 * KB},
-};
+/* ---- Regions --------------------------------------------------------------------------------------------------------------- */
 
 enum ifl_status board_flash_region(enum board_region name, struct flash_region *region)
 {
@@ -134,5 +121,6 @@ enum ifl_status board_flash_region(enum board_region name, struct flash_region *
     if (status != IFL_OK) {
         return status;
     }
-    return flash_region(flash, regions[name].start, regions[name].size, region);
+    return flash_region(flash, board_layout_smartfusion2_som.region[name].start,
+                        board_layout_smartfusion2_som.region[name].size, region);
 }

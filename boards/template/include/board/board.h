@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "board/layout.h"
 #include "flash/flash.h"
 
 /* ---- What it is ------------------------------------------------------------------------------------------------------------ */
@@ -86,21 +87,7 @@ uint32_t board_uart_lost_count(unsigned port);
  * FLASH_IO: there is no usable flash; the firmware can only say so. */
 enum ifl_status board_flash_open(const struct flash **flash);
 
-/* What lies where; a board's table must have all of them, apart from each other. */
-enum board_region {
-    BOARD_FIRMWARE_A, /* reserved for an update over the network */
-    BOARD_FIRMWARE_B,
-    BOARD_IDENTITY_A,
-    BOARD_IDENTITY_B,
-    BOARD_TRUST_A,
-    BOARD_TRUST_B,
-    BOARD_SETTINGS, /* iflow.json */
-    BOARD_STATE,    /* at least two sectors */
-    BOARD_ENTROPY,  /* at least two sectors: the seed, replaced before its use */
-    BOARD_OUTBOX,
-    BOARD_REGION_COUNT
-};
-/* FLASH_BUSY and the like: as board_flash_open(), which need not have been called. */
+/* What lies where (board/layout.h). FLASH_BUSY and the like: as board_flash_open(), which need not have been called. */
 enum ifl_status board_flash_region(enum board_region name, struct flash_region *region);
 
 /* ---- Memory in use --------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,23 @@
+/* nameplate.h: who this device is, written once with its first flash image. Bytes: SPEC.md. */
+#ifndef IMAGE_NAMEPLATE_H
+#define IMAGE_NAMEPLATE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "flash/flash.h"
+
+#define NAMEPLATE_SERIAL_SIZE 16u
+
+struct nameplate {
+    uint8_t mac[6];
+    uint8_t serial
+        [NAMEPLATE_SERIAL_SIZE]; /* random, made with the image: tells devices apart where the chip has no number */
+};
+
+/* NOT_FOUND, STORE_*, FLASH_*: as stored_find(). */
+enum ifl_status nameplate_read(struct flash_region region, struct nameplate *plate);
+/* Into a region that is erased. */
+enum ifl_status nameplate_write(struct flash_region region, const struct nameplate *plate);
+
+#endif

@@ -1,0 +1,251 @@
+/* What lies in a node's flash: documents that are whole or not there, and seeds that are never used twice. */
+#include "board/layout.h"
+#include "flash_double.h"
+#include "image/nameplate.h"
+#include "image/seed.h"
+#include "image/stored.h"
+#include "image/trust_store.h"
+#include "unity.h"
+
+#include <string.h>
+
+#define SECTOR 4096u
+#define STREAM_SIZE 24u
+
+static struct flash_double medium;
+static struct flash_region region;
+static const struct bytes device = {(const uint8_t *)"device 1", 8};
+
+static void with_granule(uint32_t granule)
+{
+    flash_double_free(&medium);
+    struct flash_double_options options = {
+        .geometry = {.size = 4 * SECTOR, .sector_size = SECTOR, .prog_size = granule, .erased = 0xFF},
+        .erase_polls = 1};
+    flash_double_init(&medium, &options);
+    TEST_ASSERT_EQUAL(IFL_OK, flash_region(&medium.flash, SECTOR, 2 * SECTOR, &region));
+}
+
+void setUp(void)
+{
+    struct flash_double_options options = {
+        .geometry = {.size = SECTOR, .sector_size = SECTOR, .prog_size = 1, .erased = 0xFF}};
+    flash_double_init(&medium, &options);
+    with_granule(16);
+}
+
+void tearDown(void)
+{
+    TEST_ASSERT_EQUAL_STRING("", medium.violation);
+    flash_double_free(&medium);
+}
+
+/* ---- documents ---- */
+
+static void a_document_comes_back_whole(void)
+{
+    static const uint32_t granules[] = {1, 8, 16, 32, 256};
+    struct stored found;
+    char back[20];
+    for (size_t i = 0; i < sizeof granules / sizeof *granules; i++) {
+        with_granule(granules[i]);
+        TEST_ASSERT_EQUAL(IFL_NOT_FOUND, stored_find(region, STORED_SETTINGS, 2, &found));
+        TEST_ASSERT_EQUAL(IFL_OK,
+                          stored_write(region, STORED_SETTINGS, 2, 1, 7, bytes_of_string("a document of 19 b.")));
+        TEST_ASSERT_EQUAL(IFL_OK, stored_find(region, STORED_SETTINGS, 2, &found));
+        TEST_ASSERT_EQUAL_UINT32(19, found.size);
+        TEST_ASSERT_EQUAL_UINT32(7, found.generation);
+        TEST_ASSERT_EQUAL_UINT32(1, found.place);
+        TEST_ASSERT_EQUAL(IFL_OK, stored_read(&found, 0, back, 19));
+        TEST_ASSERT_EQUAL_MEMORY("a document of 19 b.", back, 19);
+        TEST_ASSERT_EQUAL(IFL_FLASH_GEOMETRY, stored_read(&found, 10, back, 10));
+        TEST_ASSERT_EQUAL(IFL_NOT_FOUND, stored_find(region, STORED_TRUST, 2, &found));
+    }
+}
+
+static void the_newer_document_counts_and_a_damaged_one_does_not(void)
+{
+    struct stored found;
+    TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_SETTINGS, 2, 0, 1, bytes_of_string("old")));
+    TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_SETTINGS, 2, 1, 2, bytes_of_string("new")));
+    TEST_ASSERT_EQUAL(IFL_OK, stored_find(region, STORED_SETTINGS, 2, &found));
+    TEST_ASSERT_EQUAL_UINT32(1, found.place);
+    flash_double_flip(&medium, SECTOR + SECTOR + 33, 0); /* in its body */
+    TEST_ASSERT_EQUAL(IFL_OK, stored_find(region, STORED_SETTINGS, 2, &found));
+    TEST_ASSERT_EQUAL_UINT32(0, found.place);
+    flash_double_flip(&medium, SECTOR + 33, 0);
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, stored_find(region, STORED_SETTINGS, 2, &found));
+}
+
+static void a_power_cut_in_any_write_leaves_the_old_document_or_the_new_one(void)
+{
+    char body[300];
+    struct stored found;
+    memset(body, 'x', sizeof body);
+    for (uint64_t cut = 1; cut < 8; cut++) {
+        for (int tear = 0; tear < FLASH_TEAR_ERASE; tear++) {
+            flash_double_reset(&medium);
+            TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_SETTINGS, 2, 0, 1, bytes_of_string("old")));
+            flash_double_cut(&medium, medium.operations + cut, (enum flash_tear)tear, cut);
+            enum ifl_status status = stored_write(region, STORED_SETTINGS, 2, 1, 2, bytes_of(body, sizeof body));
+            flash_double_power_on(&medium);
+            TEST_ASSERT_EQUAL(IFL_OK, stored_find(region, STORED_SETTINGS, 2, &found));
+            TEST_ASSERT_TRUE(found.generation == 1 || found.size == sizeof body);
+            TEST_ASSERT_TRUE(status != IFL_OK || found.generation == 2);
+        }
+    }
+}
+
+static void what_does_not_fit_a_place_is_refused(void)
+{
+    static const uint8_t body[SECTOR] = {0};
+    TEST_ASSERT_EQUAL(IFL_TOO_LARGE, stored_write(region, STORED_SETTINGS, 2, 0, 1, bytes_of(body, sizeof body)));
+    TEST_ASSERT_EQUAL(IFL_TOO_LARGE, stored_write(region, STORED_SETTINGS, 2, 2, 1, bytes_of(body, 1)));
+}
+
+static void a_nameplate_comes_back(void)
+{
+    struct nameplate plate = {.mac = {2, 1, 2, 3, 4, 5}, .serial = "0123456789abcde"}, back;
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, nameplate_read(region, &back));
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_write(region, &plate));
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_read(region, &back));
+    TEST_ASSERT_EQUAL_MEMORY(plate.mac, back.mac, 6);
+    TEST_ASSERT_EQUAL_MEMORY(plate.serial, back.serial, 16);
+}
+
+/* ---- the seed ---- */
+
+static enum ifl_status start(struct seed *seed)
+{
+    enum ifl_status status;
+    while ((status = seed_start(seed, region, device)) == IFL_FLASH_BUSY) {
+    }
+    return status;
+}
+
+static void first_seed(void)
+{
+    uint8_t first[SEED_SIZE];
+    memset(first, 0x5A, sizeof first);
+    TEST_ASSERT_EQUAL(IFL_OK, seed_write_first(region, first));
+}
+
+static void draw(struct seed *seed, uint8_t *out)
+{
+    struct ifl_random random = seed_random(seed);
+    TEST_ASSERT_EQUAL(IFL_OK, random.fill(random.ctx, out, STREAM_SIZE));
+}
+
+static void without_a_seed_there_is_no_randomness(void)
+{
+    struct seed seed;
+    uint8_t out[STREAM_SIZE] = {1}, zero[STREAM_SIZE] = {0};
+    TEST_ASSERT_EQUAL(IFL_NO_ENTROPY, start(&seed));
+    struct ifl_random random = seed_random(&seed);
+    TEST_ASSERT_EQUAL(IFL_NO_ENTROPY, random.fill(random.ctx, out, sizeof out));
+    TEST_ASSERT_EQUAL_MEMORY(zero, out, sizeof out);
+}
+
+static void every_fill_is_different_and_every_length_is_filled(void)
+{
+    struct seed seed;
+    uint8_t a[STREAM_SIZE], b[STREAM_SIZE], large[100] = {0};
+    first_seed();
+    TEST_ASSERT_EQUAL(IFL_OK, start(&seed));
+    draw(&seed, a);
+    draw(&seed, b);
+    TEST_ASSERT_TRUE(memcmp(a, b, sizeof a) != 0);
+    struct ifl_random random = seed_random(&seed);
+    TEST_ASSERT_EQUAL(IFL_OK, random.fill(random.ctx, large, 99));
+    TEST_ASSERT_EQUAL_HEX8(0, large[99]);
+    TEST_ASSERT_TRUE(memcmp(large, large + 32, 32) != 0);
+}
+
+static void another_device_draws_other_numbers_from_the_same_seed(void)
+{
+    struct seed seed;
+    uint8_t a[STREAM_SIZE], b[STREAM_SIZE];
+    first_seed();
+    TEST_ASSERT_EQUAL(IFL_OK, start(&seed));
+    draw(&seed, a);
+    flash_double_reset(&medium);
+    first_seed();
+    TEST_ASSERT_EQUAL(IFL_OK, seed_start(&seed, region, bytes_of_string("device 2")));
+    draw(&seed, b);
+    TEST_ASSERT_TRUE(memcmp(a, b, sizeof a) != 0);
+}
+
+static bool seen_before(uint8_t (*streams)[STREAM_SIZE], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(streams[i], streams[count], STREAM_SIZE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* More starts than a sector has places, so that erases are among them. */
+static void no_two_starts_share_a_stream_wherever_the_power_goes(void)
+{
+    static uint8_t streams[400][STREAM_SIZE];
+    size_t count = 0;
+    struct seed seed;
+    uint64_t cuts = 0;
+    first_seed();
+    for (uint64_t round = 0; count < 300; round++) {
+        bool cut = round % 3 != 0;
+        if (cut) {
+            flash_double_cut(&medium, medium.operations + 1 + round % 2, (enum flash_tear)(round % FLASH_TEAR_COUNT),
+                             round);
+        }
+        enum ifl_status status = start(&seed);
+        if (status == IFL_OK) {
+            draw(&seed, streams[count]);
+            TEST_ASSERT_FALSE(seen_before(streams, count));
+            count++;
+        } else {
+            TEST_ASSERT_TRUE(cut);
+            TEST_ASSERT_EQUAL(IFL_FLASH_IO, status);
+            cuts++;
+        }
+        if (medium.off) {
+            flash_double_power_on(&medium);
+        }
+        flash_double_cut(&medium, 0, FLASH_TEAR_NOTHING, 0);
+    }
+    TEST_ASSERT_GREATER_THAN_UINT64(100, cuts);
+}
+
+/* ---- the board's table ---- */
+
+static void the_regions_of_the_board_lie_apart_on_whole_sectors(void)
+{
+    const struct board_layout *layout = &board_layout_smartfusion2_som;
+    for (int i = 0; i < BOARD_REGION_COUNT; i++) {
+        uint32_t start_i = layout->region[i].start, end_i = start_i + layout->region[i].size;
+        TEST_ASSERT_TRUE(layout->region[i].size > 0 && end_i <= layout->geometry.size);
+        TEST_ASSERT_EQUAL_UINT32(0, start_i % layout->geometry.sector_size);
+        TEST_ASSERT_EQUAL_UINT32(0, end_i % layout->geometry.sector_size);
+        for (int k = 0; k < i; k++) {
+            TEST_ASSERT_TRUE(end_i <= layout->region[k].start ||
+                             start_i >= layout->region[k].start + layout->region[k].size);
+        }
+    }
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(a_document_comes_back_whole);
+    RUN_TEST(the_newer_document_counts_and_a_damaged_one_does_not);
+    RUN_TEST(a_power_cut_in_any_write_leaves_the_old_document_or_the_new_one);
+    RUN_TEST(what_does_not_fit_a_place_is_refused);
+    RUN_TEST(a_nameplate_comes_back);
+    RUN_TEST(without_a_seed_there_is_no_randomness);
+    RUN_TEST(every_fill_is_different_and_every_length_is_filled);
+    RUN_TEST(another_device_draws_other_numbers_from_the_same_seed);
+    RUN_TEST(no_two_starts_share_a_stream_wherever_the_power_goes);
+    RUN_TEST(the_regions_of_the_board_lie_apart_on_whole_sectors);
+    return UNITY_END();
+}
