@@ -195,10 +195,14 @@ static int sweep_all(const char *store_name, bool quick)
 {
     const char *full = getenv("IFL_TEST_FULL");
     struct sweep_plan plan = {
-        .cuts_per_cell = 1000, .cuts_per_kind = 0, .workloads_max = 40, .seeds = 1, .failures_max = 5};
+        .cuts_per_cell = 1000, .cuts_per_kind = 0, .workloads_max = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
     if (full != NULL && strcmp(full, "1") == 0 && !quick) {
-        plan = (struct sweep_plan){
-            .cuts_per_cell = 8000, .cuts_per_kind = 100, .workloads_max = 60, .seeds = 2, .failures_max = 5};
+        plan = (struct sweep_plan){.cuts_per_cell = 8000,
+                                   .cuts_per_kind = 100,
+                                   .workloads_max = 60,
+                                   .seeds = 1,
+                                   .rare_seeds = 8,
+                                   .failures_max = 5};
     }
     if (quick) {
         plan.failures_max = 1;

@@ -244,7 +244,9 @@ static void cut_operation(struct sweep *sweep, size_t step, size_t index)
         if (!flash_double_tear_applies(&sweep->run.medium, operation->operation, (enum flash_tear)tear)) {
             continue;
         }
-        for (uint64_t seed = 0; seed < sweep->plan->seeds; seed++) {
+        bool rare = sweep->result->by_kind[operation->kind][tear] < sweep->plan->cuts_per_kind;
+        uint64_t seeds = rare ? sweep->plan->rare_seeds : sweep->plan->seeds;
+        for (uint64_t seed = 0; seed < seeds; seed++) {
             restore(&sweep->run, &sweep->before);
             bool twice = try_cut(&sweep->run, step, number, (enum flash_tear)tear, seed);
             sweep->result->cuts++;

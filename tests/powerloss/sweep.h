@@ -72,6 +72,7 @@ struct sweep_plan {
     uint64_t cuts_per_kind; /* ... and until each kind that occurs has so many for each tear */
     unsigned workloads_max; /* ... but not with more workloads than this */
     unsigned seeds;         /* cuts for each operation and tear */
+    unsigned rare_seeds;    /* the same while that kind and tear have fewer than cuts_per_kind */
     uint64_t failures_max;  /* stop a cell after so many */
 };
 

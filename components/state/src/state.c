@@ -22,10 +22,15 @@
 #define HALF_SIZE_MIN 1024u
 #define NONE UINT32_MAX
 #define FLAG_COPY 1u
-#define ATTEMPTS 3 /* places tried when a program doesn't read back */
+#define LOOK_SIZE 512u /* bytes, a multiple of every unit */
+#define ATTEMPTS 3     /* places tried when a program doesn't read back */
 #define STEP_PAUSE_MS 5
 
 enum phase { READY, CLEANING, ERASING, WORN };
+
+/* After power cuts that left no room to write the newest record again: NEWEST_RECORD isn't firm, until it's moved to the other half; then the OLD_HALF
+ * may hold half-programmed records that win over it, until it's erased. Nothing is put meanwhile. */
+enum doubt { NO_DOUBT, NEWEST_RECORD, OLD_HALF };
 
 struct record {
     uint32_t at;
@@ -398,15 +403,37 @@ static enum ifl_status head_read(const struct state *state, uint32_t half, enum 
     return IFL_OK;
 }
 
+/* *end: address behind the last step of `step` bytes of the span that isn't blank, or `from`. */
+static enum ifl_status find_end_by(const struct state *state, uint32_t from, uint32_t to, uint32_t step, uint32_t *end)
+{
+    for (*end = to; *end > from;) {
+        uint32_t size = *end - from < step ? *end - from : step;
+        bool blank;
+        enum ifl_status status = flash_is_blank(state->region, *end - size, size, &blank);
+        if (status != IFL_OK || !blank) {
+            return status;
+        }
+        *end -= size;
+    }
+    return IFL_OK;
+}
+
+/* *end: address behind the last unit of the span that isn't blank, or `from`. */
+static enum ifl_status find_end(const struct state *state, uint32_t from, uint32_t to, uint32_t *end)
+{
+    enum ifl_status status = find_end_by(state, from, to, LOOK_SIZE, end);
+    return status == IFL_OK ? find_end_by(state, from, *end, unit_of(state), end) : status;
+}
+
 /* The newest record of both halves into state->last, epoch and active. END: none. */
 static enum ifl_status find_newest(struct state *state, struct record *found)
 {
     struct record record;
     state->last = NONE;
     for (uint32_t half = 0; half <= state->half_size; half += state->half_size) {
-        uint32_t at = first_record(state, half);
-        enum ifl_status status;
-        while ((status = record_scan(state, &at, half + state->half_size, &record)) == IFL_OK) {
+        uint32_t at = first_record(state, half), end;
+        enum ifl_status status = find_end(state, at, half + state->half_size, &end);
+        while (status == IFL_OK && (status = record_scan(state, &at, end, &record)) == IFL_OK) {
             if ((record.flags & FLAG_COPY) == 0 && (state->last == NONE || record.epoch >= state->epoch)) {
                 *found = record;
                 state->last = record.at;
@@ -419,20 +446,6 @@ static enum ifl_status find_newest(struct state *state, struct record *found)
         }
     }
     return state->last == NONE ? IFL_END : IFL_OK;
-}
-
-/* *end: address behind the last byte of the span that isn't blank, or `from`. */
-static enum ifl_status find_end(const struct state *state, uint32_t from, uint32_t to, uint32_t *end)
-{
-    uint32_t unit = unit_of(state);
-    for (*end = to; *end > from; *end -= unit) {
-        bool blank;
-        enum ifl_status status = flash_is_blank(state->region, *end - unit, unit, &blank);
-        if (status != IFL_OK || !blank) {
-            return status;
-        }
-    }
-    return IFL_OK;
 }
 
 /* *uniform: the whole region has one value, all zeros or all ones. */
@@ -509,11 +522,16 @@ static enum ifl_status make_firm(struct state *state, struct record *record)
     state->end = half_end - end > gap ? end + gap : half_end;
     record->epoch = state->epoch + 2;
     record->flags = 0;
-    state->unproven = half_end - state->end < record_space(state, record->size);
-    if (!state->unproven) {
+    if (half_end - state->end >= record_space(state, record->size)) {
         return append(state, record, half_end);
     }
-    return state->phase == READY ? move(state, record) : IFL_OK;
+    state->doubt = NEWEST_RECORD;
+    if (state->phase != READY) {
+        return IFL_OK;
+    }
+    status = move(state, record);
+    state->doubt = OLD_HALF;
+    return status;
 }
 
 /* What the other half is good for. */
@@ -573,7 +591,7 @@ enum ifl_status state_mount(struct state *state, struct flash_region region)
 enum ifl_status state_get(struct state *state, uint16_t key, void *buf, size_t size, size_t *len)
 {
     struct record record;
-    if (state->unproven) {
+    if (state->doubt == NEWEST_RECORD) {
         return state->phase == WORN ? IFL_FLASH_IO : IFL_FLASH_BUSY; /* what is read now might not be read tomorrow */
     }
     enum ifl_status status = key == 0 ? IFL_NOT_FOUND : find(state, key, &record);
@@ -610,7 +628,7 @@ enum ifl_status state_put(struct state *state, uint16_t key, struct bytes value)
             return status;
         }
     }
-    if (state->end == 0 || state->unproven) {
+    if (state->end == 0 || state->doubt != NO_DOUBT) {
         return state->phase == WORN ? IFL_FLASH_IO : IFL_FLASH_BUSY;
     }
     record = (struct record){.key = key, .size = (uint8_t)value.size, .epoch = state->epoch, .prev = state->last};
@@ -645,6 +663,7 @@ static void finish_cleaning(struct state *state, uint32_t half)
         clean_half(state, other_half(state));
     } else {
         state->phase = READY;
+        state->doubt = state->doubt == OLD_HALF ? NO_DOUBT : state->doubt;
     }
 }
 
@@ -682,7 +701,7 @@ static void make_firm_later(struct state *state)
         status = move(state, &record);
     }
     if (status == IFL_OK) {
-        state->unproven = false;
+        state->doubt = OLD_HALF;
     } else if (status != IFL_FLASH_BUSY && state->phase == READY) {
         state->phase = WORN;
     }
@@ -694,9 +713,9 @@ ifl_ms state_step(struct state *state, ifl_ms now)
         erase_next(state);
     } else if (state->phase == ERASING) {
         poll_erase(state);
-    } else if (state->phase == READY && state->unproven) {
+    } else if (state->phase == READY && state->doubt == NEWEST_RECORD) {
         make_firm_later(state);
     }
-    bool idle = state->phase == WORN || (state->phase == READY && !state->unproven);
+    bool idle = state->phase == WORN || (state->phase == READY && state->doubt == NO_DOUBT);
     return idle ? IFL_NEVER : ifl_ms_after(now, STEP_PAUSE_MS);
 }

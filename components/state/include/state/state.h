@@ -40,7 +40,7 @@ struct state {
     uint32_t epoch;         /* of the newest record */
     uint8_t phase;          /* of the upkeep, see state.c */
     uint32_t erase_at;      /* sector that is erased next or now */
-    bool unproven;          /* the newest record may be half-programmed and couldn't be written again yet */
+    uint8_t doubt;          /* what a power cut has left open, see state.c */
     uint32_t corrupt_count; /* damaged records seen since mount */
 };
 
