@@ -18,6 +18,7 @@ import time
 from endpoint import tenant
 
 _WAIT_S = 20
+_ALERT = 21  # content type of a record
 _VERSIONS = {"1.2": (ssl.TLSVersion.TLSv1_2,) * 2, "1.3": (ssl.TLSVersion.TLSv1_3,) * 2,
              "auto": (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)}  # fmt: skip
 
@@ -75,7 +76,10 @@ class AlertEnd:
                 flight = outgoing.read()
                 if flight:
                     sock.sendall(flight)
-                incoming.write(_record(sock))
+                record = _record(sock)
+                if record[0] == _ALERT:
+                    raise ConnectionError("the client refused the handshake") from None
+                incoming.write(record)
                 after_flight = True
             except ssl.SSLError:
                 if not after_flight:

@@ -303,6 +303,23 @@ class Behaviour(unittest.TestCase):
                 daemon.wait_empty()
                 self.assertEqual(len(self.accepted()), 1)
 
+    def test_a_version_of_tls_that_the_other_side_does_not_speak_holds_the_host(self):
+        for ours, theirs in (("1.3", "1.2"), ("1.2", "1.3")):
+            with self.subTest(ours=ours, theirs=theirs):
+                self.s.reset()
+                self.s.reconfigure(tls=theirs)
+                daemon = Daemon(self.s, os.path.join(self.work, f"daemon-{ours}"), tls=ours)
+                self.enter(daemon)
+                first = daemon.put("waits")
+                wait_for(lambda: why(daemon.status()["host"]) == "TLS_VERSION", "it's named", daemon.explain)
+                self.assertEqual(daemon.status()["host"]["state"], "held")
+                self.s.reconfigure(tls="auto")
+                daemon.retry()
+                daemon.wait_empty()
+                self.assertEqual(self.accepted(), [first])
+                self.assertEqual(self.s.records()[-1]["tls"], f"TLSv{ours}")
+                daemon.kill()
+
     def test_an_answer_that_gets_lost_means_the_same_id_again_and_no_second_message(self):
         daemon = self.daemon()
         self.s.fault("reset_after_processing")

@@ -390,6 +390,11 @@ static bool unexplained_end(struct one_shot *shot, enum ifl_status status)
     return again;
 }
 
+static bool waits(const struct sender_view *view, ifl_ms now)
+{
+    return view->state != SENDER_ROUTE_GOING && view->until > now;
+}
+
 /* AGAIN: there is none yet. */
 static enum ifl_status verdict(struct one_shot *shot, ifl_ms now)
 {
@@ -401,11 +406,11 @@ static enum ifl_status verdict(struct one_shot *shot, ifl_ms now)
     if (outbox_first(&shot->outbox, OUTBOX_LANE_DEAD, &dead) == IFL_OK) {
         return (enum ifl_status)dead.reason;
     }
-    if (shot->view.state != SENDER_ROUTE_GOING && shot->view.status != IFL_OK) {
-        return shot->view.status;
-    }
     sender_host_view(&shot->sender, &host);
-    if (host.state == SENDER_ROUTE_GOING || host.status == IFL_OK) {
+    if (host.state == SENDER_ROUTE_GOING) {
+        return waits(&shot->view, now) ? shot->view.status : IFL_AGAIN;
+    }
+    if (!waits(&host, now)) { /* the second try is under way */
         return IFL_AGAIN;
     }
     if (unexplained_end(shot, host.status)) {
