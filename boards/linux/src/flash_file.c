@@ -245,8 +245,8 @@ enum ifl_status flash_file_open(struct flash_file *file, const char *path, const
     if (!possible(geometry)) {
         return IFL_FLASH_GEOMETRY;
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK,
-                  S_IRUSR | S_IWUSR); /* NONBLOCK: a pipe of that name can't hang us */
+    /* NONBLOCK: a pipe of that name can't hang us. NOFOLLOW: a link of that name can't lead us to a file that isn't ours. */
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         return IFL_FILE;
     }
