@@ -14,6 +14,8 @@
  * can't be made non-blocking: other processes may share it. */
 #define WRITE_SIZE PIPE_BUF
 
+#define ACCEPT_PAUSE_MS 1000u
+
 enum { STDIN_PRODUCER = 0 };
 
 /* ---- bytes out ---- */
@@ -46,6 +48,29 @@ static bool outflow_write(struct outflow *flow, const char *buf, int fd, bool is
         flow->len -= (size_t)written;
     }
     return true;
+}
+
+/* ---- who comes in ---- */
+
+/* The next one at a listening socket, or -1. Where the system has no descriptor left, that one stays at the door and poll() would tell
+ * it for ever: so nobody is asked for a while. */
+static int accept_one(struct doors *doors, int listener, ifl_ms now)
+{
+    if (doors->accept_at > now) {
+        return -1;
+    }
+    doors->accept_at = 0;
+    const int fd = unix_socket_accept(listener);
+    if (fd >= 0) {
+        doors->accept_failed = false;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (!doors->accept_failed) {
+            health_event(doors->ingest->health, now, IFL_NO_DESCRIPTORS, HEALTH_ROUTE_NONE, strerror(errno));
+        }
+        doors->accept_failed = true;
+        doors->accept_at = ifl_ms_after(now, ACCEPT_PAUSE_MS);
+    }
+    return fd;
 }
 
 /* ---- producers ---- */
@@ -82,8 +107,12 @@ static void producer_close(struct doors *doors, struct producer *producer)
 }
 
 /* The answers fit nowhere: the other side has gone. What was stored stays stored. */
-static void producer_break(struct producer *producer)
+static void producer_break(struct doors *doors, struct producer *producer, ifl_ms now)
 {
+    if (producer == &doors->producers[STDIN_PRODUCER]) {
+        doors->output_gone = true;
+        health_event(doors->ingest->health, now, IFL_OUTPUT_GONE, HEALTH_ROUTE_NONE, NULL);
+    }
     producer->ended = producer->cut = true;
     producer->input_len = 0;
     producer->outflow.len = 0;
@@ -133,15 +162,16 @@ static bool has_unsettled(const struct producer *producer)
     return producer->ingest.settled_count < producer->ingest.pending_count;
 }
 
-static void producer_answer(struct producer *producer, enum ifl_status sync, bool is_socket)
+static void producer_answer(struct doors *doors, struct producer *producer, enum ifl_status sync, ifl_ms now)
 {
+    const bool is_socket = producer != &doors->producers[STDIN_PRODUCER];
     outflow_compact(&producer->outflow, producer->answers);
     struct text out;
     text_init(&out, producer->answers + producer->outflow.len, sizeof producer->answers - producer->outflow.len);
     (void)ingest_acknowledge(&producer->ingest, sync, &out);
     producer->outflow.len += out.len;
     if (!outflow_write(&producer->outflow, producer->answers, producer->out, is_socket)) {
-        producer_break(producer);
+        producer_break(doors, producer, now);
     }
 }
 
@@ -151,11 +181,11 @@ static bool producer_is_done(const struct producer *producer)
            producer->outflow.len == 0;
 }
 
-static void accept_producers(struct doors *doors)
+static void accept_producers(struct doors *doors, ifl_ms now)
 {
     struct producer *producer = free_producer(doors);
     while (producer != NULL) {
-        const int fd = unix_socket_accept(doors->ingest_fd);
+        const int fd = accept_one(doors, doors->ingest_fd, now);
         if (fd < 0) {
             return;
         }
@@ -182,7 +212,7 @@ static ifl_ms step_producers(struct doors *doors, struct outbox *outbox, ifl_ms 
         if (!producer->used) {
             continue;
         }
-        producer_answer(producer, *sync, i != STDIN_PRODUCER);
+        producer_answer(doors, producer, *sync, now);
         if (producer_is_done(producer)) {
             producer_close(doors, producer);
         }
@@ -204,58 +234,69 @@ static void console_write(void *ctx, struct bytes piece)
     door->outflow.len += piece.size;
 }
 
-static void accept_consoles(struct doors *doors)
+static void accept_consoles(struct doors *doors, ifl_ms now)
 {
     for (size_t i = 0; i < DOORS_CONSOLE_COUNT; i++) {
         struct console_door *door = &doors->consoles[i];
         if (door->used) {
             continue;
         }
-        const int fd = unix_socket_accept(doors->console_fd);
+        const int fd = accept_one(doors, doors->console_fd, now);
         if (fd < 0) {
             return;
         }
         door->used = true;
         door->fd = fd;
         door->ended = door->overflow = false;
+        door->input_start = door->input_len = 0;
         door->outflow = (struct outflow){0};
         console_init(&door->console, doors->console, console_write, door);
     }
 }
 
-/* One line at a time, so that an answer longer than a page can be taken back as a whole. */
-static void console_lines(struct console_door *door, struct bytes input, ifl_ms now)
+static void console_read(struct console_door *door)
 {
-    while (input.size > 0) {
-        const size_t line = bytes_find(input, bytes_of_string("\n")) + 1;
-        outflow_compact(&door->outflow, door->page);
-        const size_t before = door->outflow.len;
-        console_feed(&door->console, bytes_head(input, line), now);
-        if (door->overflow) {
-            door->overflow = false;
-            door->outflow.len = before;
-            console_refuse(&door->console, IFL_TOO_LARGE);
-        }
-        input = bytes_tail(input, line);
+    if (door->ended || door->input_len > 0) {
+        return;
     }
+    const ssize_t got = read(door->fd, door->input, sizeof door->input);
+    door->ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    door->input_start = 0;
+    door->input_len = got > 0 ? (size_t)got : 0;
 }
 
-static void console_step(struct console_door *door, ifl_ms now)
+/* The next command has the whole page to itself; an answer longer than that is taken back. */
+static void console_line(struct console_door *door, ifl_ms now)
 {
-    uint8_t input[IFL_LINE_SIZE];
-    if (!door->ended && door->outflow.len == 0) { /* an unread answer first */
-        const ssize_t got = read(door->fd, input, sizeof input);
-        door->ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-        console_lines(door, bytes_of(input, got > 0 ? (size_t)got : 0), now);
+    const struct bytes input = bytes_of(door->input + door->input_start, door->input_len);
+    const struct bytes line = bytes_head(input, bytes_find(input, bytes_of_string("\n")) + 1);
+    door->outflow.start = 0;
+    console_feed(&door->console, line, now);
+    if (door->overflow) {
+        door->overflow = false;
+        door->outflow.len = 0;
+        console_refuse(&door->console, IFL_TOO_LARGE);
+    }
+    door->input_start += line.size;
+    door->input_len -= line.size;
+}
+
+/* True: there is more to do at once. */
+static bool console_step(struct console_door *door, ifl_ms now)
+{
+    if (door->outflow.len == 0) { /* an unread answer first */
+        console_read(door);
+        console_line(door, now);
     }
     if (!outflow_write(&door->outflow, door->page, door->fd, true)) {
-        door->outflow.len = 0;
+        door->outflow.len = door->input_len = 0;
         door->ended = true;
     }
-    if (door->ended && door->outflow.len == 0) {
+    if (door->ended && door->outflow.len == 0 && door->input_len == 0) {
         close(door->fd);
         door->used = false;
     }
+    return door->used && door->outflow.len == 0 && door->input_len > 0;
 }
 
 /* ---- both ---- */
@@ -310,7 +351,7 @@ size_t doors_poll(const struct doors *doors, struct pollfd *set)
             count = add(set, count, producer->out, POLLOUT);
         }
     }
-    if (free_place) {
+    if (free_place && doors->accept_at == 0) {
         count = add(set, count, doors->ingest_fd, POLLIN);
     }
     free_place = false;
@@ -321,20 +362,20 @@ size_t doors_poll(const struct doors *doors, struct pollfd *set)
             count = add(set, count, door->fd, door->outflow.len > 0 ? POLLOUT : POLLIN);
         }
     }
-    return free_place ? add(set, count, doors->console_fd, POLLIN) : count;
+    return free_place && doors->accept_at == 0 ? add(set, count, doors->console_fd, POLLIN) : count;
 }
 
 ifl_ms doors_step(struct doors *doors, struct outbox *outbox, ifl_ms now, enum ifl_status *sync)
 {
-    accept_producers(doors);
-    const ifl_ms wish = step_producers(doors, outbox, now, sync);
-    accept_consoles(doors);
+    accept_producers(doors, now);
+    ifl_ms wish = step_producers(doors, outbox, now, sync);
+    accept_consoles(doors, now);
     for (size_t i = 0; i < DOORS_CONSOLE_COUNT; i++) {
-        if (doors->consoles[i].used) {
-            console_step(&doors->consoles[i], now);
+        if (doors->consoles[i].used && console_step(&doors->consoles[i], now)) {
+            wish = now;
         }
     }
-    return wish;
+    return doors->accept_at == 0 ? wish : ifl_ms_min(wish, doors->accept_at);
 }
 
 bool doors_stdin_done(const struct doors *doors)

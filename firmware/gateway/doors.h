@@ -52,6 +52,8 @@ struct console_door {
     struct outflow outflow;
     struct console console;
     char page[DOORS_PAGE_SIZE];
+    size_t input_start, input_len; /* commands that wait until the answer before is read */
+    uint8_t input[IFL_LINE_SIZE];
 };
 
 /* More than 10 MB, nearly all of it untouched until somebody comes. */
@@ -61,6 +63,9 @@ struct doors {
     char ingest_path[108], console_path[108]; /* of the sockets; "" until they are there */
     int ingest_fd, console_fd;
     bool stdin_ended;
+    bool output_gone;   /* nobody reads standard output: the rest of standard input wasn't taken */
+    ifl_ms accept_at;   /* no descriptor was free: the doors stay shut until then; 0: they're open */
+    bool accept_failed; /* since the last one that came in; told once */
     struct producer producers[DOORS_PRODUCER_COUNT];
     struct console_door consoles[DOORS_CONSOLE_COUNT];
 };

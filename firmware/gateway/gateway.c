@@ -124,7 +124,22 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
     if (status != IFL_OK) {
         key_file_wipe(&plan->key_file);
     }
+    for (size_t i = 0; i < plan->key_file.report.warning_count; i++) {
+        health_event(&gateway->health, loop_now(), plan->key_file.report.warnings[i], HEALTH_ROUTE_NONE,
+                     plan->settings.identity);
+    }
     return status;
+}
+
+/* The url that a plan goes to with the identity that would then be in use. */
+static const char *url_of(const struct plan *plan, const struct identity *identity)
+{
+    return plan->settings.url[0] != '\0' ? plan->settings.url : identity->url;
+}
+
+static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint16_t *port)
+{
+    return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), host, port);
 }
 
 /* Load the identity to use, and with it the host to go to. */
@@ -135,14 +150,11 @@ static enum ifl_status use_identity(struct gateway *gateway, struct text *detail
         return status;
     }
     const struct identity *identity = &gateway->keys.identity;
-    const char *url = gateway->plan->settings.url[0] != '\0' ? gateway->plan->settings.url : identity->url;
+    const char *url = url_of(gateway->plan, identity);
     text_str(detail, url);
-    if (url[0] == '\0') {
-        return IFL_KEY_NO_URL;
-    }
     gateway->tls_context.identity = identity;
     gateway->tls_context.identity_generation = gateway->keys.generation;
-    return settings_url_split(bytes_of_string(url), gateway->host, &gateway->port);
+    return find_host(url, gateway->host, &gateway->port);
 }
 
 static void log_identity(const struct gateway *gateway)
@@ -275,7 +287,10 @@ static void save_time(struct gateway *gateway, ifl_ms now)
     uint8_t value[9];
     le64_put(value, (uint64_t)reading.unix_s);
     value[8] = (uint8_t)reading.quality;
-    (void)store_put(&gateway->store, STATE_TIME_FLOOR, bytes_of(value, sizeof value));
+    const enum ifl_status status = store_put(&gateway->store, STATE_TIME_FLOOR, bytes_of(value, sizeof value));
+    if (status != IFL_OK) {
+        health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, "state.flash");
+    }
     gateway->next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
 }
 
@@ -451,6 +466,21 @@ static enum ifl_status switch_plan(struct gateway *gateway, struct plan *next)
     return status;
 }
 
+/* Found out before anything is changed: afterwards there would be no way back. */
+static enum ifl_status has_host(const struct gateway *gateway, const struct plan *next, bool names_key,
+                                struct text *detail)
+{
+    char host[IFL_HOST_SIZE];
+    uint16_t port = 0;
+    const char *url = url_of(next, names_key ? &next->key_file.identity : &gateway->keys.identity);
+    const enum ifl_status status = find_host(url, host, &port);
+    if (status != IFL_OK) {
+        text_init(detail, detail->buf, detail->size);
+        text_str(detail, url);
+    }
+    return status;
+}
+
 static enum ifl_status take_over(struct gateway *gateway, struct plan *next, struct text *detail)
 {
     enum ifl_status status = plan_read(next, gateway->options, detail);
@@ -462,10 +492,15 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
     if (names_key) {
         status = read_key(gateway, next, detail);
     }
+    if (status == IFL_OK) {
+        status = has_host(gateway, next, names_key, detail);
+    }
     if (status != IFL_OK) {
+        key_file_wipe(&next->key_file);
         return status;
     }
     stop_sender(gateway);
+    tls_forget_session(&gateway->tls); /* a resumed one isn't verified again, and the trust may have changed */
     status = switch_plan(gateway, next);
     if (status == IFL_OK && names_key) {
         status = keys_take_in(&gateway->store.slots, &next->key_file);
@@ -491,7 +526,10 @@ static void reload(struct gateway *gateway, ifl_ms now)
         wire_doors(gateway);
         status = use_identity(gateway, &detail);
         status = status == IFL_OK ? start_sender(gateway, now) : status;
-        gateway->stop = gateway->failed = gateway->failed || status != IFL_OK;
+        if (status != IFL_OK) {
+            log_status(status, buf);
+            gateway->stop = gateway->failed = true;
+        }
         log_outbox(gateway);
         log_identity(gateway);
         warn_of_expiry(gateway, now);
@@ -536,7 +574,10 @@ static void leave_when_empty(struct gateway *gateway)
         return;
     }
     gateway->stop = true;
-    if (dead_letter_count(gateway) > gateway->dead_letters_before) {
+    if (gateway->doors.output_gone) {
+        log_info("everything that was taken is delivered, but not all of standard input was taken");
+        gateway->failed = true;
+    } else if (dead_letter_count(gateway) > gateway->dead_letters_before) {
         log_info("everything is finished, but some messages are dead letters: `iflowctl queue list` shows them");
         gateway->failed = true;
     } else {
@@ -563,6 +604,8 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     if (now >= gateway->next_time_save) {
         save_time(gateway, now);
         warn_of_expiry(gateway, now);
+        /* A full handshake at least once a day: a root that was taken out of the bundle meanwhile counts then. */
+        tls_forget_session(&gateway->tls);
     }
     return ifl_ms_min(wish, gateway->next_time_save);
 }
