@@ -15,6 +15,7 @@
 #define MARK_VERSION 1u
 #define WITNESSES 3u
 #define MARK_TRIES 3u /* a granule that doesn't take its bits is passed over */
+#define FIRM_READS 32 /* a bit that hovers is missed once in 2^32 */
 
 enum mark_kind {
     MARK_PENDING = 'P',
@@ -158,12 +159,36 @@ static uint32_t next_number(const struct identity_slots *slots)
     return highest + 1;
 }
 
+/* An erase that the power went in may have left bits that read differently each time. The record then reads well once and badly the next time: it
+ * must not come into force. */
+static enum ifl_status check_firm(struct identity_slots *slots, int index)
+{
+    struct identity_slot *slot = &slots->slot[index];
+    enum ifl_status status = IFL_OK;
+    for (unsigned i = 0; i < FIRM_READS && status == IFL_OK; i++) {
+        struct record_header header;
+        uint32_t crc;
+        status = record_check(slots->region[index], slot_record_at(slots, index), &header, &crc);
+        if (status == IFL_NOT_FOUND || (status == IFL_OK && crc != slot->crc))
+            status = IFL_STORE_CORRUPT;
+    }
+    if (status == IFL_STORE_CORRUPT) {
+        slot->state = IDENTITY_SLOT_BAD;
+        slots->pending = slots->pending == index ? -1 : slots->pending;
+    }
+    return status;
+}
+
 /* Put the slot in force: its rank becomes the highest. */
 static enum ifl_status put_in_force(struct identity_slots *slots, int index)
 {
     uint32_t before = slots->slot[index].rank;
+    enum ifl_status status =
+        flash_poll(slots->region[index]) == IFL_FLASH_BUSY ? IFL_FLASH_BUSY : check_firm(slots, index);
+    if (status != IFL_OK)
+        return status;
     slots->slot[index].rank = next_number(slots);
-    enum ifl_status status = put_mark(slots, index, MARK_ACTIVE);
+    status = put_mark(slots, index, MARK_ACTIVE);
     if (status != IFL_OK) {
         slots->slot[index].rank = before;
         return status;
@@ -251,11 +276,13 @@ static int in_force(const struct identity_slots *slots)
     return found;
 }
 
+/* One that is older than the identity in force was passed over: it isn't tried any more. */
 static int on_trial(const struct identity_slots *slots)
 {
     int found = -1;
     for (int i = 0; i < 2; i++) {
-        if (slots->slot[i].state == IDENTITY_SLOT_PENDING &&
+        bool stale = slots->active >= 0 && slots->slot[i].generation < slots->slot[slots->active].generation;
+        if (slots->slot[i].state == IDENTITY_SLOT_PENDING && !stale &&
             (found < 0 || slots->slot[i].generation > slots->slot[found].generation))
             found = i;
     }

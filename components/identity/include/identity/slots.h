@@ -70,7 +70,8 @@ enum ifl_status identity_slots_prepare(struct identity_slots *slots);
 /* Write into the prepared slot, read it back, mark it as pending, or as active where `trusted` (the caller knows that it works, or there is nothing to lose).
  * OK: it's durable. INVALID: no slot is prepared. TOO_LARGE, FLASH_*: prepare again; the identity in force is untouched. */
 enum ifl_status identity_slots_write(struct identity_slots *slots, const struct identity *identity, bool trusted);
-/* The pending identity was proven / refused. Durable when OK. NOT_FOUND: none is pending. STORE_FULL: no room for another mark (many power cuts); prepare and
+/* The pending identity was proven / refused. Durable when OK. NOT_FOUND: none is pending. STORE_CORRUPT: its record doesn't read the same each time (the power
+ * went while it was erased); it's given up, the one in force goes on. STORE_FULL: no room for another mark (many power cuts); prepare and
  * write it again. FLASH_*: nothing has changed here; what the flash holds shows the next mount. */
 enum ifl_status identity_slots_activate(struct identity_slots *slots);
 enum ifl_status identity_slots_refuse(struct identity_slots *slots);
