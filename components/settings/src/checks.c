@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/profile.h"
 
 static bool is_digit(char c)
 {
@@ -191,6 +192,23 @@ bool check_host(const char *text)
             return false;
     }
     return true;
+}
+
+bool check_server(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    char host[IFL_HOST_SIZE];
+    uint64_t port;
+    if (colon == NULL || strchr(colon + 1, ':') != NULL) {
+        return check_host(text); /* two colons: an IPv6 address */
+    }
+    size_t len = (size_t)(colon - text);
+    if (len >= sizeof host || !bytes_to_u64(bytes_of_string(colon + 1), &port) || port == 0 || port > 65535) {
+        return false;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return check_host(host);
 }
 
 /* "[user:password@]host:port[/]" */

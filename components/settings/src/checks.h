@@ -13,6 +13,7 @@ bool check_token(const char *text);       /* RFC 9110 section 5.6.2: a header's 
 bool check_header_name(const char *text); /* a token that the sender doesn't write itself */
 bool check_address(const char *text);     /* IPv4 or IPv6 literal without brackets */
 bool check_host(const char *text);        /* a DNS name or an address */
+bool check_server(const char *text);      /* the same, with an optional :port behind a name or an IPv4 address */
 bool check_address_source(const char *text); /* "dhcp" or address/prefix length */
 bool check_proxy(const char *text);          /* "" or [http://][user:password@]host[:port] */
 

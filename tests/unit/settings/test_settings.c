@@ -87,7 +87,7 @@ static void a_document_with_every_key_is_read_completely(void)
         "  \"tls\": \"1.3\", \"auth\": \"certificate\", \"id_header\": \"SapMessageId\", \"sender_header\": \"X-Gateway\",\n"
         "  \"idle_close_ms\": 20000,\n"
         "  \"network\": { \"address\": \"192.0.2.7/24\", \"gateway\": \"192.0.2.1\", \"dns\": [\"192.0.2.53\", \"2001:db8::53\"],\n"
-        "               \"ntp\": [\"pool.ntp.org\"], \"proxy\": \"http://u:p@proxy:8080\", \"resolve\": \"::1\" },\n"
+        "               \"ntp\": [\"pool.ntp.org\", \"10.0.0.1:1123\"], \"proxy\": \"http://u:p@proxy:8080\", \"resolve\": \"::1\" },\n"
         "  \"outbox\": { \"size\": 8388608, \"payload_max\": 4096 },\n"
         "  \"backoff\": { \"base_ms\": 200, \"cap_ms\": 3000, \"boot_jitter_ms\": 0 },\n"
         "  \"probe\": { \"first_ms\": 300, \"cap_ms\": 400 },\n"
@@ -108,7 +108,7 @@ static void a_document_with_every_key_is_read_completely(void)
     TEST_ASSERT_EQUAL_STRING("192.0.2.1", settings.gateway);
     TEST_ASSERT_EQUAL_STRING("2001:db8::53", settings.dns[1]);
     TEST_ASSERT_EQUAL_STRING("pool.ntp.org", settings.ntp[0]);
-    TEST_ASSERT_EQUAL_STRING("", settings.ntp[1]);
+    TEST_ASSERT_EQUAL_STRING("10.0.0.1:1123", settings.ntp[1]);
     TEST_ASSERT_EQUAL_STRING("http://u:p@proxy:8080", settings.proxy);
     TEST_ASSERT_EQUAL_STRING("::1", settings.resolve);
     TEST_ASSERT_EQUAL_UINT32(8388608, settings.outbox_size);
@@ -326,6 +326,8 @@ static void other_values_are_refused_with_what_is_allowed(void)
         {"network.dns", "\"network\": { \"dns\": [\"name\"] }"},
         {"network.dns", "\"network\": { \"dns\": [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.3\"] }"},
         {"network.ntp", "\"network\": { \"ntp\": [\"a b\"] }"},
+        {"network.ntp", "\"network\": { \"ntp\": [\"a:0\"] }"},
+        {"network.ntp", "\"network\": { \"ntp\": [\":123\"] }"},
         {"network.proxy", "\"network\": { \"proxy\": \"socks5://proxy\" }"},
         {"network.proxy", "\"network\": { \"proxy\": \"http://proxy\" }"},
         {"network.proxy", "\"network\": { \"proxy\": \"http://user:1@proxy\" }"},

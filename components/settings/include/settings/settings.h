@@ -15,7 +15,7 @@
  *   network.address                  "dhcp" or an address with prefix length, 192.0.2.7/24 (dhcp); on a gateway the system's business
  *   network.gateway                  address of the router, with a fixed address only
  *   network.dns                      list of up to 2 addresses; on a gateway the system's business (those that DHCP gives)
- *   network.ntp                      list of up to 2 hosts; on a gateway the system's business (none)
+ *   network.ntp                      list of up to 2 HOST[:PORT]; on a gateway the system's business (none)
  *   network.proxy                    "" or http://[user:password@]host:port of an HTTP CONNECT proxy (none)
  *   network.resolve                  address at which the endpoint's host is reached without asking DNS (none)
  *   outbox.size                      65,536..4,294,901,760 bytes: size of the file; on a node the board's flash table decides (67,108,864)
