@@ -44,8 +44,9 @@ struct message {
     bool bound;               /* its id is known to somebody outside: acknowledged, or shown */
     bool delivered;           /* the receiver has it */
     bool done;                /* finished since the last mount: must not be shown before the next */
-    bool moving;              /* the power went while it became a dead letter */
-    bool pending;             /* put, and not synced yet: not shown, and in a cache not durable */
+    bool moving;  /* the power went while it became a dead letter: it may still turn out so at a later start */
+    bool waived;  /* the power went while it was given up: the same */
+    bool pending; /* put, and not synced yet: not shown, and in a cache not durable */
 };
 
 enum doing {
@@ -337,6 +338,13 @@ static void check_missing(struct sweep_run *run, uint32_t serial, bool lane_seen
     if (lane_seen || dead_seen || (!message->must && message->in_lane != YES)) {
         return;
     }
+    if (message->waived) {
+        sweep_tell(run, "    message %u was given up after all", (unsigned)serial);
+        message->must = false;
+        message->in_lane = NO;
+        world->given_up[message->route]++;
+        return;
+    }
     if (!may_be_given_up) {
         sweep_fail(run, "message %u (%s-%llu) is lost", (unsigned)serial, routes[message->route],
                    (unsigned long long)message->id.n);
@@ -356,15 +364,16 @@ static void settle_message(struct sweep_run *run, struct message *message, uint3
     if (message->moving && lane_seen && dead_seen) {
         sweep_fail(run, "message %u is in its lane and among the dead letters", (unsigned)serial);
     }
-    message->moving = message->done = message->pending = false;
+    message->done = message->pending = false;
     message->must = message->must || (!message->delivered && (lane_seen || dead_seen));
     if (!message->delivered ||
         message->in_lane == NO) { /* what was delivered may be shown again until its cursor is flushed */
         bool ghost =
             message->in_lane == MAYBE && !message->bound && world->durable_n[message->route] < message->would_be_n;
-        message->in_lane = lane_seen ? YES : ghost ? MAYBE : NO;
+        message->in_lane = lane_seen ? (message->moving ? MAYBE : YES) : ghost ? MAYBE : NO;
     }
-    message->in_dead = dead_seen ? YES : NO;
+    message->in_dead = dead_seen ? YES : message->moving && lane_seen ? MAYBE : NO;
+    message->moving = message->moving && !dead_seen;
 }
 
 static void check_counts(struct sweep_run *run)
@@ -676,6 +685,10 @@ static bool flush(struct sweep_run *run)
     enum ifl_status status;
     world->doing = DOING_FLUSH;
     PATIENTLY(run, status, outbox_flush(&world->box));
+    for (int again = 0; again < 3 && status == IFL_STORE_FULL && !sweep_is_over(run); again++) {
+        settle(run, PATIENCE); /* erased blocks come back */
+        PATIENTLY(run, status, outbox_flush(&world->box));
+    }
     sweep_tell(run, "    flush: %s", name_of(status));
     if (!expect_ok(run, status, "flush")) {
         return false;
@@ -704,6 +717,7 @@ static void give_up(struct sweep_run *run, unsigned route)
     struct message *message = &world->messages[serial];
     message->must = false;
     message->in_lane = MAYBE;
+    message->waived = true;
     world->doing = DOING_GIVE_UP;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_give_up(&world->box, lane_of(world, route), shown.n, GIVEUP_REASON));
@@ -823,6 +837,10 @@ static bool bury(struct sweep_run *run)
     world->doing = DOING_BURY;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_bury(&world->box, &shown));
+    for (int again = 0; again < 3 && status == IFL_STORE_FULL && !sweep_is_over(run); again++) {
+        settle(run, PATIENCE); /* erased blocks come back */
+        PATIENTLY(run, status, outbox_bury(&world->box, &shown));
+    }
     sweep_tell(run, "    dead letter %u is buried: %s", (unsigned)serial, name_of(status));
     if (expect_ok(run, status, "bury") && sync_now(run)) {
         message->in_dead = NO;
