@@ -5,10 +5,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 64
+#define PATIENCE_S 20
 
 enum ifl_status unix_socket_path(char path[UNIX_SOCKET_PATH_SIZE], const char *dir, const char *name)
 {
@@ -40,8 +42,25 @@ static enum ifl_status close_with(int fd, enum ifl_status status)
     return status;
 }
 
-/* A daemon that was killed leaves its socket behind: nobody answers there. */
-static enum ifl_status remove_stale(const char *path)
+/* One connection, or -1 with errno. `flags` for socket(2). */
+static int connect_to(const struct sockaddr_un *address, int flags)
+{
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience); /* for connect() too */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
+        (void)close_with(fd, IFL_NO_DAEMON);
+        return -1;
+    }
+    return fd;
+}
+
+/* A daemon that was killed leaves its socket behind: connections are refused there. A queue that is full (EAGAIN) is somebody's. */
+static enum ifl_status remove_stale(const char *path, const struct sockaddr_un *address)
 {
     struct stat file;
     if (lstat(path, &file) != 0) {
@@ -51,9 +70,12 @@ static enum ifl_status remove_stale(const char *path)
         errno = EEXIST;
         return IFL_FILE;
     }
-    int fd = -1;
-    if (unix_socket_connect(path, &fd) == IFL_OK) {
+    const int fd = connect_to(address, SOCK_NONBLOCK);
+    if (fd >= 0) {
         return close_with(fd, IFL_LOCKED);
+    }
+    if (errno != ECONNREFUSED && errno != ENOENT) {
+        return errno == EAGAIN ? IFL_LOCKED : IFL_FILE;
     }
     return unlink(path) == 0 || errno == ENOENT ? IFL_OK : IFL_FILE;
 }
@@ -62,7 +84,7 @@ enum ifl_status unix_socket_listen(const char *path, mode_t mode, int *fd)
 {
     struct sockaddr_un address;
     enum ifl_status status = address_of(path, &address);
-    status = status == IFL_OK ? remove_stale(path) : status;
+    status = status == IFL_OK ? remove_stale(path, &address) : status;
     if (status != IFL_OK) {
         return status;
     }
@@ -90,12 +112,9 @@ enum ifl_status unix_socket_connect(const char *path, int *fd)
     if (address_of(path, &address) != IFL_OK) {
         return IFL_NO_DAEMON;
     }
-    const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int connection = connect_to(&address, 0);
     if (connection < 0) {
         return IFL_NO_DAEMON;
-    }
-    if (connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) {
-        return close_with(connection, IFL_NO_DAEMON);
     }
     *fd = connection;
     return IFL_OK;

@@ -91,7 +91,7 @@ static bool send_all(int fd, const char *text)
     size_t left = strlen(text);
     while (left > 0) {
         const ssize_t written = write(fd, text, left);
-        if (written < 0 && errno != EINTR) {
+        if (written < 0 && errno != EINTR) { /* EAGAIN too: the time is over */
             return false;
         }
         if (written > 0) {
@@ -148,6 +148,10 @@ static int ask(const struct question *question, int fd)
         const ssize_t got = read(fd, buf, sizeof buf);
         if (got < 0 && errno == EINTR) {
             continue;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return report(question, IFL_NO_DAEMON,
+                          "it doesn't answer: others hold all places of its console, or it hangs");
         }
         if (got <= 0) {
             return report(question, IFL_NO_DAEMON, "it ended in the middle of the answer");

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "linux/address.h"
@@ -82,6 +84,28 @@ static void a_socket_left_behind_by_a_killed_daemon_is_replaced(void)
     close(first);
     TEST_ASSERT_EQUAL(IFL_OK, unix_socket_listen(path, 0600, &second));
     close(second);
+}
+
+static void a_socket_whose_queue_is_full_is_somebodys(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int clients[4], second = -1;
+    const int first = socket(AF_UNIX, SOCK_STREAM, 0);
+    strcpy(address.sun_path, path);
+    TEST_ASSERT_EQUAL(0, bind(first, (const struct sockaddr *)&address, sizeof address));
+    TEST_ASSERT_EQUAL(0, listen(first, 0));
+    int connected = 0;
+    for (int i = 0; i < 4; i++) {
+        clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connected += connect(clients[i], (const struct sockaddr *)&address, sizeof address) == 0;
+    }
+    TEST_ASSERT_LESS_THAN(4, connected);
+    TEST_ASSERT_EQUAL(IFL_LOCKED, unix_socket_listen(path, 0600, &second));
+    TEST_ASSERT_EQUAL(0, access(path, F_OK));
+    for (int i = 0; i < 4; i++) {
+        close(clients[i]);
+    }
+    close(first);
 }
 
 static void a_file_in_the_way_is_left_alone(void)
@@ -166,6 +190,7 @@ static void an_address_is_taken_alone_or_in_the_form_of_curl(void)
 int main(void)
 {
     UNITY_BEGIN();
+    RUN_TEST(a_socket_whose_queue_is_full_is_somebodys);
     RUN_TEST(a_client_reaches_the_listener_and_bytes_pass);
     RUN_TEST(the_socket_has_the_mode_that_was_asked_for);
     RUN_TEST(a_socket_that_somebody_serves_is_not_taken_away);
