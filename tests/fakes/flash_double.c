@@ -514,9 +514,6 @@ static enum ifl_status double_sync(void *ctx)
     if (medium->off) {
         return IFL_FLASH_IO;
     }
-    if (!medium->options.cached) {
-        return IFL_OK;
-    }
     if (cut_in(medium, FLASH_OP_SYNC, 0, NULL, 0)) {
         return IFL_FLASH_IO;
     }
@@ -526,7 +523,15 @@ static enum ifl_status double_sync(void *ctx)
     return fails ? IFL_FLASH_IO : IFL_OK;
 }
 
-static const struct flash_driver double_driver = {
+/* Without a cache every program is durable, and there is no sync: stores tell by that what kind of medium they are on. */
+static const struct flash_driver plain_driver = {
+    .read = double_read,
+    .program = double_program,
+    .erase_start = double_erase_start,
+    .poll = double_poll,
+};
+
+static const struct flash_driver cached_driver = {
     .read = double_read,
     .program = double_program,
     .erase_start = double_erase_start,
@@ -540,7 +545,8 @@ void flash_double_init(struct flash_double *medium, const struct flash_double_op
 {
     const struct flash_geometry *geometry = &options->geometry;
     *medium = (struct flash_double){.options = *options};
-    medium->flash = (struct flash){.geometry = *geometry, .driver = &double_driver, .ctx = medium};
+    const struct flash_driver *driver = options->cached ? &cached_driver : &plain_driver;
+    medium->flash = (struct flash){.geometry = *geometry, .driver = driver, .ctx = medium};
     medium->sector_count = geometry->size / geometry->sector_size;
     medium->bytes = allocate(geometry->size, 1);
     medium->unstable = allocate(geometry->size, 1);

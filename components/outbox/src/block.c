@@ -76,10 +76,13 @@ static void header2_encode(const struct outbox *box, struct block *block, uint8_
 
 static bool header2_decode(const struct outbox *box, const uint8_t raw[HEADER2_SIZE], struct block *block)
 {
-    block->crc = le32_get(raw + 108);
-    if (le32_get(raw) != MAGIC || raw[4] != VERSION || raw[5] != 2 || block->crc != crc32c(0, raw, HEADER2_SIZE - 4)) {
+    uint32_t crc = le32_get(raw + 108);
+    bool ours = le32_get(raw + 8) == box->block_size && le32_get(raw + 12) == block->index;
+    if (le32_get(raw) != MAGIC || raw[4] != VERSION || raw[5] != 2 || crc != crc32c(0, raw, HEADER2_SIZE - 4) ||
+        !ours) {
         return false;
     }
+    block->crc = crc;
     block->erase_count = le32_get(raw + 16);
     block->serial = le32_get(raw + 20);
     block->log = le64_get(raw + 24);
@@ -91,8 +94,7 @@ static bool header2_decode(const struct outbox *box, const uint8_t raw[HEADER2_S
     block->reason = le16_get(raw + 66);
     memcpy(block->route, raw + 68, IFL_ROUTE_NAME_SIZE);
     block->route[IFL_ROUTE_NAME_SIZE - 1] = '\0';
-    return le32_get(raw + 8) == box->block_size && le32_get(raw + 12) == block->index && block->first_n != 0 &&
-           block->serial != 0;
+    return block->first_n != 0 && block->serial != 0;
 }
 
 static bool is_blank(const struct outbox *box, const uint8_t *raw, size_t size)
@@ -105,32 +107,67 @@ static bool is_blank(const struct outbox *box, const uint8_t *raw, size_t size)
 
 /* ---- reading headers ---- */
 
+static bool is_shunned(const struct outbox *box, uint32_t index)
+{
+    bool shunned = false;
+    for (size_t i = 0; i < OUTBOX_SHUNNED_COUNT; i++) {
+        shunned = shunned || box->shunned[i] == index + 1;
+    }
+    return shunned;
+}
+
+static void replace_shunned(struct outbox *box, uint32_t from, uint32_t to, bool *found)
+{
+    *found = false;
+    for (size_t i = 0; i < OUTBOX_SHUNNED_COUNT && !*found; i++) {
+        if (box->shunned[i] == from) {
+            box->shunned[i] = (uint16_t)to;
+            *found = true;
+        }
+    }
+}
+
+bool outbox_block_shun(struct outbox *box, uint32_t index)
+{
+    bool found = is_shunned(box, index);
+    if (!found) {
+        replace_shunned(box, 0, index + 1, &found);
+    }
+    return found;
+}
+
 /* Either copy of header 2 will do: a bit that flips in one of them costs nothing. Both are the same. */
 enum ifl_status outbox_block_load(const struct outbox *box, uint32_t index, struct block *block,
                                   enum block_state *state)
 {
     uint8_t raw[HEADER2_SIZE];
-    bool valid = false, blank[2];
+    bool valid[2], blank[2];
     *block = (struct block){.index = (uint16_t)index};
+    *state = BLOCK_DIRTY;
+    block->erase_count = box->erase_count_max;
+    if (is_shunned(box, index)) {
+        return IFL_OK;
+    }
     for (unsigned copy = 2; copy-- > 0;) {
         enum ifl_status status = flash_read(box->region, header2_at(box, index, copy), raw, sizeof raw);
         if (status != IFL_OK) {
             return status;
         }
         blank[copy] = is_blank(box, raw, sizeof raw);
-        valid = valid || header2_decode(box, raw, block);
+        valid[copy] = header2_decode(box, raw, block);
     }
-    block->half = blank[1];
-    *state = valid ? BLOCK_USED : BLOCK_DIRTY;
-    if (valid) {
+    block->half = valid[0] != valid[1];
+    block->torn = !valid[0] && !valid[1] && !(blank[0] && blank[1]);
+    if (valid[0] || valid[1]) {
+        *state = BLOCK_USED;
         return IFL_OK;
     }
     enum ifl_status status = flash_read(box->region, outbox_block_start(box, index), raw, HEADER1_SIZE);
     if (status == IFL_OK && outbox_header1_valid(raw)) {
         block->erase_count = le32_get(raw + 16);
-        *state = raw[4] > VERSION ? BLOCK_NEWER : blank[0] && blank[1] ? BLOCK_FREE : BLOCK_DIRTY;
+        *state = raw[4] > VERSION ? BLOCK_NEWER : block->torn ? BLOCK_DIRTY : BLOCK_FREE;
     } else {
-        block->erase_count = box->erase_count_max;
+        block->torn = false; /* no header 1: it was being erased */
     }
     return status;
 }
@@ -234,14 +271,12 @@ static enum ifl_status may_open(struct outbox *box, uint8_t lane, bool data)
     return outbox_give_up_oldest(box, lane);
 }
 
-enum ifl_status outbox_block_head(struct outbox *box, struct block *block, bool second_only)
+/* Two copies, so that one is whole whatever happens to the other; recovery takes no block of which only one is there and nothing else. */
+static enum ifl_status program_header2(struct outbox *box, struct block *block)
 {
     uint8_t raw[HEADER2_SIZE];
-    enum ifl_status status = IFL_OK;
     header2_encode(box, block, raw);
-    if (!second_only) {
-        status = outbox_program(box, header2_at(box, block->index, 0), raw, sizeof raw);
-    }
+    enum ifl_status status = outbox_program(box, header2_at(box, block->index, 0), raw, sizeof raw);
     return status == IFL_OK ? outbox_program(box, header2_at(box, block->index, 1), raw, sizeof raw) : status;
 }
 
@@ -291,11 +326,11 @@ static enum ifl_status take(struct outbox *box, uint8_t lane, struct block *bloc
     }
     if (!blank) {
         if (box->erase_state == OUTBOX_ERASE_IDLE && erase_begin(box, block)) {
-            box->free_count--;
+            box->free_count = (uint16_t)(box->free_count - (box->free_count > 0));
         }
         return IFL_FLASH_BUSY;
     }
-    box->free_count--;
+    box->free_count = (uint16_t)(box->free_count - (box->free_count > 0));
     block->lane = lane;
     block->serial = ++box->last_serial;
     block->log = box->log_id;
@@ -305,7 +340,7 @@ static enum ifl_status take(struct outbox *box, uint8_t lane, struct block *bloc
     block->given_up = l->given_up;
     block->reason = l->last_reason;
     memcpy(block->route, l->route, sizeof block->route);
-    status = outbox_block_head(box, block, false);
+    status = program_header2(box, block);
     if (status == IFL_OK) {
         adopt(box, block);
     } else {
@@ -383,6 +418,8 @@ static void prepare(struct outbox *box)
     if (box->erase_count > box->erase_count_max) {
         box->erase_count_max = box->erase_count;
     }
+    bool found;
+    replace_shunned(box, box->erase_block + 1u, 0, &found);
     box->free_count++;
     box->wanted = false;
 }
@@ -431,18 +468,24 @@ static bool reclaim(struct outbox *box, uint8_t lane)
     return true;
 }
 
-/* Every block is looked at once after mount: what has no valid header 1 gets one erase. */
+/* What the lane has finished before the last stop, or what is no block of a lane at all. */
+static bool is_garbage(const struct outbox *box, const struct block *block, enum block_state state)
+{
+    return state == BLOCK_DIRTY || (state == BLOCK_USED && block->serial < box->lanes[block->lane].oldest_serial);
+}
+
+/* Every block is looked at once after mount: garbage gets one erase. */
 static bool sweep(struct outbox *box)
 {
     for (unsigned i = 0; i < SWEEP_COUNT && box->sweep < box->block_count; i++) {
         struct block block;
         enum block_state state;
         if (outbox_block_load(box, box->sweep, &block, &state) != IFL_OK ||
-            (state == BLOCK_DIRTY && !erase_begin(box, &block))) {
+            (is_garbage(box, &block, state) && !erase_begin(box, &block))) {
             return false;
         }
         box->sweep++;
-        if (state == BLOCK_DIRTY) {
+        if (is_garbage(box, &block, state)) {
             return true;
         }
     }

@@ -17,7 +17,11 @@
 enum record_type { RECORD_DATA = 1, RECORD_CURSOR, RECORD_GIVEUP, RECORD_RESUME, RECORD_TRY, RECORD_TOMB };
 
 #define RECORD_ORIGIN 1u /* flag: an origin stands before the payload */
-#define RECORD_COPY 2u   /* flag: written again by recovery; earlier records with this n or a larger one are void */
+/* aux of a RESUME */
+#define RESUME_CONFIRMS 0u     /* the copy right before it counts, and what was copied doesn't */
+#define RESUME_COPY_FOLLOWS 1u /* the record before it may be weak until it has been written again */
+#define RESUME_PLAIN 2u        /* numbers above n before it are void, and so is a copy right before it */
+#define RECORD_COPY 2u /* flag: written again by recovery; earlier records with this n or a larger one are void */
 
 struct record {
     uint32_t at;     /* region address */
@@ -44,7 +48,8 @@ struct block {
     uint16_t index;
     uint16_t reason;
     uint8_t lane;
-    bool half; /* the second copy of header 2 is missing */
+    bool half; /* only one copy of header 2 is valid */
+    bool torn; /* neither is, but something was written there */
     uint32_t erase_count;
     uint32_t serial;
     uint32_t crc; /* seeds the records */
@@ -67,6 +72,8 @@ void outbox_record_encode(struct record *rec, uint32_t seed, uint8_t raw[RECORD_
 uint32_t outbox_record_body(const struct record *rec);                             /* address of the payload */
 uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec); /* bytes with padding */
 /* OK, STORE_CORRUPT with *syndrome, FLASH_*. */
+/* The next whole record behind a copy confirms it. */
+bool outbox_copy_counts(const struct outbox *box, const struct walk *copy);
 enum ifl_status outbox_body_check(const struct outbox *box, const struct record *rec, uint32_t *syndrome);
 /* Set up for the records of a used block; from = 0: from its first one. */
 void outbox_walk_start(const struct outbox *box, struct walk *walk, const struct block *block, uint32_t from);
@@ -86,8 +93,8 @@ enum ifl_status outbox_block_load(const struct outbox *box, uint32_t index, stru
                                   enum block_state *state);
 /* Of the lane's blocks with a serial larger than `after`: the one with the smallest serial. END: there is none. */
 enum ifl_status outbox_block_find(const struct outbox *box, uint8_t lane, uint32_t after, struct block *block);
-/* Program header 2, one copy or both. */
-enum ifl_status outbox_block_head(struct outbox *box, struct block *block, bool second_only);
+/* Leave a block alone until it has been erased. False: too many are. */
+bool outbox_block_shun(struct outbox *box, uint32_t index);
 /* A new block for the lane. `data`: for a message, else for what must always be possible. FLASH_BUSY: soon; STORE_FULL. */
 enum ifl_status outbox_block_open(struct outbox *box, uint8_t lane, bool data);
 enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block);
@@ -102,6 +109,7 @@ enum ifl_status outbox_ready(const struct outbox *box); /* FLASH_BUSY while the 
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size);
 enum ifl_status outbox_sync_inside(struct outbox *box);
 bool outbox_is_cached(const struct outbox *box);
+uint32_t outbox_program_size(const struct outbox *box); /* bytes of a message that one program takes at most */
 /* A record without a body. */
 enum ifl_status outbox_append(struct outbox *box, uint8_t lane, enum record_type type, uint64_t n, uint64_t aux,
                               uint32_t size);

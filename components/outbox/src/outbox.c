@@ -109,8 +109,10 @@ static enum ifl_status fence_of(struct outbox *box, const struct block *block, u
         outbox_walk_start(box, &walk, block, at);
         *fence = UINT64_MAX;
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            bool copy = walk.rec.flags & RECORD_COPY && walk.whole && walk.rec.at > at;
-            if (walk.rec.type == RECORD_RESUME || copy) {
+            bool resume = walk.rec.type == RECORD_RESUME && walk.rec.aux != RESUME_COPY_FOLLOWS;
+            bool copy =
+                walk.rec.flags & RECORD_COPY && walk.whole && walk.rec.at > at && outbox_copy_counts(box, &walk);
+            if (resume || copy) {
                 *fence = copy ? walk.rec.n - 1 : walk.rec.n;
                 break;
             }
@@ -170,7 +172,8 @@ static enum ifl_status seek(struct outbox *box, uint8_t lane, uint32_t at, uint6
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
             uint64_t fence;
             *damaged = *damaged || !walk.whole;
-            if (walk.rec.type != RECORD_DATA || !walk.whole || walk.rec.n <= after || walk.rec.n > l->durable_n) {
+            if (walk.rec.type != RECORD_DATA || !walk.whole || walk.rec.n <= after || walk.rec.n > l->durable_n ||
+                (walk.rec.flags & RECORD_COPY && !outbox_copy_counts(box, &walk))) {
                 continue;
             }
             status = fence_of(box, &block, walk.rec.at, &fence);
@@ -300,13 +303,6 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
         return status != IFL_OK ? status : IFL_END;
     }
     struct outbox_lane *l = &box->lanes[lane];
-    if (l->weak) {
-        status = outbox_append(box, lane, RECORD_RESUME, l->last_n, 0, 0);
-        if (status != IFL_OK && status != IFL_STORE_FULL) {
-            return status;
-        }
-        l->weak = false;
-    }
     if (l->cursor >= l->durable_n) {
         return IFL_END;
     }
@@ -516,17 +512,21 @@ static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane)
            (lane->cursor == lane->last_n || lane->cursor - lane->cursor_saved >= interval);
 }
 
-static void save_cursors(struct outbox *box, bool all)
+/* OK, or the first failure; the other lanes are tried all the same. */
+static enum ifl_status save_cursors(struct outbox *box, bool all)
 {
+    enum ifl_status first = IFL_OK;
     for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
         struct outbox_lane *lane = &box->lanes[i];
         if (lane->sync_failed) {
             (void)outbox_block_open(box, i, false); /* what it holds is shown again once a new block is durable */
         }
         if (lane->newest_serial != 0 && (all ? lane->cursor > lane->cursor_saved : cursor_due(box, lane))) {
-            (void)outbox_cursor_save(box, i);
+            enum ifl_status status = outbox_cursor_save(box, i);
+            first = first == IFL_OK ? status : first;
         }
     }
+    return first;
 }
 
 ifl_ms outbox_step(struct outbox *box, ifl_ms now)
@@ -537,7 +537,7 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
     }
     bool quiet = now >= ifl_ms_after(box->quiet_since, QUIET_MS);
     if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_ready(box) == IFL_OK) {
-        save_cursors(box, quiet);
+        (void)save_cursors(box, quiet);
         if (quiet) {
             (void)outbox_sync_inside(box);
         }
@@ -560,8 +560,9 @@ enum ifl_status outbox_flush(struct outbox *box)
 {
     enum ifl_status status = outbox_ready(box);
     if (status == IFL_OK) {
-        save_cursors(box, true);
+        enum ifl_status saved = save_cursors(box, true);
         status = outbox_sync(box);
+        status = status == IFL_OK ? saved : status;
     }
     return status;
 }

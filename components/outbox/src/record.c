@@ -160,6 +160,16 @@ enum ifl_status outbox_walk_next(const struct outbox *box, struct walk *walk)
     return IFL_END;
 }
 
+bool outbox_copy_counts(const struct outbox *box, const struct walk *copy)
+{
+    struct walk next = *copy;
+    enum ifl_status status;
+    do {
+        status = outbox_walk_next(box, &next);
+    } while (status == IFL_OK && !next.whole);
+    return status == IFL_OK && next.rec.type == RECORD_RESUME && next.rec.aux == RESUME_CONFIRMS;
+}
+
 enum ifl_status outbox_record_at(const struct outbox *box, uint32_t at, struct block *block, struct record *rec)
 {
     uint8_t raw[RECORD_SIZE];

@@ -12,7 +12,6 @@
 
 #define BLOCK_SIZE_MIN 4096u
 #define BLOCK_SIZE_AIM 16384u
-#define SETTLE_TRIES 4
 
 /* ---- format ---- */
 
@@ -126,8 +125,11 @@ static void scan_block(struct outbox *box, const struct block *block)
     }
 }
 
-static enum ifl_status scan(struct outbox *box)
+/* One look at all headers. */
+static enum ifl_status scan_blocks(struct outbox *box)
 {
+    box->free_count = 0;
+    memset(box->lanes, 0, sizeof box->lanes);
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block block;
         enum block_state state;
@@ -144,12 +146,49 @@ static enum ifl_status scan(struct outbox *box)
         if (state == BLOCK_USED) {
             scan_block(box, &block);
         }
+        if (state == BLOCK_DIRTY && block.torn) {
+            (void)outbox_block_shun(box, i);
+        }
         box->free_count = (uint16_t)(box->free_count + (state == BLOCK_FREE));
         if (state != BLOCK_DIRTY && block.erase_count > box->erase_count_max) {
             box->erase_count_max = block.erase_count;
         }
     }
     return IFL_OK;
+}
+
+/* The power went while this header was written: one copy, and nothing behind it. The lane has another block, or nothing at all. */
+static enum ifl_status is_stillborn(const struct outbox *box, const struct outbox_lane *lane, bool *stillborn)
+{
+    struct block block;
+    enum block_state state;
+    struct walk walk;
+    enum ifl_status status = outbox_block_load(box, lane->newest, &block, &state);
+    *stillborn = state != BLOCK_USED; /* a moment ago it was one */
+    if (status != IFL_OK || *stillborn || !block.half || (lane->block_count < 2 && block.first_n > 1)) {
+        return status;
+    }
+    outbox_walk_start(box, &walk, &block, 0);
+    walk.stop = walk.limit;
+    status = outbox_walk_next(box, &walk);
+    *stillborn = status == IFL_END;
+    return status == IFL_END ? IFL_OK : status;
+}
+
+static enum ifl_status scan(struct outbox *box)
+{
+    enum ifl_status status = scan_blocks(box);
+    for (size_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
+        bool stillborn = false;
+        if (box->lanes[i].newest_serial != 0) {
+            status = is_stillborn(box, &box->lanes[i], &stillborn);
+        }
+        if (stillborn && outbox_block_shun(box, box->lanes[i].newest)) {
+            status = scan_blocks(box);
+            i = (size_t)-1; /* from the start: the lanes were counted again */
+        }
+    }
+    return status;
 }
 
 /* ---- one lane ---- */
@@ -174,22 +213,6 @@ static enum ifl_status find_tail(const struct outbox *box, uint32_t from, uint32
     }
     *tail = from;
     return IFL_OK;
-}
-
-/* A program that hardly began can read as blank and be not blank the next time: look often where one may have been. */
-static enum ifl_status find_steady_tail(const struct outbox *box, uint32_t from, uint32_t to, uint32_t *tail)
-{
-    enum ifl_status status = find_tail(box, from, to, tail);
-    uint32_t reach =
-        IFL_OUTBOX_BUFFER_SIZE + flash_prog_size(box->region) + PIECE_SIZE; /* of one program, with padding */
-    for (int i = 0; i < WEAK_READS && status == IFL_OK && !outbox_is_cached(box); i++) {
-        uint32_t window = to - *tail < reach ? to - *tail : reach;
-        uint32_t again = *tail;
-        status = find_tail(box, *tail, *tail + window, &again);
-        i = again > *tail ? 0 : i;
-        *tail = again;
-    }
-    return status;
 }
 
 static void apply_control(struct outbox_lane *lane, const struct record *rec)
@@ -228,23 +251,24 @@ static void apply_data(struct outbox_lane *lane, const struct walk *walk)
     }
 }
 
-/* The last record is a message that isn't whole. Reads right at times: it is weak, and taken. Always wrong in the same single bit:
- * it was whole and acknowledged, so its number is used up. Else the power went while it was written. */
-static enum ifl_status judge_last(const struct outbox *box, struct outbox_lane *lane, struct walk *walk)
+/* Which record may have been torn so that it reads right now and wrong the next time: the last one that is whole. A RESUME says which
+ * by itself, or that there is none. */
+static uint32_t suspect_after(const struct record *rec, uint32_t suspect)
 {
-    uint32_t first = walk->syndrome, bit;
-    enum ifl_status status = IFL_STORE_CORRUPT;
-    bool same = true;
-    for (int i = 0; i < WEAK_READS && status == IFL_STORE_CORRUPT; i++) {
-        status = outbox_body_check(box, &walk->rec, &walk->syndrome);
-        same = same && walk->syndrome == first;
+    if (rec->type == RECORD_RESUME) {
+        return rec->aux == RESUME_COPY_FOLLOWS ? suspect : rec->aux == RESUME_CONFIRMS ? rec->at : 0;
     }
-    uint32_t bits = 8 * (outbox_record_body(&walk->rec) + walk->rec.size - walk->rec.at - RECORD_SIZE);
-    walk->whole = status == IFL_OK;
-    if (walk->whole || (same && outbox_single_bit(first, bits, &bit))) {
-        lane->last_n = walk->rec.n;
-    }
-    return walk->whole || status == IFL_STORE_CORRUPT ? IFL_OK : status;
+    return suspect != 0 && rec->flags & RECORD_COPY ? suspect
+                                                    : rec->at; /* of a copy, the original: the copy may be torn */
+}
+
+/* Where the next record goes. The program during which the power went began at the latest where we last see something, or there begins a
+ * message that we know the length of; what it left may read blank. So as much as one program takes is left out. */
+static uint32_t resume_place(const struct outbox *box, uint32_t end, uint32_t tail, uint32_t extent)
+{
+    uint32_t place = tail > end ? tail : end;
+    place += outbox_is_cached(box) ? 0 : outbox_program_size(box);
+    return outbox_padded(box, place > extent ? place : extent);
 }
 
 /* Read the newest block. read_at becomes the record that has to be written again, 0: none. */
@@ -253,57 +277,66 @@ static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
     struct outbox_lane *lane = &box->lanes[index];
     struct block block;
     enum block_state state;
-    struct walk walk, last = {.rec.at = 0};
-    uint32_t tail, end;
+    struct walk walk;
+    uint32_t tail = 0, end, extent = 0, suspect = 0, copy = 0;
+    bool message = false;
     enum ifl_status status = outbox_block_load(box, lane->newest, &block, &state);
     if (status != IFL_OK) {
         return status;
     }
+    lane->resume_kind = RESUME_PLAIN;
     lane->last_n = block.first_n - 1;
     lane->cursor = lane->cursor_saved = block.cursor;
     lane->given_up = block.given_up;
     lane->last_reason = block.reason;
     outbox_walk_start(box, &walk, &block, 0);
     end = walk.at;
-    status = find_steady_tail(box, end, walk.limit, &tail);
+    status = find_tail(box, end, walk.limit, &tail);
     walk.stop = tail;
     while (status == IFL_OK && (status = outbox_walk_next(box, &walk)) == IFL_OK) {
-        lane->cursor_saved = lane->cursor; /* the last record's word isn't safe yet */
-        end = walk.whole ? walk.at : end;
-        if (walk.whole || (walk.rec.flags & RECORD_COPY) == 0) {
-            last = walk; /* a copy that wasn't finished says: make another one of what stands before it */
-        }
+        uint32_t behind = walk.rec.at + outbox_record_extent(box, &walk.rec);
+        extent = behind > extent ? behind : extent;
         if (walk.rec.type == RECORD_DATA) {
             apply_data(lane, &walk);
             lane->checked = lane->checked || walk.rec.flags & RECORD_ORIGIN;
         } else {
+            lane->cursor_saved = lane->cursor; /* the last record's word isn't safe yet */
             apply_control(lane, &walk.rec);
+        }
+        if (walk.whole) {
+            suspect = suspect_after(&walk.rec, suspect);
+            message = suspect == walk.rec.at ? walk.rec.type == RECORD_DATA : message;
+            copy = walk.rec.flags & RECORD_COPY ? walk.rec.at : walk.rec.type == RECORD_RESUME ? copy : 0;
+            lane->resume_kind =
+                (uint8_t)(walk.rec.type == RECORD_RESUME && walk.rec.aux == RESUME_CONFIRMS ? RESUME_CONFIRMS
+                                                                                            : RESUME_PLAIN);
+            end = behind;
         }
     }
     if (status != IFL_END) {
         return status;
     }
-    status = IFL_OK;
-    if (last.rec.at != 0 && !last.whole && last.rec.n == lane->last_n + 1) {
-        status = judge_last(box, lane, &last);
-        uint32_t extent = last.rec.at + outbox_record_extent(box, &last.rec);
-        if (status == IFL_OK && extent > tail) {
-            status = find_steady_tail(box, tail, extent, &tail);
-        }
-    }
-    bool again = last.whole && last.rec.at != 0 && last.rec.type != RECORD_RESUME &&
-                 (last.rec.type != RECORD_DATA || (last.rec.n == lane->last_n && last.rec.n > lane->cursor));
-    lane->read_at = again ? last.rec.at : 0;
-    lane->weak = again && last.rec.type == RECORD_DATA;
-    if (last.whole && last.rec.at != 0) { /* found whole only by looking often */
-        uint32_t behind = last.rec.at + outbox_record_extent(box, &last.rec);
-        end = behind > end ? behind : end;
-    }
+    lane->read_at = outbox_is_cached(box) ? 0 : suspect;
+    lane->fence_at = lane->read_at != 0 ? copy : 0; /* for settle() */
+    lane->weak = lane->read_at != 0 && message;
+    lane->write_at = resume_place(box, end, tail, extent);
+    lane->resume_due = true;
+    lane->closed = block.log != box->log_id || block.half;
     box->resumed = box->resumed || tail > end;
-    end = tail > end ? tail : end;
-    lane->write_at = outbox_padded(box, end);
-    lane->resume_due = end > outbox_block_records(box, block.index);
-    lane->closed = block.log != box->log_id;
+    return IFL_OK;
+}
+
+/* Blocks that the cursor on flash has left behind aren't the lane's any more; the sweep erases them. */
+static enum ifl_status drop_finished(struct outbox *box, uint8_t lane)
+{
+    struct outbox_lane *l = &box->lanes[lane];
+    struct block second;
+    enum ifl_status status = IFL_OK;
+    while (l->block_count > 1 && (status = outbox_block_find(box, lane, l->oldest_serial, &second)) == IFL_OK &&
+           l->cursor_saved + 1 >= second.first_n) {
+        l->oldest_serial = second.serial;
+        l->block_count--;
+    }
     return status;
 }
 
@@ -370,56 +403,85 @@ static enum ifl_status set_up_lanes(struct outbox *box, const struct outbox_conf
 
 /* ---- the writing part ---- */
 
-/* Write the record at `at` once more. A message that can't be copied because it reads wrong was never acknowledged. */
-static enum ifl_status write_again(struct outbox *box, uint8_t lane, uint32_t at)
+/* Write the record at `at` once more, behind a RESUME that says so. */
+static enum ifl_status write_again(struct outbox *box, uint8_t lane, const struct record *from)
 {
-    struct outbox_lane *l = &box->lanes[lane];
-    struct block block;
-    struct record from, copy;
+    struct record copy = {.n = from->n, .flags = RECORD_COPY};
     struct origin origin;
-    bool resume_due = l->resume_due;
-    enum ifl_status status = outbox_record_at(box, at, &block, &from);
-    if (status != IFL_OK || l->closed) {
-        return status;
+    if (from->type != RECORD_DATA) {
+        return outbox_append(box, lane, (enum record_type)from->type, from->n, from->aux, from->size);
     }
-    l->resume_due = false; /* it comes behind the copy */
-    if (from.type != RECORD_DATA) {
-        status = outbox_append(box, lane, (enum record_type)from.type, from.n, from.aux, from.size);
-    } else {
-        bool moved = (from.flags & RECORD_ORIGIN) != 0;
-        status = moved ? outbox_origin_read(box, &from, &origin) : IFL_OK;
-        copy = (struct record){.n = from.n, .flags = RECORD_COPY};
-        status = status == IFL_OK ? outbox_data_copy(box, lane, &copy, moved ? &origin : NULL, &from) : status;
+    bool moved = (from->flags & RECORD_ORIGIN) != 0;
+    enum ifl_status status = moved ? outbox_origin_read(box, from, &origin) : IFL_OK;
+    return status == IFL_OK ? outbox_data_copy(box, lane, &copy, moved ? &origin : NULL, from) : status;
+}
+
+/* Reads right however often it's read: a bit that hovers would show. For the case that there is no room for a copy. */
+static enum ifl_status read_often(const struct outbox *box, uint32_t at, const struct record *first)
+{
+    enum ifl_status status = IFL_OK;
+    for (int i = 0; i < WEAK_READS && status == IFL_OK; i++) {
+        struct block block;
+        struct record rec;
+        uint32_t syndrome;
+        status = outbox_record_at(box, at, &block, &rec);
+        if (status == IFL_OK && (rec.crc != first->crc || rec.n != first->n)) {
+            status = IFL_STORE_CORRUPT;
+        }
+        if (status == IFL_OK && rec.type == RECORD_DATA) {
+            status = outbox_body_check(box, &rec, &syndrome);
+        }
     }
-    l->resume_due = resume_due && l->newest == block.index;
     return status;
 }
 
+static enum ifl_status steady(const struct outbox *box, uint32_t at, struct record *rec)
+{
+    struct block block;
+    enum ifl_status status = at != 0 ? outbox_record_at(box, at, &block, rec) : IFL_STORE_CORRUPT;
+    return status == IFL_OK ? read_often(box, at, rec) : status;
+}
+
+/* The lane's last record may be weak: a copy of it is not. What doesn't read right each time was never acknowledged. */
 static void settle(struct outbox *box, uint8_t lane)
 {
     struct outbox_lane *l = &box->lanes[lane];
-    struct block block;
-    enum block_state state;
-    uint32_t at = l->read_at;
-    enum ifl_status status = outbox_block_load(box, l->newest, &block, &state);
-    if (status == IFL_OK && block.half && outbox_block_head(box, &block, true) != IFL_OK) {
-        l->closed = true;
-    }
-    l->read_at = 0;
-    if (at == 0) {
+    struct record from;
+    uint32_t original = l->read_at, copy = l->fence_at, end = outbox_block_start(box, l->newest + 1u);
+    bool message = l->weak;
+    l->read_at = l->fence_at = 0;
+    l->weak = false;
+    if (original == 0) {
         return;
     }
-    status = IFL_STORE_CORRUPT;
-    for (int i = 0; i < SETTLE_TRIES && status == IFL_STORE_CORRUPT; i++) {
-        status = write_again(box, lane, at);
+    enum ifl_status status = steady(box, original, &from);
+    if (status == IFL_OK && from.type == RECORD_RESUME) {
+        return;
     }
-    if (status == IFL_STORE_CORRUPT && l->weak) {
-        l->last_n--;
+    if (message) {
+        status = status == IFL_STORE_CORRUPT ? steady(box, copy, &from) : status;
+    } else { /* its word was taken already, so it must not be forgotten again */
+        for (int i = 0; i < WEAK_READS && status == IFL_STORE_CORRUPT; i++) {
+            struct block block;
+            status = outbox_record_at(box, original, &block, &from);
+        }
     }
-    if (l->newest == block.index) {
-        status = outbox_append(box, lane, RECORD_RESUME, l->last_n, 0, 0);
+    if (status == IFL_OK && message && (from.n != l->last_n || from.n <= l->cursor)) {
+        return; /* void, or finished */
     }
-    l->weak = status != IFL_OK;
+    l->last_n -= status == IFL_STORE_CORRUPT && message;
+    bool fits = !l->closed && l->write_at < end &&
+                end - l->write_at >= outbox_record_extent(box, &from) + 2 * outbox_padded(box, RECORD_SIZE);
+    if (status == IFL_OK && fits) {
+        if (from.type != RECORD_RESUME) {
+            l->resume_kind = RESUME_COPY_FOLLOWS;
+            status = write_again(box, lane, &from);
+        }
+        l->resume_kind = status == IFL_OK ? RESUME_CONFIRMS : RESUME_PLAIN;
+        l->resume_due = true;
+        (void)outbox_append(box, lane, RECORD_RESUME, l->last_n, 0, 0);
+    }
+    l->resume_kind = RESUME_PLAIN;
 }
 
 /* A message that was copied to another lane, while the power went before it was finished in its old one. */
@@ -493,6 +555,7 @@ static enum ifl_status read_part(struct outbox *box, const struct outbox_config 
     for (uint8_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
         if (box->lanes[i].newest_serial != 0) {
             status = recover_lane(box, i);
+            status = status == IFL_OK ? drop_finished(box, i) : status;
         }
     }
     return status == IFL_OK ? set_up_lanes(box, config) : status;

@@ -13,6 +13,16 @@ bool outbox_is_cached(const struct outbox *box)
     return box->region.flash->driver->sync != NULL;
 }
 
+/* Small where a torn program can leave bits that hover: recovery leaves as much room behind the last record. */
+uint32_t outbox_program_size(const struct outbox *box)
+{
+    uint32_t granule = flash_prog_size(box->region);
+    if (outbox_is_cached(box)) {
+        return IFL_OUTBOX_BUFFER_SIZE / granule * granule;
+    }
+    return granule > PIECE_SIZE ? granule : PIECE_SIZE;
+}
+
 enum ifl_status outbox_ready(const struct outbox *box)
 {
     uint8_t byte;
@@ -102,7 +112,7 @@ static enum ifl_status write_record(struct outbox *box, uint8_t lane, struct rec
 static enum ifl_status write_resume(struct outbox *box, uint8_t lane)
 {
     struct outbox_lane *l = &box->lanes[lane];
-    struct record rec = {.type = RECORD_RESUME, .n = l->last_n};
+    struct record rec = {.type = RECORD_RESUME, .n = l->last_n, .aux = l->resume_kind};
     enum ifl_status status = l->resume_due ? write_record(box, lane, &rec) : IFL_OK;
     l->resume_due = l->resume_due && status != IFL_OK;
     return status;
@@ -213,8 +223,7 @@ static enum ifl_status put_program(struct outbox *box, uint32_t size)
 static enum ifl_status put_bytes(struct outbox *box, const uint8_t *from, size_t size)
 {
     struct outbox_put *put = &box->put;
-    uint32_t granule = flash_prog_size(box->region);
-    uint32_t room = IFL_OUTBOX_BUFFER_SIZE / granule * granule;
+    uint32_t room = outbox_program_size(box);
     while (size > 0) {
         size_t piece = size < room - put->fill ? size : room - put->fill;
         memcpy(put->buf + put->fill, from, piece);
@@ -345,9 +354,10 @@ void outbox_put_abandon(struct outbox *box)
     }
 }
 
-static enum ifl_status copy_body(struct outbox *box, const struct record *from)
+static enum ifl_status copy_body(struct outbox *box, const struct record *from, const struct origin *same)
 {
-    uint8_t piece[PIECE_SIZE];
+    uint8_t piece[PIECE_SIZE], expected[ORIGIN_SIZE];
+    bool wrong = false;
     uint32_t crc = from->crc;
     uint32_t at = from->at + RECORD_SIZE;
     uint32_t payload = outbox_record_body(from);
@@ -360,13 +370,16 @@ static enum ifl_status copy_body(struct outbox *box, const struct record *from)
         crc = crc32c(crc, piece, size);
         if (status == IFL_OK && at >= payload) {
             status = outbox_put_write(box, bytes_of(piece, size));
+        } else if (status == IFL_OK && same != NULL) { /* what was read of it before wasn't checked */
+            outbox_origin_encode(same, expected);
+            wrong = size != ORIGIN_SIZE || memcmp(piece, expected, size) != 0;
         }
         at += size;
     }
     if (status == IFL_OK) {
         status = flash_read(box->region, end, piece, BODY_CRC_SIZE);
     }
-    return status == IFL_OK && crc != le32_get(piece) ? IFL_STORE_CORRUPT : status;
+    return status == IFL_OK && (wrong || crc != le32_get(piece)) ? IFL_STORE_CORRUPT : status;
 }
 
 enum ifl_status outbox_data_copy(struct outbox *box, uint8_t lane, struct record *rec, const struct origin *origin,
@@ -378,7 +391,7 @@ enum ifl_status outbox_data_copy(struct outbox *box, uint8_t lane, struct record
     rec->quality = from->quality;
     enum ifl_status status = outbox_data_begin(box, lane, rec, origin);
     if (status == IFL_OK) {
-        status = copy_body(box, from);
+        status = copy_body(box, from, rec->flags & RECORD_COPY ? origin : NULL);
         if (status == IFL_OK) {
             return outbox_put_commit(box, &id);
         }
