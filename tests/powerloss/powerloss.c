@@ -55,9 +55,9 @@ static void add_jobs(const char *store_name)
         if (store_name != NULL && strcmp(store_name, stores[s]->name) != 0) {
             continue;
         }
-        jobs[job_count++] =
-            (struct job){.store = stores[s], .cell = {.prog_size = 1, .sector_size = 65536, .cached = true}};
         for (size_t i = 0; i < 4; i++) {
+            jobs[job_count++] =
+                (struct job){.store = stores[s], .cell = {.prog_size = 1, .sector_size = sectors[i], .cached = true}};
             for (size_t k = 0; k < 5; k++) {
                 jobs[job_count++] =
                     (struct job){.store = stores[s], .cell = {.prog_size = granules[k], .sector_size = sectors[i]}};

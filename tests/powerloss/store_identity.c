@@ -238,6 +238,12 @@ static void rollback(struct sweep_run *run)
     conclude(run, identity_slots_rollback(&world->slots), "rollback");
 }
 
+/* Every cell has workloads of its own. */
+static uint64_t seed_of(const struct sweep_run *run)
+{
+    return run->workload * 7919 + run->cell->prog_size * 65537 + run->cell->sector_size + run->cell->cached;
+}
+
 static void start(struct sweep_run *run)
 {
     (void)run;
@@ -252,7 +258,7 @@ static size_t step_count(const struct sweep_run *run)
 static void step(struct sweep_run *run, size_t index)
 {
     struct world *world = run->world;
-    world->random = run->workload * 7919 + index * 104729;
+    world->random = seed_of(run) + index * 104729;
     uint64_t what = choice(world) % 16;
     if (index == 0) {
         recover(run);

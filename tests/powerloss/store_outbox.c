@@ -100,9 +100,14 @@ _Static_assert(sizeof kinds / sizeof kinds[0] == KIND_COUNT && KIND_COUNT <= SWE
 
 /* ---- small helpers ---- */
 
+/* At least 32 granules: with fewer, the records of a few power cuts in a row fill a block. */
 static uint32_t block_size(const struct sweep_cell *cell)
 {
-    return cell->sector_size < 4096 ? 4096 : cell->sector_size;
+    uint32_t size = cell->sector_size;
+    while (size < 4096 || size < 32 * cell->prog_size) {
+        size += cell->sector_size;
+    }
+    return size;
 }
 
 static uint32_t region_size(const struct sweep_cell *cell)
@@ -520,7 +525,7 @@ static void notice_given_up(struct sweep_run *run)
     for (uint32_t serial = 1; serial < world->count && !sweep_is_over(run); serial++) {
         struct message *message = &world->messages[serial];
         bool shown_before =
-            message->in_lane == YES && message->must && !message->pending; /* before its sync it isn't shown */
+            message->in_lane != NO && message->must && !message->pending; /* before its sync it isn't shown */
         if (message->route == BETA && shown_before && message->order < oldest) {
             sweep_tell(run, "    message %u of beta is given up", (unsigned)serial);
             message->in_lane = run->cell->cached ? MAYBE : NO;
@@ -794,7 +799,6 @@ static bool requeue(struct sweep_run *run)
         YES) { /* the power went in an earlier try: it's back already, and would only be sent twice */
         return false;
     }
-    uint32_t old_order = message->order;
     message->in_lane = MAYBE;
     message->in_dead = MAYBE;
     message->order = ++world->last_order;
@@ -807,10 +811,12 @@ static bool requeue(struct sweep_run *run)
         return false;
     }
     notice_given_up(run);
-    if (status == IFL_STORE_FULL) {
-        message->in_lane = NO;
+    if (status == IFL_STORE_FULL) { /* it may be back already, and only its end among the dead letters isn't recorded */
+        struct outbox_lane_stats lane;
         message->in_dead = YES;
-        message->order = old_order;
+        if (outbox_lane_stats(&world->box, lane_of(world, message->route), &lane) == IFL_OK) {
+            number_is_durable(world, message->route, lane.last_n);
+        }
         return false;
     }
     if (!expect_ok(run, status, "requeue") || !sync_now(run)) {
@@ -906,11 +912,17 @@ static void random_step(struct sweep_run *run, uint32_t large)
     }
 }
 
+/* Every cell has workloads of its own. */
+static uint64_t seed_of(const struct sweep_run *run)
+{
+    return run->workload * 7919 + run->cell->prog_size * 65537 + run->cell->sector_size + run->cell->cached;
+}
+
 /* Even workloads begin somewhere in the life of the store: blocks half full, some used again and again. */
 static void start(struct sweep_run *run)
 {
     struct world *world = run->world;
-    world->random = run->workload * 7919;
+    world->random = seed_of(run);
     if (run->workload % 2 != 0) {
         return;
     }
@@ -936,7 +948,7 @@ static size_t step_count(const struct sweep_run *run)
 static void step(struct sweep_run *run, size_t index)
 {
     struct world *world = run->world;
-    world->random = run->workload * 7919 + index * 104729;
+    world->random = seed_of(run) + index * 104729;
     if (index == 0) {
         recover(run);
     } else {

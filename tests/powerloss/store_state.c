@@ -27,7 +27,8 @@ static const char *const kinds[KIND_COUNT] = {"format", "record", "firm record",
 
 static uint64_t choice(const struct sweep_run *run, size_t step, uint64_t what)
 {
-    uint64_t state = run->workload * 1000003u + step * 31u + what;
+    uint64_t state =
+        run->workload * 1000003u + step * 31u + what + run->cell->prog_size * 65537u + run->cell->sector_size;
     return flash_double_random(&state);
 }
 
