@@ -3,7 +3,8 @@
 usage: mutants.py --room DIR --patches DIR --work DIR --objects FILE[,FILE...] -- COMPILER FLAG...
 
 Each patch (patch -p1, paths from the root of this repository) is applied to a copy of the outbox's sources in the work
-directory, built with the sweep, and swept. A patch that doesn't apply or build, and a bug that isn't found, fail the test.
+directory, built with the sweep, and swept. A patch that doesn't apply or build, and a bug that isn't found, fail the test; so does
+a failure of the sweep without any planted bug, because then finding proves nothing.
 Figures: $IFL_FIGURES_DIR/powerloss_mutants.json."""
 
 import argparse
@@ -19,12 +20,13 @@ ROOM = pathlib.Path("components/outbox/src")
 
 
 def build(patch, options, compiler):
-    """The sweep with this bug; raises with the tool's words when patch or compiler fail."""
-    work = pathlib.Path(options.work) / patch.stem
+    """The sweep with this bug (None: with none); raises with the tool's words when patch or compiler fail."""
+    work = pathlib.Path(options.work) / (patch.stem if patch else "as_it_is")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(options.room, work / ROOM)
-    subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "--fuzz=1", "-i", str(patch)], cwd=work, check=True,
-                   stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if patch:
+        subprocess.run(["patch", "-p1", "--no-backup-if-mismatch", "--fuzz=1", "-i", str(patch)], cwd=work, check=True,
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True)
     sources = sorted(str(path) for path in (work / ROOM).glob("*.c"))
     program = work / "powerloss"
     subprocess.run([*compiler, f"-I{work / ROOM}", *sources, *options.objects.split(","), "-o", str(program)], check=True,
@@ -62,7 +64,11 @@ def main():
     options, compiler = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1:]
     patches = sorted(pathlib.Path(options.patches).resolve().glob("*.patch"))
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        results = list(pool.map(lambda patch: try_mutant(patch, options, compiler), patches))
+        results = list(pool.map(lambda patch: try_mutant(patch, options, compiler), [None, *patches]))
+    accused, text = results.pop(0)
+    if accused or "exit 0" not in text:
+        print(f"WRONG  without any planted bug: {text}")
+        accused = True
     for patch, (found, text) in zip(patches, results):
         print(f"{'found ' if found else 'MISSED'} {patch.stem}: {text}")
     found_count = sum(found for found, _ in results)
@@ -71,7 +77,7 @@ def main():
     if directory:
         figures = {"powerloss.planted": len(patches), "powerloss.planted_found": found_count}
         (pathlib.Path(directory) / "powerloss_mutants.json").write_text(json.dumps(figures) + "\n", encoding="utf-8")
-    sys.exit(0 if patches and found_count == len(patches) else 1)
+    sys.exit(0 if patches and found_count == len(patches) and not accused else 1)
 
 
 main()
