@@ -114,6 +114,9 @@ enum ifl_status flash_is_blank(struct flash_region region, uint32_t at, size_t s
     if (!within(region, at, size)) {
         return IFL_FLASH_GEOMETRY;
     }
+    if (region.flash->driver->is_blank != NULL) {
+        return region.flash->driver->is_blank(region.flash->ctx, region.start + at, size, blank);
+    }
     for (size_t done = 0; done < size;) {
         size_t len = piece_size(size - done);
         enum ifl_status status = flash_read(region, at + (uint32_t)done, piece, len);

@@ -115,6 +115,22 @@ static void a_new_file_is_blank_sparse_and_private(void)
     assert_blank(0, geometry.size, true);
 }
 
+static void a_single_byte_is_seen_wherever_it_lies(void)
+{
+    static const uint32_t places[] = {0,          1,          SECTOR / 2,
+                                      SECTOR - 1, 2 * SECTOR, 3 * SECTOR - 1}; /* ends of pieces too */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        uint8_t granule[8] = {0};
+        granule[places[i] % sizeof granule] = 1;
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, places[i] / 8 * 8, granule, sizeof granule));
+        assert_blank(0, geometry.size, false);
+        assert_blank(places[i], 1, false);
+        assert_blank(places[i] + 1, geometry.size - places[i] - 1, true);
+        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, places[i] / SECTOR * SECTOR));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+    }
+}
+
 static void what_was_programmed_is_there_after_opening_again(void)
 {
     uint8_t back[sizeof data];
@@ -288,6 +304,7 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(a_new_file_is_blank_sparse_and_private);
+    RUN_TEST(a_single_byte_is_seen_wherever_it_lies);
     RUN_TEST(what_was_programmed_is_there_after_opening_again);
     RUN_TEST(an_erase_blanks_one_sector_and_gives_its_space_back);
     RUN_TEST(where_holes_cant_be_punched_zeros_are_written);

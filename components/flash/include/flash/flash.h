@@ -32,6 +32,8 @@ struct flash_driver {
     enum ifl_status (*poll)(
         void *ctx); /* OK: idle and the last erase worked; FLASH_BUSY; FLASH_IO: the last erase failed (told once) */
     enum ifl_status (*sync)(void *ctx); /* what was written is durable; NULL where every program is */
+    /* Every byte has the erased value; by looking at each. NULL: flash.c reads in small pieces, which is too slow where a read has a price. */
+    enum ifl_status (*is_blank)(void *ctx, uint32_t at, size_t size, bool *blank);
 };
 
 struct flash {
