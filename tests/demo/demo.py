@@ -22,8 +22,10 @@ sys.dont_write_bytecode = True
 
 from daemon import Daemon, Failure, wait_until  # noqa: E402
 from endpoint import StandIn  # noqa: E402
+from endpoint.server import DEFAULT_PKI  # noqa: E402
 
 ROUTES = {"telemetry": "/http/plant/telemetry", "alarm": "/http/plant/alarm"}
+RETRY_AFTER_S = 1  # of the answer 503_retry_after
 CTL_S = 20  # no question to iflowctl takes longer
 
 
@@ -37,14 +39,19 @@ def chapter(number, title):
     say(f"{number}. {title}")
 
 
+def lines(number):
+    return "1 line" if number == 1 else f"{number} lines"
+
+
 def short(path):
     relative = os.path.relpath(path)
     return relative if len(relative) < len(path) else path
 
 
 class Demo:
-    def __init__(self, options, stand_in):
+    def __init__(self, options, stand_in, seen):
         self.bin, self.work, self.stand_in = options.bin, options.work, stand_in
+        self.seen = seen  # (monotonic seconds, seq) of each request's end
         self.config = os.path.join(self.work, "iflow.json")
         self.daemon = Daemon(os.path.join(self.bin, "iflowd"), self.config, self.work)
         self.sent = {}  # id that the producer was told -> (route, payload)
@@ -64,18 +71,18 @@ class Demo:
 
     def feed(self, route, number):
         """Readings like those of a sensor; each is acknowledged by iflowd with its id."""
-        lines, payloads = [], []
+        texts, payloads = [], []
         for _ in range(number):
             self.count[route] += 1
             reading = {"sensor": f"press-7/{route}", "reading": self.count[route], "celsius": 20 + self.count[route] % 9}
             payloads.append(json.dumps(reading))
-            lines.append(f"{route} {payloads[-1]}\n")
-        ids = self.daemon.send(lines)
+            texts.append(f"{route} {payloads[-1]}\n")
+        ids = self.daemon.send(texts)
         for message_id, payload in zip(ids, payloads):
             if message_id in self.sent:
                 raise Failure(f"iflowd gave the id {message_id} twice")
             self.sent[message_id] = (route, payload)
-        say(f"producer: {number} lines for {route} → {number} × OK, the last one with id {ids[-1]}", 1)
+        say(f"producer: {lines(number)} for {route} → {number} × OK, the last one with id {ids[-1]}", 1)
 
     def delivered(self, route):
         return len(self.stand_in.accepted(ROUTES[route]))
@@ -135,16 +142,34 @@ class Demo:
         busy = [record for record in self.stand_in.records() if record["status"] == 503]
         if len(busy) != 1:
             raise Failure(f"one request was to be answered with 503, but {len(busy)} were")
-        say("the refused message was sent again under the same id, after the second was over; the others waited behind it", 1)
+        waited_s = wait_until("the refused message comes again", lambda: self.seconds_until_repeated(busy[0]))
+        if waited_s < RETRY_AFTER_S - 0.1:  # both are seen a little later than they were
+            raise Failure(f"Retry-After said one second, but the message came again after {waited_s:.2f} s")
+        say(f"the refused message came again under the same id after {waited_s:.1f} s; the others waited behind it", 1)
+
+    def seconds_until_repeated(self, record):
+        """From the end of this request to the end of the next one with the same id, as the stand-in saw them."""
+        ends = [end_s for end_s, seq in self.seen if seq == record["seq"]]
+        later = [other["seq"] for other in self.stand_in.records(record["seq"]) if other["id"] == record["id"]]
+        ends += [end_s for end_s, seq in self.seen if later and seq == later[0]]
+        return ends[1] - ends[0] if len(ends) == 2 else None
 
     def broken_connection(self):
-        chapter(5, "The connection is reset in the middle of a request")
+        chapter(5, "The connection is reset in the middle of a request, and once more in the middle of an answer")
         self.stand_in.fault("cut", route=ROUTES["telemetry"], body_bytes=20)
-        self.feed("telemetry", 4)
+        self.feed("telemetry", 2)
         self.wait_for("telemetry")
         if all(record["complete"] for record in self.stand_in.records()):
             raise Failure("no request was cut off")
-        say("one request arrived only in part; nobody knows whether it counted, so it was sent again under the same id", 1)
+        say("one request arrived only in part, so it was sent again under the same id", 1)
+        self.stand_in.fault("reset_after_processing", route=ROUTES["telemetry"])
+        self.feed("telemetry", 2)
+        self.wait_for("telemetry")
+        wait_until("the message whose answer was lost comes again", self.repeated)
+        say("one message was accepted, but the answer got lost: it was repeated, and recognised by its id", 1)
+
+    def repeated(self):
+        return [record for record in self.stand_in.records() if record["duplicate"]]
 
     def undeployed_flow(self):
         chapter(6, "The flow of the alarms is undeployed: 404")
@@ -156,6 +181,11 @@ class Demo:
         say(f"  {state['status']['remedy']}", 1)
         self.wait_for("telemetry")
         say("telemetry isn't held up by that", 1)
+        wait_until("a slow probe", lambda: self.not_found_count() >= 2)
+        say("a slow probe asks from time to time whether the flow is there; nothing is dropped", 1)
+
+    def not_found_count(self):
+        return sum(record["status"] == 404 for record in self.stand_in.records())
 
     def held_state(self, name):
         state = self.route_state(name)
@@ -212,14 +242,20 @@ def number_of(message_id):
     return match.group(1), int(match.group(2)), int(match.group(3))
 
 
+def answer_of(record):
+    if not record["complete"]:
+        return "cut"
+    return "lost" if record["effect"] == "reset" else str(record["status"])
+
+
 def table(demo):
     records = [record for record in demo.stand_in.records() if record["method"] == "POST"]
     say(f"{'id':<26}{'route':<11}{'attempts':>8}  {'answers':<14}MPL id")
     for message_id, (route, _) in sorted(demo.sent.items(), key=lambda item: (item[1][0], number_of(item[0])[2])):
         tries = [record for record in records if record["id"] == message_id]
-        answers = " ".join(str(record["status"]) if record["complete"] else "cut" for record in tries)
+        answers = " ".join(answer_of(record) for record in tries)
         answers = re.sub(r"\b(404)( 404)+\b", lambda match: f"404×{len(match.group(0).split())}", answers)
-        mpl = tries[-1]["mpl"] if tries and tries[-1]["accepted"] else "-"
+        mpl = next((record["mpl"] for record in tries if record["accepted"]), "-")
         say(f"{message_id:<26}{route:<11}{len(tries):>8}  {answers or 'never seen':<14}{mpl}")
 
 
@@ -288,17 +324,21 @@ def run(options):
     shutil.rmtree(options.work, ignore_errors=True)
     os.makedirs(options.work)
     say("1. The stand-in for SAP Cloud Integration starts (a real nginx before a model of the tenant)")
+    if not os.path.isdir(os.path.join(DEFAULT_PKI, "client")):
+        say("making its certificates, with RSA-4096 keys as SAP's: some seconds, only this once …", 1)
     with contextlib.ExitStack() as stack:
-        stand_in = stack.enter_context(StandIn(os.path.join(options.work, "stand-in"), tls=options.tls))
+        seen = []
+        stand_in = stack.enter_context(StandIn(os.path.join(options.work, "stand-in"), tls=options.tls,
+                                               log=lambda record: seen.append((time.monotonic(), record["seq"]))))  # fmt: skip
         say(f"  {stand_in.url}, on {stand_in.address}", 0)
-        demo = Demo(options, stand_in)
+        demo = Demo(options, stand_in, seen)
         stack.callback(demo.daemon.kill)
         try:
             demo.story()
+            return finish(demo)
         except Failure as failure:
             say(f"\n✘ {failure}\n  The daemon's log: {short(demo.daemon.log_path)}")
             return 1
-        return finish(demo)
 
 
 def main():
