@@ -19,6 +19,8 @@ static const struct verb VERBS[] = {
     {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes"},
     {"send", NULL, verb_send, "--key FILE... --route PATH [--file F|-] [--ca FILE]",
      "one message, at once, with the verdict"},
+    {"node", "image", verb_node_image, "--key FILE... --config FILE --board NAME -o FILE [--ca FILE]",
+     "the flash image of a microcontroller node"},
     {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing"},
     {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when"},
     {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters"},

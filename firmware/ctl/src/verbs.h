@@ -10,6 +10,8 @@ int verb_config_check(int argc, char **argv);
 
 int verb_send(int argc, char **argv);
 
+int verb_node_image(int argc, char **argv);
+
 /* Questions to a running iflowd. */
 int verb_status(int argc, char **argv);
 int verb_routes(int argc, char **argv);
