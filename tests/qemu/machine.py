@@ -88,10 +88,12 @@ class Qmp:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(1)
+        self.connected = False
 
     def accept(self, timeout_s):
         self.listener.settimeout(timeout_s)
         connection, _ = self.listener.accept()
+        self.connected = True
         connection.settimeout(30)
         self.connection = connection
         self.file = connection.makefile("rw", encoding="utf-8")
@@ -158,9 +160,9 @@ class Machine:
             try:
                 part.accept(0.1)
                 return
-            except TimeoutError:
-                if self.process.poll() is not None:
-                    raise RuntimeError(f"QEMU ended with {self.process.returncode}:\n{self.error_text()}") from None
+            except (TimeoutError, ConnectionError):
+                if self.process.poll() is not None or isinstance(part, Qmp) and part.connected:
+                    raise RuntimeError(f"QEMU ended at once:\n{self.error_text()}") from None
         raise RuntimeError("QEMU doesn't connect")
 
     def __exit__(self, *_):

@@ -101,7 +101,8 @@ class NtpServer:
 
     TIME = 1_800_000_000
 
-    def __init__(self):
+    def __init__(self, unix_s=TIME):
+        self.unix_s = unix_s
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -113,7 +114,7 @@ class NtpServer:
                 request, peer = self.socket.recvfrom(512)
             except OSError:
                 return
-            seconds = (self.TIME + 2_208_988_800) & 0xFFFFFFFF
+            seconds = (self.unix_s + 2_208_988_800) & 0xFFFFFFFF
             answer = struct.pack("!BBbbIII", 0x24, 2, 6, -20, 0, 0, 0) + struct.pack("!II", seconds, 0)
             answer += request[40:48] + struct.pack("!IIII", seconds, 0, seconds, 0)
             self.socket.sendto(answer, peer)
@@ -341,10 +342,12 @@ def a_pulled_cable_is_noticed_and_a_plugged_one_too(image):
 
 
 def the_time_comes_from_a_time_server(image):
-    with NtpServer() as ntp, Board(image) as board:
+    with NtpServer() as ntp, Server(echo) as server, Board(image) as board:
         board.ask(f"ip dhcp 10.0.2.2:{ntp.port}").ok()
         board.ask("until time 10000").ok()
         assert board.ask("show")["time"] == NtpServer.TIME
+        board.ask(f"open 10.0.2.2 {server.port} 5000").ok()  # all timers of the stack run at once
+        board.ask("echo 1000 7").ok()
 
 
 def memory_in_use_is_told_and_the_watchdog_is_fed(image):

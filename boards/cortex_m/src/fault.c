@@ -88,7 +88,10 @@ static enum board_reboot_reason reason_of(uint32_t exception, uint32_t cfsr, boo
     return is_fault || cfsr != 0 ? BOARD_FAULT : BOARD_DEFECT; /* an interrupt that nobody handles */
 }
 
-__attribute__((used)) _Noreturn static void cortex_m_fault_record(const uint32_t *frame, uint32_t exc_return)
+/* Only the assembler above calls it. */
+__attribute__((used)) _Noreturn void cortex_m_fault_record(const uint32_t *frame, uint32_t exc_return);
+
+void cortex_m_fault_record(const uint32_t *frame, uint32_t exc_return)
 {
     __asm__ volatile("cpsid i" ::: "memory");
     bool on_main = (exc_return & EXC_RETURN_PSP) != 0;

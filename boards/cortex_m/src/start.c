@@ -51,7 +51,10 @@ size_t board_interrupt_stack_used(void)
     return board_interrupt_stack_size() - untouched(__interrupt_stack_bottom, __interrupt_stack_top);
 }
 
-__attribute__((used)) static void on_main_stack(void)
+/* Only the assembler below calls it. */
+__attribute__((used)) void cortex_m_on_main_stack(void);
+
+void cortex_m_on_main_stack(void)
 {
     cortex_m_reboot_start(cortex_m_time_start());
     cortex_m_board_init();
@@ -78,7 +81,7 @@ void cortex_m_reset(void)
                      "movs r0, #2\n" /* CONTROL.SPSEL: the process stack, still privileged */
                      "msr control, r0\n"
                      "isb\n"
-                     "bl on_main_stack\n"
+                     "bl cortex_m_on_main_stack\n"
                      :
                      : "r"(__stack_top)
                      : "r0", "lr", "memory");

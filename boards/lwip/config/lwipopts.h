@@ -30,7 +30,8 @@
 #define IP_REASSEMBLY                                                                                                  \
     0 /* nobody sends us fragments: UDP answers are small, TCP segments fit (RFC 9293 section 3.7.1) */
 #define IP_FRAG 0
-#define ARP_QUEUEING 0 /* only the newest packet waits for an address; TCP and DNS repeat themselves */
+#define ARP_QUEUEING 1 /* at the start the first packets of SNTP and TCP wait for the same address */
+#define MEMP_NUM_ARP_QUEUE 4
 #define ARP_TABLE_SIZE 4
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define LWIP_NETIF_HOSTNAME 1 /* the device's name, as the DHCP server shows it */
@@ -60,6 +61,7 @@
 #define MEMP_NUM_TCP_PCB_LISTEN 0
 #define MEMP_NUM_UDP_PCB 3 /* DHCP, DNS, SNTP */
 #define MEMP_NUM_TCP_SEG 12
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1) /* one for SNTP */
 #define MEMP_NUM_PBUF 4  /* references to data in flash: none of ours, some of lwIP's */
 #define PBUF_POOL_SIZE 0 /* received frames are copied to the heap, each in its own size */
 #define DNS_TABLE_SIZE 1 /* one tenant, one host; NTP's name takes its turn */
@@ -83,6 +85,7 @@
 #define SNTP_SERVER_DNS 1
 #define SNTP_SUPPORT_MULTIPLE_SERVERS 1
 #define SNTP_PORT ip_ntp_port()
+#define SNTP_RECV_TIMEOUT 5000
 #define SNTP_STARTUP_DELAY 0 /* a node that waits for the time waits with its first delivery */
 /* The answer must come from where we asked, and repeat a time stamp that nobody outside can guess: random numbers instead of our time. */
 #define SNTP_CHECK_RESPONSE 2
@@ -101,6 +104,5 @@
 uint32_t ip_random32(void);
 uint16_t ip_ntp_port(void);
 void ip_time_received(int32_t ntp_era1_s);
-_Noreturn void ip_defect(void);
 
 #endif

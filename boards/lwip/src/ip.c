@@ -61,17 +61,12 @@ void ip_time_received(int32_t ntp_era1_s)
     }
 }
 
-_Noreturn void ip_defect(void)
-{
-    board_reboot(BOARD_DEFECT);
-}
-
 /* ---- Frames ------------------------------------------------------------------------------------------------------------------ */
 
 /* Frames up to this size may be copied even when memory is short: acknowledgements, which free memory, and ARP. */
 #define SHORT_FRAME_SIZE 64u
-/* Memory that received data must leave: an acknowledgement and a segment of ours must always get out, else both sides would wait. */
-#define SEND_RESERVE_SIZE 1024u
+/* Memory that received data must leave: a segment of ours with its headers must always get out, else both sides would wait. */
+#define SEND_RESERVE_SIZE 640u
 
 static bool has_room_for(size_t frame_size)
 {

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
+#include "board/board.h"
+
 uint32_t ip_random32(void);
-_Noreturn void ip_defect(void);
 
 #define LWIP_NO_UNISTD_H 1
 #define LWIP_NO_INTTYPES_H 0
@@ -15,6 +16,6 @@ _Noreturn void ip_defect(void);
 #define LWIP_PLATFORM_DIAG(x)                                                                                          \
     do {                                                                                                               \
     } while (0)
-#define LWIP_PLATFORM_ASSERT(x) ip_defect()
+#define LWIP_PLATFORM_ASSERT(x) board_reboot(BOARD_DEFECT)
 
 #endif

@@ -1,0 +1,88 @@
+/* heartbeat.c: how the node is doing, as a message like any other. */
+#include "app.h"
+#include "board/board.h"
+#include "node.h"
+
+#define ROUTE "heartbeat"
+#define PERIOD_MS (15u * 60u * 1000u)
+#define RETRY_MS 20u
+
+static void number(struct text *text, const char *name, uint64_t value)
+{
+    text_str(text, ",\"");
+    text_str(text, name);
+    text_str(text, "\":");
+    text_u64(text, value);
+}
+
+static void string(struct text *text, const char *name, const char *value)
+{
+    text_str(text, ",\"");
+    text_str(text, name);
+    text_str(text, "\":");
+    text_json(text, bytes_of_string(value));
+}
+
+static uint64_t queued(void)
+{
+    uint64_t sum = 0;
+    for (size_t lane = OUTBOX_LANE_DEAD + 1; lane < outbox_lane_count(&node.outbox); lane++) {
+        struct outbox_lane_stats stats;
+        if (outbox_lane_stats(&node.outbox, (uint8_t)lane, &stats) == IFL_OK) {
+            sum += stats.queued;
+        }
+    }
+    return sum;
+}
+
+static uint64_t last_error(void)
+{
+    const struct health_event *event = health_event_at(&node.health, health_last_seq(&node.health));
+    return event != NULL ? (uint64_t)event->status : 0;
+}
+
+static void write_heartbeat(struct text *text, ifl_ms now)
+{
+    const struct clock_reading reading = clock_read(&node.clock, now);
+    const struct board_reboot *last = board_last_reboot();
+    int64_t left_s = node.identity.not_after - reading.unix_s;
+    text_str(text, "{\"device\":");
+    text_json(text, bytes_of_string(node.settings.device));
+    string(text, "version", IFL_VERSION);
+    string(text, "board", board_name);
+    number(text, "uptime_s", now / 1000);
+    number(text, "starts", node.seed.starts);
+    string(text, "reboot_reason", board_reboot_reason_name(last->reason));
+    if (last->pc != 0 || last->lr != 0) {
+        number(text, "reboot_pc", last->pc);
+        number(text, "reboot_lr", last->lr);
+    }
+    number(text, "queued", queued());
+    for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
+        number(text, health_counter_name((enum health_counter)i), node.health.counters[i]);
+    }
+    number(text, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
+    string(text, "time_quality", clock_quality_name(reading.quality));
+    number(text, "last_error", last_error());
+    number(text, "arena_peak", node.arena.peak);
+    number(text, "stack_used", board_stack_used());
+    text_char(text, '}');
+}
+
+ifl_ms heartbeat_step(ifl_ms now)
+{
+    char buf[900];
+    struct text text;
+    if (now < node.next_heartbeat) {
+        return node.next_heartbeat;
+    }
+    if (settings_route_index(&node.settings, bytes_of_string(ROUTE)) >= node.settings.route_count) {
+        node.next_heartbeat = IFL_NEVER;
+        return IFL_NEVER;
+    }
+    text_init(&text, buf, sizeof buf);
+    write_heartbeat(&text, now);
+    bool busy = node_put(ROUTE, bytes_of(buf, text.len)) == IFL_FLASH_BUSY;
+    node.next_heartbeat = ifl_ms_after(now, busy ? RETRY_MS : PERIOD_MS);
+    return node.next_heartbeat;
+}

@@ -1,0 +1,436 @@
+/* node.c: the wiring and the loop of a node.
+ *
+ *   START                                                LOOP
+ *   flash ─► nameplate ─► seed ─► settings ─► state ─►   ┌─► network, console, app, heartbeat ─► outbox
+ *   clock ─► outbox ─► identity ─► trust ─► network ─►   │   sender: deliver
+ *   TLS ─► sender ─► console ─► app                      │   outbox, state: upkeep
+ *                                                        └── sleep until the earliest wish or an event
+ *
+ * The arena of TLS serves the start as well: reading the settings needs room for their text. */
+#include "node.h"
+
+#include <string.h>
+
+#include "app.h"
+#include "board/board.h"
+#include "ip/ip.h"
+#include "net/link.h"
+
+#ifndef NODE_ARENA_SIZE
+#define NODE_ARENA_SIZE 40960u
+#endif
+
+#define TIME_SAVE_MS (24u * 3600u * 1000u)
+#define DEVICE_SIZE (6u + NAMEPLATE_SERIAL_SIZE)
+
+struct node node;
+static _Alignas(8) uint8_t arena_bytes[NODE_ARENA_SIZE];
+
+_Static_assert(NODE_ARENA_SIZE >= IFL_CONFIG_SIZE_MAX, "the settings are read in the arena");
+
+/* ---- waiting for flash, at the start only ---- */
+
+static void pause(void)
+{
+    board_watchdog_feed();
+    board_wait(ifl_ms_after(board_now(), 1));
+}
+
+static enum ifl_status region(enum board_region name, struct flash_region *to)
+{
+    enum ifl_status status;
+    while ((status = board_flash_region(name, to)) == IFL_FLASH_BUSY) {
+        pause();
+    }
+    return status;
+}
+
+/* ---- what is in flash ---- */
+
+static struct bytes device_bytes(uint8_t buf[DEVICE_SIZE])
+{
+    memcpy(buf, node.plate.mac, sizeof node.plate.mac);
+    memcpy(buf + sizeof node.plate.mac, node.plate.serial, sizeof node.plate.serial);
+    return bytes_of(buf, DEVICE_SIZE);
+}
+
+static enum ifl_status start_device(void)
+{
+    struct flash_region plate, entropy;
+    uint8_t buf[DEVICE_SIZE];
+    enum ifl_status status = region(BOARD_NAMEPLATE, &plate);
+    status = status == IFL_OK ? nameplate_read(plate, &node.plate) : status;
+    status = status == IFL_OK ? region(BOARD_ENTROPY, &entropy) : status;
+    while (status == IFL_OK && (status = seed_start(&node.seed, entropy, device_bytes(buf))) == IFL_FLASH_BUSY) {
+        pause();
+        status = IFL_OK;
+    }
+    return status;
+}
+
+static void tell_settings_error(const struct settings_error *error, struct text *detail)
+{
+    text_str(detail, ", line ");
+    text_u64(detail, error->line);
+    text_str(detail, ", ");
+    text_str(detail, error->key);
+    text_str(detail, "; allowed: ");
+    text_str(detail, error->allowed);
+}
+
+static enum ifl_status start_settings(struct text *detail)
+{
+    struct flash_region settings;
+    struct stored document;
+    struct settings_error error;
+    enum ifl_status status = region(BOARD_SETTINGS, &settings);
+    status = status == IFL_OK ? stored_find(settings, STORED_SETTINGS, 2, &document) : status;
+    if (status != IFL_OK) {
+        return status;
+    }
+    if (document.size > IFL_CONFIG_SIZE_MAX) {
+        return IFL_CONFIG_LIMIT;
+    }
+    status = stored_read(&document, 0, arena_bytes, document.size);
+    if (status == IFL_OK) {
+        status = settings_parse(&node.settings, bytes_of(arena_bytes, document.size), &error);
+        if (status != IFL_OK) {
+            tell_settings_error(&error, detail);
+        }
+    }
+    bytes_wipe(arena_bytes, document.size); /* it may hold a proxy's password */
+    return status == IFL_OK ? net_proxy_parse(bytes_of_string(node.settings.proxy), &node.proxy) : status;
+}
+
+static enum ifl_status start_state(void)
+{
+    struct flash_region store;
+    enum ifl_status status = region(BOARD_STATE, &store);
+    while (status == IFL_OK && (status = state_mount(&node.state, store)) == IFL_FLASH_BUSY) {
+        pause();
+        status = IFL_OK;
+    }
+    while (status == IFL_OK && state_step(&node.state, board_now()) != IFL_NEVER) {
+        pause();
+    }
+    return status;
+}
+
+static uint64_t device_tag(void)
+{
+    return le64_get(node.plate.serial);
+}
+
+static enum ifl_status mount_outbox(struct flash_region store)
+{
+    struct outbox_lane_config lanes[IFL_ROUTE_COUNT];
+    for (size_t i = 0; i < node.settings.route_count; i++) {
+        const struct settings_route *route = &node.settings.routes[i];
+        lanes[i] = (struct outbox_lane_config){.route = route->name, .priority = route->priority, .min_blocks = 1};
+        lanes[i].full = route->full == SETTINGS_FULL_GIVE_UP_OLDEST ? OUTBOX_GIVE_UP_OLDEST : OUTBOX_REFUSE_NEW;
+    }
+    const struct outbox_config config = {.device_tag = device_tag(),
+                                         .payload_max = node.settings.payload_max,
+                                         .lanes = lanes,
+                                         .lane_count = node.settings.route_count,
+                                         .random = seed_random(&node.seed)};
+    return outbox_mount(&node.outbox, store, &config);
+}
+
+static enum ifl_status start_outbox(void)
+{
+    struct flash_region store;
+    enum ifl_status status = region(BOARD_OUTBOX, &store);
+    while (status == IFL_OK && (status = mount_outbox(store)) == IFL_FLASH_BUSY) {
+        pause();
+        status = IFL_OK;
+    }
+    return status;
+}
+
+/* ---- time ---- */
+
+static void save_time(ifl_ms now)
+{
+    const struct clock_reading reading = clock_read(&node.clock, now);
+    uint8_t value[9];
+    le64_put(value, (uint64_t)reading.unix_s);
+    value[8] = (uint8_t)reading.quality;
+    bool busy = state_put(&node.state, STATE_TIME_FLOOR, bytes_of(value, sizeof value)) == IFL_FLASH_BUSY;
+    node.next_time_save = ifl_ms_after(now, busy ? 1000u : TIME_SAVE_MS);
+}
+
+static void start_clock(ifl_ms now)
+{
+    uint8_t value[9];
+    size_t len = 0;
+    clock_init(&node.clock, IFL_BUILD_UNIX_S, now);
+    if (state_get(&node.state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK && len == sizeof value) {
+        (void)clock_set(&node.clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
+    }
+    node.next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
+}
+
+static void time_received(void *ctx, int64_t unix_s)
+{
+    (void)ctx;
+    bool first = clock_read(&node.clock, board_now()).quality < CLOCK_SNTP;
+    if (clock_set(&node.clock, unix_s, CLOCK_SNTP, 0, board_now()) && first) {
+        uart_print("log: a time server told the time\n");
+        node.next_time_save = board_now(); /* the next start knows it */
+    }
+}
+
+/* ---- identity ---- */
+
+static bool on_trial(void)
+{
+    return node.slot >= 0 && node.slot == node.slots.pending;
+}
+
+static enum ifl_status use_identity(void)
+{
+    node.slot = node.slots.pending >= 0 ? node.slots.pending : node.slots.active;
+    node.generation++;
+    if (node.slot < 0) {
+        return IFL_IDENTITY_NONE;
+    }
+    enum ifl_status status =
+        identity_slots_load(&node.slots, node.slot, node.identity_bytes, sizeof node.identity_bytes, &node.identity);
+    if (status != IFL_OK) {
+        return status;
+    }
+    const char *url = node.settings.url[0] != '\0' ? node.settings.url : node.identity.url;
+    node.tls_context.identity = &node.identity;
+    node.tls_context.identity_generation = node.generation;
+    return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), node.host, &node.port);
+}
+
+static enum ifl_status start_identity(void)
+{
+    struct flash_region a, b;
+    enum ifl_status status = region(BOARD_IDENTITY_A, &a);
+    status = status == IFL_OK ? region(BOARD_IDENTITY_B, &b) : status;
+    while (status == IFL_OK && (status = identity_slots_mount(&node.slots, a, b)) == IFL_FLASH_BUSY) {
+        pause();
+        status = IFL_OK;
+    }
+    return status == IFL_OK ? use_identity() : status;
+}
+
+static enum ifl_status start_trust(void)
+{
+    struct flash_region a, b;
+    enum ifl_status status = region(BOARD_TRUST_A, &a);
+    status = status == IFL_OK ? region(BOARD_TRUST_B, &b) : status;
+    return status == IFL_OK ? trust_store_open(&node.trust, a, b) : status;
+}
+
+/* Called by the sender in the middle of its step. */
+static void on_identity_verdict(void *ctx, enum ifl_status verdict)
+{
+    (void)ctx;
+    if (!on_trial()) {
+        return;
+    }
+    if (verdict != IFL_OK) {
+        node.identity_refused = verdict;
+    } else {
+        (void)identity_slots_activate(&node.slots); /* while flash is busy: the next verdict */
+    }
+}
+
+/* ---- network and delivery ---- */
+
+static enum ifl_status start_network(ifl_ms now)
+{
+    static struct ifl_random random;
+    random = seed_random(&node.seed);
+    struct ip_setup setup = {.hostname = node.settings.device,
+                             .address = node.settings.address,
+                             .gateway = node.settings.gateway,
+                             .random = &random,
+                             .time_received = time_received};
+    memcpy(setup.mac, node.plate.mac, sizeof setup.mac);
+    for (size_t i = 0; i < IP_SERVER_COUNT && i < SETTINGS_SERVER_COUNT; i++) {
+        setup.dns[i] = node.settings.dns[i];
+        setup.ntp[i] = node.settings.ntp[i];
+    }
+    return ip_start(&setup, now);
+}
+
+static enum ifl_status start_tls(void)
+{
+    arena_init(&node.arena, arena_bytes, sizeof arena_bytes);
+    node.tls_context.arena = &node.arena;
+    node.tls_context.random = seed_random(&node.seed);
+    node.tls_context.clock = &node.clock;
+    node.tls_context.trust = trust_store_trust(&node.trust);
+    enum ifl_status status = tls_setup(&node.tls_context);
+    tls_init(&node.tls, &node.tls_context);
+    return status;
+}
+
+static void on_csrf_needed(void *ctx, uint8_t lane, bool needed)
+{
+    (void)ctx;
+    const uint8_t value = needed ? 1 : 0;
+    (void)state_put(&node.state, (uint16_t)(STATE_CSRF_FIRST + lane), bytes_of(&value, 1)); /* lost: costs a request */
+}
+
+static enum ifl_status start_sender(ifl_ms now)
+{
+    static const enum tls_version versions[] = {
+        [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
+    node.tls_context.version = versions[node.settings.tls];
+    node.sender_wiring = (struct sender_wiring){.settings = &node.settings,
+                                                .outbox = &node.outbox,
+                                                .tls = &node.tls,
+                                                .clock = &node.clock,
+                                                .health = &node.health,
+                                                .random = seed_random(&node.seed),
+                                                .host = node.host,
+                                                .port = node.port,
+                                                .proxy = &node.proxy,
+                                                .version = IFL_VERSION,
+                                                .identity_verdict = on_identity_verdict,
+                                                .csrf_needed = on_csrf_needed};
+    enum ifl_status status = sender_init(&node.sender, &node.sender_wiring, now);
+    node.sending = status == IFL_OK;
+    for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&node.outbox); lane++) {
+        uint8_t needed = 0;
+        size_t len = 0;
+        if (state_get(&node.state, (uint16_t)(STATE_CSRF_FIRST + lane), &needed, 1, &len) == IFL_OK && needed == 1) {
+            sender_csrf_remembered(&node.sender, (uint8_t)lane);
+        }
+    }
+    return status;
+}
+
+/* The identity on trial was refused: the old one goes on. */
+static void return_to_old_identity(ifl_ms now)
+{
+    enum ifl_status refused = node.identity_refused;
+    node.identity_refused = IFL_OK;
+    sender_stop(&node.sender);
+    node.sending = false;
+    tls_forget_session(&node.tls);
+    enum ifl_status status = identity_slots_refuse(&node.slots);
+    if (status == IFL_FLASH_BUSY) {
+        node.identity_refused = refused; /* again in the next turn */
+        return;
+    }
+    status = status == IFL_OK ? use_identity() : status;
+    status = status == IFL_OK ? start_sender(now) : status;
+    if (status != IFL_OK) {
+        health_event(&node.health, now, status, HEALTH_ROUTE_NONE, "identity");
+    }
+}
+
+/* ---- start ---- */
+
+static enum ifl_status name_it(enum ifl_status status, struct text *detail, const char *part)
+{
+    if (status != IFL_OK && detail->len == 0) {
+        text_str(detail, part);
+    }
+    return status;
+}
+
+static void wire_console(void)
+{
+    node.console_wiring = (struct console_wiring){.settings = &node.settings,
+                                                  .outbox = &node.outbox,
+                                                  .sender = &node.sender,
+                                                  .clock = &node.clock,
+                                                  .health = &node.health,
+                                                  .slots = &node.slots,
+                                                  .arena = &node.arena,
+                                                  .version = "iflow-node " IFL_VERSION,
+                                                  .host = node.host};
+    uart_console_start();
+}
+
+static enum ifl_status start_storage(struct text *detail)
+{
+    enum ifl_status status = name_it(start_device(), detail, "nameplate or seed");
+    if (status == IFL_OK) {
+        text_str(detail, "settings");
+        status = start_settings(detail);
+        if (status == IFL_OK) {
+            text_init(detail, detail->buf, detail->size);
+        }
+    }
+    status = status == IFL_OK ? name_it(start_state(), detail, "state") : status;
+    if (status == IFL_OK) {
+        start_clock(board_now());
+        status = name_it(start_outbox(), detail, "outbox");
+    }
+    return status;
+}
+
+enum ifl_status node_start(struct text *detail)
+{
+    health_init(&node.health);
+    node.slot = -1;
+    enum ifl_status status = start_storage(detail);
+    status = status == IFL_OK ? name_it(start_identity(), detail, "identity") : status;
+    status = status == IFL_OK ? name_it(start_trust(), detail, "trust bundle") : status;
+    status = status == IFL_OK ? name_it(start_network(board_now()), detail, "network") : status;
+    status = status == IFL_OK ? name_it(start_tls(), detail, "TLS") : status;
+    status = status == IFL_OK ? name_it(start_sender(board_now()), detail, "sender") : status;
+    if (status == IFL_OK) {
+        wire_console();
+        app_start(board_now());
+    }
+    return status;
+}
+
+/* ---- the loop ---- */
+
+ifl_ms node_step(ifl_ms now)
+{
+    ifl_ms wish = net_link_step(now);
+    uart_console_step(now);
+    wish = ifl_ms_min(wish, app_step(now));
+    wish = ifl_ms_min(wish, heartbeat_step(now));
+    if (node.identity_refused != IFL_OK) {
+        return_to_old_identity(now);
+        return now;
+    }
+    if (node.sending) {
+        wish = ifl_ms_min(wish, sender_step(&node.sender, now));
+    }
+    wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
+    wish = ifl_ms_min(wish, state_step(&node.state, now));
+    if (now >= node.next_time_save) {
+        save_time(now);
+    }
+    return ifl_ms_min(wish, node.next_time_save);
+}
+
+/* ---- for the app ---- */
+
+enum ifl_status node_put(const char *route, struct bytes payload)
+{
+    struct outbox_id id;
+    size_t index = settings_route_index(&node.settings, bytes_of_string(route));
+    if (index >= node.settings.route_count) {
+        return IFL_NOT_FOUND;
+    }
+    const struct clock_reading reading = clock_read(&node.clock, board_now());
+    const struct outbox_time time = {.unix_s = reading.unix_s, .quality = (uint8_t)reading.quality};
+    enum ifl_status status = outbox_put(&node.outbox, outbox_lane_of(&node.outbox, route), payload, time, &id);
+    if (status == IFL_OK) {
+        health_count(&node.health, HEALTH_STORED, 1);
+    } else if (status != IFL_FLASH_BUSY) {
+        health_count(&node.health, HEALTH_REFUSED, 1);
+        health_event(&node.health, board_now(), status, (uint8_t)index, NULL);
+    }
+    return status;
+}
+
+const char *node_device(void)
+{
+    return node.settings.device;
+}

@@ -1,0 +1,70 @@
+/* node.h: the parts of the firmware, wired: one struct that owns all memory. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/arena.h"
+#include "clock/clock.h"
+#include "console/console.h"
+#include "health/health.h"
+#include "identity/slots.h"
+#include "image/nameplate.h"
+#include "image/seed.h"
+#include "image/trust_store.h"
+#include "net/net.h"
+#include "outbox/outbox.h"
+#include "sender/sender.h"
+#include "settings/settings.h"
+#include "state/state.h"
+#include "tls/tls.h"
+
+/* Bytes of an identity that a node can use: three certificates with RSA-2048 and its key take 4.7 KB. */
+#define NODE_IDENTITY_SIZE 8192u
+
+struct node {
+    struct nameplate plate;
+    struct seed seed;
+    struct settings settings;
+    struct net_proxy proxy;
+    struct health health;
+    struct clock clock;
+    struct state state;
+    struct outbox outbox;
+    struct identity_slots slots;
+    struct identity identity;
+    int slot; /* where it comes from */
+    uint32_t generation;
+    uint8_t identity_bytes[NODE_IDENTITY_SIZE]; /* secret: DER chain and key */
+    struct trust_store trust;
+    struct arena arena;
+    struct tls_context tls_context;
+    struct tls tls;
+    struct sender sender;
+    struct sender_wiring sender_wiring;
+    struct console console;
+    struct console_wiring console_wiring;
+    char host[IFL_HOST_SIZE];
+    uint16_t port;
+    enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
+    ifl_ms next_time_save, next_heartbeat;
+    bool sending;
+};
+
+extern struct node node;
+
+/* Bring everything up. OK; else *detail says which part, and the node can only say so. */
+enum ifl_status node_start(struct text *detail);
+/* One turn of the loop; returns when it wants to be called again. */
+ifl_ms node_step(ifl_ms now);
+
+/* ---- parts ---- */
+
+/* Lines of the log and answers of the console share UART 0; log lines begin with "log: ". */
+void uart_console_start(void);
+void uart_console_step(ifl_ms now);
+void uart_print(const char *text);
+void uart_log_status(enum ifl_status status, const char *detail);
+
+/* A message about the node itself for the route "heartbeat", if it is configured: at the start and then every 15 minutes. */
+ifl_ms heartbeat_step(ifl_ms now);
+
+#endif

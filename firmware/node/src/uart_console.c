@@ -1,0 +1,69 @@
+/* uart_console.c: the console on UART 0, and the log between its answers.
+ *
+ * An answer may be longer than the ring of the UART: then what doesn't fit is waited for, with the network going on. */
+#include <string.h>
+
+#include "board/board.h"
+#include "net/link.h"
+#include "node.h"
+
+static void write_all(struct bytes piece)
+{
+    while (piece.size > 0) {
+        piece = bytes_tail(piece, board_uart_write(0, piece.data, piece.size));
+        if (piece.size > 0) {
+            board_watchdog_feed();
+            (void)net_link_step(board_now());
+            board_wait(ifl_ms_after(board_now(), 2));
+        }
+    }
+}
+
+static void console_write(void *ctx, struct bytes piece)
+{
+    (void)ctx;
+    write_all(piece);
+}
+
+void uart_print(const char *text)
+{
+    write_all(bytes_of_string(text));
+}
+
+void uart_log_status(enum ifl_status status, const char *detail)
+{
+    char buf[400];
+    struct text text;
+    text_init(&text, buf, sizeof buf);
+    text_str(&text, "log: ");
+    text_status(&text, status);
+    if (detail != NULL && detail[0] != '\0') {
+        text_str(&text, " (");
+        text_str(&text, detail);
+        text_char(&text, ')');
+    }
+    text_char(&text, '\n');
+    write_all(bytes_of(buf, text.len));
+}
+
+static void log_event(void *ctx, const struct health_event *event)
+{
+    (void)ctx;
+    uart_log_status(event->status, event->detail);
+}
+
+void uart_console_start(void)
+{
+    node.health.listener = log_event;
+    console_init(&node.console, &node.console_wiring, console_write, NULL);
+}
+
+void uart_console_step(ifl_ms now)
+{
+    uint8_t input[32];
+    size_t got = board_uart_read(0, input, sizeof input);
+    if (got > 0) {
+        console_feed(&node.console, bytes_of(input, got), now);
+        board_wake(); /* there may be more */
+    }
+}
