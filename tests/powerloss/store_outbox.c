@@ -46,6 +46,9 @@ struct message {
     bool done;                /* finished since the last mount: must not be shown before the next */
     bool moving;  /* the power went while it became a dead letter: it may still turn out so at a later start */
     bool waived;  /* the power went while it was given up: the same */
+    bool tombed;  /* the power went while it left the dead letters, or there was no room to record that: the same */
+    bool dropped; /* ... and it was to be dropped */
+    bool doubled; /* ... and it's in its lane already: may be sent twice, under its id */
     bool pending; /* put, and not synced yet: not shown, and in a cache not durable */
 };
 
@@ -314,9 +317,9 @@ static void list_lane(struct sweep_run *run, unsigned route, struct listing *lis
         sweep_tell(run, "    %s shows n %llu: message %u, id n %llu", routes[route], (unsigned long long)shown.n,
                    (unsigned)serial, (unsigned long long)shown.id.n);
         check_shown(run, route, serial, &shown);
-        if (*seen) {
+        if (*seen && !message->doubled) {
             sweep_fail(run, "message %u is shown twice in %s", (unsigned)serial, routes[route]);
-        } else if (its_order <= order) {
+        } else if (its_order <= order && !message->doubled) {
             sweep_fail(run, "message %u isn't in its place in %s", (unsigned)serial, routes[route]);
         } else if (n != 0 && (shown.n <= n || (route != DEAD && shown.n != n + 1))) {
             sweep_fail(run, "in %s %llu follows %llu", routes[route], (unsigned long long)shown.n,
@@ -370,14 +373,15 @@ static void settle_message(struct sweep_run *run, struct message *message, uint3
         sweep_fail(run, "message %u is in its lane and among the dead letters", (unsigned)serial);
     }
     message->done = message->pending = false;
-    message->must = message->must || (!message->delivered && (lane_seen || dead_seen));
+    message->must = message->must || (!message->delivered && !message->dropped && (lane_seen || dead_seen));
     if (!message->delivered ||
         message->in_lane == NO) { /* what was delivered may be shown again until its cursor is flushed */
         bool ghost =
             message->in_lane == MAYBE && !message->bound && world->durable_n[message->route] < message->would_be_n;
         message->in_lane = lane_seen ? (message->moving ? MAYBE : YES) : ghost ? MAYBE : NO;
     }
-    message->in_dead = dead_seen ? YES : message->moving && lane_seen ? MAYBE : NO;
+    bool flickers = message->tombed || (message->moving && lane_seen && !dead_seen);
+    message->in_dead = flickers ? MAYBE : dead_seen ? YES : NO;
     message->moving = message->moving && !dead_seen;
 }
 
@@ -646,7 +650,7 @@ static uint32_t check_first(struct sweep_run *run, unsigned route, struct outbox
     }
     struct message *message = &world->messages[serial];
     check_shown(run, route, serial, shown);
-    if (message->done) {
+    if (message->done && !message->doubled) {
         sweep_fail(run, "message %u is finished and shown again", (unsigned)serial);
     }
     for (uint32_t other = 1; other <= world->count && !run->failed; other++) {
@@ -808,6 +812,8 @@ static bool requeue(struct sweep_run *run)
     message->in_lane = MAYBE;
     message->in_dead = MAYBE;
     message->order = ++world->last_order;
+    bool tombed_before = message->tombed;
+    message->tombed = true;
     world->doing = DOING_REQUEUE;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_requeue(&world->box, &shown, lane_of(world, message->route)));
@@ -817,9 +823,14 @@ static bool requeue(struct sweep_run *run)
         return false;
     }
     notice_given_up(run);
+    if (status == IFL_NOT_FOUND && tombed_before) {
+        message->in_lane = NO;
+        return false;
+    }
     if (status == IFL_STORE_FULL) { /* it may be back already, and only its end among the dead letters isn't recorded */
         struct outbox_lane_stats lane;
         message->in_dead = YES;
+        message->doubled = true;
         if (outbox_lane_stats(&world->box, lane_of(world, message->route), &lane) == IFL_OK) {
             number_is_durable(world, message->route, lane.last_n);
         }
@@ -830,7 +841,7 @@ static bool requeue(struct sweep_run *run)
     }
     message->in_lane = YES;
     message->in_dead = NO;
-    message->done = false;
+    message->done = message->tombed = false;
     number_is_durable(world, message->route, world->last_n[message->route] + 1);
     return true;
 }
@@ -846,6 +857,8 @@ static bool bury(struct sweep_run *run)
     struct message *message = &world->messages[serial];
     message->must = message->in_lane == YES && !message->delivered;
     message->in_dead = MAYBE;
+    bool tombed_before = message->tombed;
+    message->tombed = message->dropped = true;
     world->doing = DOING_BURY;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_bury(&world->box, &shown));
@@ -854,8 +867,12 @@ static bool bury(struct sweep_run *run)
         PATIENTLY(run, status, outbox_bury(&world->box, &shown));
     }
     sweep_tell(run, "    dead letter %u is buried: %s", (unsigned)serial, name_of(status));
+    if (status == IFL_NOT_FOUND && tombed_before) {
+        return false;
+    }
     if (expect_ok(run, status, "bury") && sync_now(run)) {
         message->in_dead = NO;
+        message->tombed = false;
         return true;
     }
     return false;
