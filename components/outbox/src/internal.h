@@ -72,6 +72,8 @@ void outbox_record_encode(struct record *rec, uint32_t seed, uint8_t raw[RECORD_
 uint32_t outbox_record_body(const struct record *rec);                             /* address of the payload */
 uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec); /* bytes with padding */
 /* OK, STORE_CORRUPT with *syndrome, FLASH_*. */
+/* Recovery has copied what stands before `last`, so it didn't see that one. */
+bool outbox_is_unseen(const struct record *before, const struct record *last, const struct record *copy);
 /* The next whole record behind a copy confirms it. */
 bool outbox_copy_counts(const struct outbox *box, const struct walk *copy);
 enum ifl_status outbox_body_check(const struct outbox *box, const struct record *rec, uint32_t *syndrome);
@@ -110,9 +112,13 @@ enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from
 enum ifl_status outbox_sync_inside(struct outbox *box);
 bool outbox_is_cached(const struct outbox *box);
 uint32_t outbox_program_size(const struct outbox *box); /* bytes of a message that one program takes at most */
+/* Kept free at the end of a block. */
+uint32_t outbox_reserve_size(const struct outbox *box);
 /* A record without a body. */
 enum ifl_status outbox_append(struct outbox *box, uint8_t lane, enum record_type type, uint64_t n, uint64_t aux,
                               uint32_t size);
+/* Make sure that outbox_append() will find a place. STORE_FULL. */
+enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane);
 enum ifl_status outbox_cursor_save(struct outbox *box, uint8_t lane);
 enum ifl_status outbox_give_up_to(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason);
 enum ifl_status outbox_give_up_oldest(struct outbox *box, uint8_t for_lane);

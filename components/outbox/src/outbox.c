@@ -109,11 +109,14 @@ static enum ifl_status fence_of(struct outbox *box, const struct block *block, u
         outbox_walk_start(box, &walk, block, at);
         *fence = UINT64_MAX;
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
+            if (walk.rec.type == RECORD_RESUME && walk.rec.n < *fence) {
+                *fence = walk.rec.n;
+            }
             bool resume = walk.rec.type == RECORD_RESUME && walk.rec.aux != RESUME_COPY_FOLLOWS;
             bool copy =
                 walk.rec.flags & RECORD_COPY && walk.whole && walk.rec.at > at && outbox_copy_counts(box, &walk);
             if (resume || copy) {
-                *fence = copy ? walk.rec.n - 1 : walk.rec.n;
+                *fence = copy && walk.rec.n <= *fence ? walk.rec.n - 1 : *fence;
                 break;
             }
         }
@@ -122,7 +125,7 @@ static enum ifl_status fence_of(struct outbox *box, const struct block *block, u
         if (status == IFL_END && block->serial != lane->newest_serial) {
             struct block next;
             status = outbox_block_find(box, block->lane, block->serial, &next);
-            *fence = status == IFL_OK ? next.first_n - 1 : *fence;
+            *fence = status == IFL_OK && next.first_n <= *fence ? next.first_n - 1 : *fence;
         }
         if (status != IFL_OK && status != IFL_END) {
             lane->fence_at = 0;
@@ -228,6 +231,25 @@ static enum ifl_status skip_missing(struct outbox *box, uint8_t lane, uint64_t n
     return status;
 }
 
+/* Not when recovery didn't see it: it may have been torn. */
+static bool tomb_counts(const struct outbox *box, const struct record *before, const struct walk *tomb)
+{
+    struct walk next = *tomb;
+    enum ifl_status status;
+    bool copying = false;
+    do {
+        status = outbox_walk_next(box, &next);
+        copying = copying || (status == IFL_OK && next.whole && next.rec.type == RECORD_RESUME &&
+                              next.rec.aux == RESUME_COPY_FOLLOWS);
+    } while (status == IFL_OK &&
+             (!next.whole || (next.rec.type == RECORD_RESUME && next.rec.aux == RESUME_COPY_FOLLOWS)));
+    if (status != IFL_OK || outbox_is_cached(box)) {
+        return true;
+    }
+    return copying ? !outbox_is_unseen(before, &tomb->rec, &next.rec)
+                   : next.rec.type != RECORD_RESUME || next.rec.aux == RESUME_CONFIRMS;
+}
+
 enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t at, bool *buried)
 {
     const struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
@@ -239,12 +261,14 @@ enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t 
     *buried = false;
     while (status == IFL_OK) {
         struct walk walk;
+        struct record before = {.type = 0};
         outbox_walk_start(box, &walk, &block, at);
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            if (walk.rec.type == RECORD_TOMB && walk.rec.n == n) {
+            if (walk.rec.type == RECORD_TOMB && walk.rec.n == n && tomb_counts(box, &before, &walk)) {
                 *buried = true;
                 return IFL_OK;
             }
+            before = walk.whole && walk.rec.type != RECORD_RESUME ? walk.rec : before;
         }
         if (status == IFL_END) {
             status = outbox_block_find(box, OUTBOX_LANE_DEAD, block.serial, &block);
@@ -447,7 +471,10 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
     if (message->n != lane->cursor + 1) {
         return message->n <= lane->cursor ? IFL_NOT_FOUND : IFL_INVALID;
     }
-    enum ifl_status status = move_to(box, message, OUTBOX_LANE_DEAD, reason);
+    enum ifl_status status = outbox_room_for_record(box, message->lane); /* for the cursor */
+    if (status == IFL_OK) {
+        status = move_to(box, message, OUTBOX_LANE_DEAD, reason);
+    }
     if (status == IFL_OK) {
         lane->cursor = message->n;
         lane->checked = false;
@@ -478,7 +505,10 @@ enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *
     }
     enum ifl_status status = outbox_is_buried(box, dead->n, dead->at, &buried);
     if (status == IFL_OK) {
-        status = buried ? IFL_NOT_FOUND : move_to(box, dead, lane, IFL_OK);
+        status = buried ? IFL_NOT_FOUND : outbox_room_for_record(box, OUTBOX_LANE_DEAD);
+    }
+    if (status == IFL_OK) {
+        status = move_to(box, dead, lane, IFL_OK);
     }
     return status == IFL_OK ? outbox_bury(box, dead) : status;
 }

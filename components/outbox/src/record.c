@@ -160,6 +160,16 @@ enum ifl_status outbox_walk_next(const struct outbox *box, struct walk *walk)
     return IFL_END;
 }
 
+static bool is_same(const struct record *a, const struct record *b)
+{
+    return a->type == b->type && a->n == b->n;
+}
+
+bool outbox_is_unseen(const struct record *before, const struct record *last, const struct record *copy)
+{
+    return copy->type != 0 && is_same(before, copy) && !is_same(last, copy);
+}
+
 bool outbox_copy_counts(const struct outbox *box, const struct walk *copy)
 {
     struct walk next = *copy;

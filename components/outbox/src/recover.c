@@ -230,7 +230,7 @@ static void apply_control(struct outbox_lane *lane, const struct record *rec)
         lane->last_n = rec->n > lane->last_n ? rec->n : lane->last_n;
         break;
     case RECORD_RESUME:
-        lane->last_n = rec->n;
+        lane->last_n = rec->n < lane->last_n ? rec->n : lane->last_n;
         break;
     default:
         break;
@@ -271,6 +271,44 @@ static uint32_t resume_place(const struct outbox *box, uint32_t end, uint32_t ta
     return outbox_padded(box, place > extent ? place : extent);
 }
 
+/* A record without a body counts when another record follows, for then it was whole; or when a RESUME right behind it says so. Before another
+ * RESUME stands what recovery has either written again or not seen at all: a weak one must not speak up later. */
+struct held {
+    struct record before, last, copy; /* type 0: none */
+    bool copying;
+};
+
+static void hold(struct outbox_lane *lane, struct held *held, const struct record *rec, bool trusted)
+{
+    if (rec->type == RECORD_RESUME && rec->aux == RESUME_COPY_FOLLOWS && !trusted) {
+        held->copying = true;
+        held->copy.type = 0;
+        lane->last_n = rec->n < lane->last_n ? rec->n : lane->last_n;
+        return;
+    }
+    if (held->copying && (rec->type == RECORD_DATA ? (rec->flags & RECORD_COPY) != 0 : rec->type != RECORD_RESUME)) {
+        held->copy = *rec;
+        return;
+    }
+    bool unseen =
+        rec->type == RECORD_RESUME && !trusted &&
+        (rec->aux == RESUME_PLAIN || (held->copying && outbox_is_unseen(&held->before, &held->last, &held->copy)));
+    if (!unseen) {
+        apply_control(lane, &held->last);
+    }
+    if (rec->type == RECORD_RESUME && rec->aux == RESUME_CONFIRMS) {
+        apply_control(lane, &held->copy);
+    }
+    held->before = held->last;
+    held->last = *rec;
+    held->copying = false;
+    held->copy.type = 0;
+    if (rec->type == RECORD_RESUME) { /* at once, and only once */
+        apply_control(lane, rec);
+        held->last.type = 0;
+    }
+}
+
 /* Read the newest block. read_at becomes the record that has to be written again, 0: none. */
 static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
 {
@@ -278,6 +316,7 @@ static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
     struct block block;
     enum block_state state;
     struct walk walk;
+    struct held held = {.copying = false};
     uint32_t tail = 0, end, extent = 0, suspect = 0, copy = 0;
     bool message = false;
     enum ifl_status status = outbox_block_load(box, lane->newest, &block, &state);
@@ -299,11 +338,9 @@ static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
         if (walk.rec.type == RECORD_DATA) {
             apply_data(lane, &walk);
             lane->checked = lane->checked || walk.rec.flags & RECORD_ORIGIN;
-        } else {
-            lane->cursor_saved = lane->cursor; /* the last record's word isn't safe yet */
-            apply_control(lane, &walk.rec);
         }
         if (walk.whole) {
+            hold(lane, &held, &walk.rec, outbox_is_cached(box));
             suspect = suspect_after(&walk.rec, suspect);
             message = suspect == walk.rec.at ? walk.rec.type == RECORD_DATA : message;
             copy = walk.rec.flags & RECORD_COPY ? walk.rec.at : walk.rec.type == RECORD_RESUME ? copy : 0;
@@ -316,9 +353,12 @@ static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
     if (status != IFL_END) {
         return status;
     }
+    lane->cursor_saved = lane->cursor; /* the last record's word isn't safe yet */
+    apply_control(lane, held.copy.type != 0 ? &held.copy : &held.last);
     lane->read_at = outbox_is_cached(box) ? 0 : suspect;
     lane->fence_at = lane->read_at != 0 ? copy : 0; /* for settle() */
     lane->weak = lane->read_at != 0 && message;
+    lane->unsettled = lane->read_at != 0;
     lane->write_at = resume_place(box, end, tail, extent);
     lane->resume_due = true;
     lane->closed = block.log != box->log_id || block.half;
@@ -450,7 +490,7 @@ static void settle(struct outbox *box, uint8_t lane)
     uint32_t original = l->read_at, copy = l->fence_at, end = outbox_block_start(box, l->newest + 1u);
     bool message = l->weak;
     l->read_at = l->fence_at = 0;
-    l->weak = false;
+    l->weak = l->unsettled = false;
     if (original == 0) {
         return;
     }
@@ -467,11 +507,13 @@ static void settle(struct outbox *box, uint8_t lane)
         }
     }
     if (status == IFL_OK && message && (from.n != l->last_n || from.n <= l->cursor)) {
-        return; /* void, or finished */
+        l->closed = true; /* void: a RESUME has not seen it; what it did see must not become void by another one */
+        return;
     }
     l->last_n -= status == IFL_STORE_CORRUPT && message;
     bool fits = !l->closed && l->write_at < end &&
-                end - l->write_at >= outbox_record_extent(box, &from) + 2 * outbox_padded(box, RECORD_SIZE);
+                end - l->write_at >=
+                    outbox_record_extent(box, &from) + outbox_padded(box, RECORD_SIZE) + outbox_reserve_size(box);
     if (status == IFL_OK && fits) {
         if (from.type != RECORD_RESUME) {
             l->resume_kind = RESUME_COPY_FOLLOWS;
@@ -481,6 +523,7 @@ static void settle(struct outbox *box, uint8_t lane)
         l->resume_due = true;
         (void)outbox_append(box, lane, RECORD_RESUME, l->last_n, 0, 0);
     }
+    l->closed = l->closed || !fits || status != IFL_OK; /* behind a plain RESUME what stands there wouldn't count */
     l->resume_kind = RESUME_PLAIN;
 }
 
@@ -510,6 +553,7 @@ static enum ifl_status finish_moves(struct outbox *box, uint8_t lane)
             (void)outbox_bury(box, &(struct outbox_message){.n = origin.from_n});
         } else if (origin.from_n > from->cursor && origin.from_n <= from->last_n) {
             from->cursor = origin.from_n;
+            (void)outbox_cursor_save(box, origin.from_lane); /* before the dead letters go on in another block */
         }
     }
     return status == IFL_END ? IFL_OK : status;

@@ -79,7 +79,7 @@ static uint32_t block_end(const struct outbox *box, const struct outbox_lane *la
 }
 
 /* Kept free at the end of a block: for records that must always be possible. */
-static uint32_t reserve_size(const struct outbox *box)
+uint32_t outbox_reserve_size(const struct outbox *box)
 {
     uint32_t granule = flash_prog_size(box->region);
     return 4 * (granule > 64 ? granule : 64);
@@ -140,11 +140,17 @@ static enum ifl_status append_once(struct outbox *box, uint8_t lane, struct reco
     return status == IFL_OK && rec->type != RECORD_RESUME ? write_record(box, lane, rec) : status;
 }
 
+enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane)
+{
+    struct outbox_lane *l = &box->lanes[lane];
+    return has_room(box, l, outbox_padded(box, RECORD_SIZE), 0) ? IFL_OK : outbox_block_open(box, lane, false);
+}
+
 enum ifl_status outbox_append(struct outbox *box, uint8_t lane, enum record_type type, uint64_t n, uint64_t aux,
                               uint32_t size)
 {
     struct record rec = {.type = (uint8_t)type, .n = n, .aux = aux, .size = size};
-    if (box->put.active && box->put.lane == lane) {
+    if (box->lanes[lane].unsettled || (box->put.active && box->put.lane == lane)) {
         return IFL_FLASH_BUSY;
     }
     enum ifl_status status = append_once(box, lane, &rec);
@@ -241,7 +247,7 @@ static enum ifl_status put_bytes(struct outbox *box, const uint8_t *from, size_t
 /* A place for `extent` bytes of a message; RESUME before it when it's due. */
 static enum ifl_status make_room(struct outbox *box, uint8_t lane, uint32_t extent)
 {
-    if (!has_room(box, &box->lanes[lane], extent, reserve_size(box))) {
+    if (!has_room(box, &box->lanes[lane], extent, outbox_reserve_size(box))) {
         return outbox_block_open(box, lane, true);
     }
     return write_resume(box, lane);

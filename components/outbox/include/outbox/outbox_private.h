@@ -43,6 +43,7 @@ struct outbox_lane {
     bool closed;         /* the next record goes into a new block */
     bool resume_due;     /* a RESUME record stands before the next record */
     bool weak;           /* the last message may be torn: it isn't shown before it was written again */
+    bool unsettled;      /* recovery isn't done with the last record: nothing may be written behind it yet */
     uint8_t resume_kind; /* aux of that RESUME */
     bool unsynced;       /* something was written since the last sync */
     bool sync_failed;    /* durable_n stands still until a new block is open */
