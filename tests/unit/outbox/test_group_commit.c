@@ -1,0 +1,160 @@
+/* A medium with a cache (a file): nothing counts before the sync. */
+#include "world.h"
+
+void setUp(void)
+{
+    world_start(1, 12, 2, true);
+    mount();
+    settle();
+}
+
+void tearDown(void)
+{
+    world_end();
+}
+
+static void nothing_is_shown_before_the_sync_and_everything_after_it(void)
+{
+    struct outbox_message message;
+    for (uint32_t i = 1; i <= 5; i++) {
+        must_put("a", i, 100);
+        TEST_ASSERT_FALSE(first("a", &message));
+    }
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_done(&world.box, lane("a"), 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    for (uint32_t i = 1; i <= 5; i++) {
+        deliver("a", i, 100);
+    }
+}
+
+static void one_sync_is_enough_for_all_lanes(void)
+{
+    for (uint32_t i = 1; i <= 20; i++) {
+        must_put(i % 2 ? "a" : "b", i, 50);
+    }
+    uint64_t before = world.medium.operations;
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    TEST_ASSERT_EQUAL_UINT64(before + 1, world.medium.operations);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box)); /* nothing to do */
+    TEST_ASSERT_EQUAL_UINT64(before + 1, world.medium.operations);
+}
+
+static void messages_that_were_not_synced_are_whole_or_absent_after_a_crash_and_ids_stay_unique(void)
+{
+    for (int tear = 0; tear < FLASH_TEAR_ERASE; tear++) {
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+            setUp();
+            struct outbox_message message;
+            struct outbox_id id;
+            for (uint32_t i = 1; i <= 8; i++) {
+                must_put("a", i, 200);
+                if (i == 4) {
+                    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+                }
+            }
+            flash_double_power_off(&world.medium, (enum flash_tear)tear, seed);
+            flash_double_power_on(&world.medium);
+            mount();
+            uint32_t left = 0;
+            for (bool any = first("a", &message); any; any = next(&message)) {
+                must_hold(&message, ++left, 200);
+                TEST_ASSERT_EQUAL_UINT64(left, message.n);
+            }
+            TEST_ASSERT_TRUE(left >= 4);
+            TEST_ASSERT_EQUAL(IFL_OK, put("a", left + 1, 77, &id));
+            TEST_ASSERT_EQUAL_UINT64(left + 1, id.n);
+            TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+            restart();
+            for (uint32_t i = 1; i <= left; i++) {
+                deliver("a", i, 200);
+            }
+            deliver("a", left + 1, 77);
+            TEST_ASSERT_FALSE(first("a", &message));
+            TEST_ASSERT_EQUAL(0, stats().lost_records);
+        }
+    }
+}
+
+static void a_sync_that_fails_takes_back_what_was_not_acknowledged_and_nothing_else(void)
+{
+    struct outbox_message message;
+    struct outbox_id id;
+    for (uint32_t i = 1; i <= 3; i++) {
+        must_put("a", i, 100);
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    must_put("a", 4, 100);
+    must_put("a", 5, 100);
+    world.medium.sync_fails_at = world.medium.operations + 1;
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, outbox_sync(&world.box));
+    uint32_t shown = 0;
+    for (bool any = first("a", &message); any; any = next(&message)) {
+        must_hold(&message, ++shown, 100);
+    }
+    TEST_ASSERT_EQUAL(3, shown);
+    TEST_ASSERT_EQUAL(IFL_OK, put("a", 6, 100, &id));
+    TEST_ASSERT_EQUAL_UINT64(6, id.n); /* 4 and 5 are never another payload's */
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    flash_double_power_off(&world.medium, FLASH_TEAR_NOTHING, 1);
+    flash_double_power_on(&world.medium);
+    mount();
+    shown = 0;
+    bool found = false;
+    for (bool any = first("a", &message); any; any = next(&message)) {
+        must_hold(&message, (uint32_t)message.n, 100);
+        shown++;
+        found = message.n == 6;
+    }
+    TEST_ASSERT_TRUE(found && shown >= 4);
+}
+
+static void a_sync_that_failed_unseen_is_told_at_the_next_one(void)
+{
+    must_put("a", 1, 100);
+    world.medium.sync_fails_at = world.medium.operations + 1;
+    world.now += 10000;
+    for (int i = 0; i < 5; i++) { /* an idle phase syncs by itself */
+        (void)outbox_step(&world.box, world.now += 1000);
+    }
+    TEST_ASSERT_TRUE(world.medium.operations >= world.medium.sync_fails_at);
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, outbox_sync(&world.box));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+}
+
+static void a_lane_whose_sync_failed_works_on(void)
+{
+    for (uint32_t i = 1; i <= 200; i++) {
+        must_put("a", i, 200);
+        if (i % 10 == 0) {
+            world.medium.sync_fails_at = i % 50 == 0 ? world.medium.operations + 1 : 0;
+            (void)outbox_sync(&world.box);
+        }
+        if (i == 100) {
+            struct outbox_message message;
+            settle();
+            while (first("a", &message)) {
+                must_hold(&message, (uint32_t)message.n, 200);
+                TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, message.lane, message.n));
+                settle();
+            }
+        }
+    }
+    settle();
+    struct outbox_message message;
+    for (bool any = first("a", &message); any; any = next(&message)) {
+        must_hold(&message, (uint32_t)message.n, 200);
+    }
+    TEST_ASSERT_EQUAL_UINT64(200, lane_stats("a").last_n);
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(nothing_is_shown_before_the_sync_and_everything_after_it);
+    RUN_TEST(one_sync_is_enough_for_all_lanes);
+    RUN_TEST(messages_that_were_not_synced_are_whole_or_absent_after_a_crash_and_ids_stay_unique);
+    RUN_TEST(a_sync_that_fails_takes_back_what_was_not_acknowledged_and_nothing_else);
+    RUN_TEST(a_sync_that_failed_unseen_is_told_at_the_next_one);
+    RUN_TEST(a_lane_whose_sync_failed_works_on);
+    return UNITY_END();
+}

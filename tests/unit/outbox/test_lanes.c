@@ -1,0 +1,254 @@
+/* Routes come and go, devices and formats change. */
+#include "world.h"
+
+#include "base/crc32c.h"
+
+#include <string.h>
+
+void setUp(void)
+{
+    world_start(1, 12, 2, false);
+}
+
+void tearDown(void)
+{
+    world_end();
+}
+
+static void routes_keep_their_lanes_in_whatever_order_they_are_configured(void)
+{
+    mount();
+    must_put("a", 1, 100);
+    must_put("b", 2, 100);
+    uint8_t a = lane("a"), b = lane("b");
+    world.lanes[0].route = "b";
+    world.lanes[1].route = "a";
+    restart();
+    TEST_ASSERT_EQUAL(a, lane("a"));
+    TEST_ASSERT_EQUAL(b, lane("b"));
+    deliver("a", 1, 100);
+    deliver("b", 2, 100);
+}
+
+static void a_route_that_left_the_configuration_stays_as_an_orphan_until_it_is_taken_up_again(void)
+{
+    struct outbox_id id;
+    mount();
+    for (uint32_t i = 1; i <= 15; i++) {
+        must_put("b", i, 300);
+    }
+    world.config.lane_count = 1;
+    for (int round = 0; round < 2; round++) {
+        restart();
+        TEST_ASSERT_TRUE(outbox_lane_is_orphan(&world.box, lane("b")));
+        TEST_ASSERT_FALSE(outbox_lane_is_orphan(&world.box, lane("a")));
+        TEST_ASSERT_EQUAL_UINT64(15, queued("b"));
+    }
+    for (uint32_t i = 1; i <= 300; i++) { /* others go round past it */
+        must_put("a", i, 300);
+        deliver("a", i, 300);
+    }
+    deliver("b", 1, 300); /* an orphan can still be sent */
+    world.config.lane_count = 2;
+    restart();
+    TEST_ASSERT_FALSE(outbox_lane_is_orphan(&world.box, lane("b")));
+    TEST_ASSERT_EQUAL(IFL_OK, put("b", 16, 300, &id));
+    TEST_ASSERT_EQUAL_UINT64(16, id.n);
+    for (uint32_t i = 2; i <= 16; i++) {
+        deliver("b", i, 300);
+    }
+}
+
+static void a_renamed_route_gets_a_lane_of_its_own_and_the_old_one_keeps_its_messages(void)
+{
+    mount();
+    must_put("b", 1, 100);
+    uint8_t old = lane("b");
+    world.lanes[1].route = "new";
+    restart();
+    TEST_ASSERT_TRUE(lane("new") != old);
+    must_put("new", 2, 100);
+    restart();
+    deliver("b", 1, 100);
+    deliver("new", 2, 100);
+}
+
+static void no_id_comes_twice_when_lane_numbers_are_used_again(void)
+{
+    static char names[2 * IFL_LANE_COUNT][8];
+    world_start(1, 2 * IFL_LANE_COUNT, 1, false);
+    mount();
+    uint64_t last[256] = {0};
+    for (unsigned i = 0; i < 2 * IFL_LANE_COUNT; i++) {
+        struct outbox_id id;
+        names[i][0] = 'r';
+        names[i][1] = (char)('a' + i / 26);
+        names[i][2] = (char)('a' + i % 26);
+        world.lanes[0].route = names[i];
+        restart();
+        TEST_ASSERT_EQUAL(IFL_OK, put(names[i], i, 20, &id));
+        TEST_ASSERT_TRUE(id.n > last[id.lane]);
+        last[id.lane] = id.n;
+        deliver(names[i], i, 20);
+    }
+}
+
+static void too_few_blocks_for_the_routes_are_refused_and_nothing_is_touched(void)
+{
+    world_start(1, 5, 4, false); /* needs 4 + dead letters + 2 */
+    TEST_ASSERT_EQUAL(IFL_STORE_LANES, try_mount());
+    TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
+    world.config.lane_count = 2; /* 2 + 1 + 2: just enough */
+    mount();
+    settle();
+    must_put("a", 1, 10);
+    settle();
+    uint64_t before = world.medium.operations;
+    world.lanes[1].min_blocks = 2;
+    TEST_ASSERT_EQUAL(IFL_STORE_LANES, try_mount());
+    TEST_ASSERT_EQUAL_UINT64(before, world.medium.operations);
+    world.lanes[1].min_blocks = 1;
+    mount();
+    deliver("a", 1, 10);
+}
+
+static void wrong_route_names_are_refused(void)
+{
+    static const char *const wrong[] = {"", "dead-letters", "a-name-of-32-characters-is-too-lo"};
+    for (size_t i = 0; i < 3; i++) {
+        world.lanes[0].route = wrong[i];
+        TEST_ASSERT_EQUAL(IFL_INVALID, try_mount());
+        TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
+    }
+}
+
+static void erased_and_opposite_contents_are_formatted(void)
+{
+    static const uint8_t values[] = {0x00, 0xFF};
+    for (size_t v = 0; v < 2; v++) {
+        for (int cached = 0; cached < 2; cached++) {
+            world_start(8, 8, 1, cached != 0);
+            for (uint32_t at = 0; at < world.region.size; at++) {
+                flash_double_poke(&world.medium, at, &values[v], 1);
+            }
+            mount();
+            settle();
+            must_put("a", 1, 100);
+            TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+            restart();
+            deliver("a", 1, 100);
+            TEST_ASSERT_EQUAL(0, stats().retired_blocks);
+        }
+    }
+}
+
+static void foreign_contents_are_refused_and_not_touched(void)
+{
+    static const uint8_t foreign[] = "something else entirely";
+    static const uint32_t places[] = {0, 100, 5 * BLOCK_SIZE, 8 * BLOCK_SIZE - sizeof foreign};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        world_start(1, 8, 1, false);
+        flash_double_poke(&world.medium, places[i], foreign, sizeof foreign);
+        TEST_ASSERT_EQUAL(IFL_STORE_FOREIGN, try_mount());
+        TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
+    }
+}
+
+static void a_newer_format_is_refused_and_not_touched(void)
+{
+    uint8_t header[32];
+    mount();
+    settle();
+    must_put("a", 1, 100);
+    settle();
+    memcpy(header, world.medium.bytes, sizeof header);
+    header[4] = 2;
+    le32_put(header + 28, crc32c(0, header, 28));
+    flash_double_poke(&world.medium, 0, header, sizeof header);
+    uint64_t before = world.medium.operations;
+    TEST_ASSERT_EQUAL(IFL_STORE_NEWER, try_mount());
+    TEST_ASSERT_EQUAL_UINT64(before, world.medium.operations);
+}
+
+static void another_geometry_is_refused_and_not_touched(void)
+{
+    mount();
+    settle();
+    must_put("a", 1, 100);
+    settle();
+    uint64_t before = world.medium.operations;
+    world.medium.flash.geometry.prog_size = 16;
+    TEST_ASSERT_EQUAL(IFL_FLASH_GEOMETRY, try_mount());
+    TEST_ASSERT_EQUAL_UINT64(before, world.medium.operations);
+    world.medium.flash.geometry.prog_size = 1;
+}
+
+static void the_block_size_is_that_of_the_format_whatever_is_configured_later(void)
+{
+    mount();
+    must_put("a", 1, 100);
+    settle();
+    world.config.block_size = 2 * BLOCK_SIZE;
+    restart();
+    TEST_ASSERT_EQUAL(BLOCK_SIZE, stats().block_size);
+    deliver("a", 1, 100);
+}
+
+static void another_device_gets_a_new_log_id_and_still_delivers_under_the_old_ids(void)
+{
+    struct outbox_message message;
+    struct outbox_id id;
+    mount();
+    must_put("a", 1, 100);
+    uint64_t old = stats().log_id;
+    world.config.device_tag = 8;
+    restart();
+    TEST_ASSERT_TRUE(stats().moved);
+    TEST_ASSERT_TRUE(stats().log_id != old);
+    TEST_ASSERT_EQUAL(IFL_OK, put("a", 2, 100, &id));
+    TEST_ASSERT_EQUAL_UINT64(2, id.n);
+    TEST_ASSERT_TRUE(id.log != old);
+    uint64_t moved = id.log;
+    restart();
+    TEST_ASSERT_FALSE(stats().moved);
+    TEST_ASSERT_EQUAL_UINT64(moved, stats().log_id);
+    TEST_ASSERT_TRUE(first("a", &message));
+    TEST_ASSERT_EQUAL_UINT64(old, message.id.log);
+    deliver("a", 1, 100);
+    TEST_ASSERT_TRUE(first("a", &message));
+    TEST_ASSERT_EQUAL_UINT64(moved, message.id.log);
+    deliver("a", 2, 100);
+}
+
+static enum ifl_status no_entropy(void *ctx, void *buf, size_t size)
+{
+    (void)ctx;
+    memset(buf, 0, size);
+    return IFL_NO_ENTROPY;
+}
+
+static void without_randomness_no_log_id_is_made(void)
+{
+    world.config.random.fill = no_entropy;
+    TEST_ASSERT_EQUAL(IFL_NO_ENTROPY, try_mount());
+    TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(routes_keep_their_lanes_in_whatever_order_they_are_configured);
+    RUN_TEST(a_route_that_left_the_configuration_stays_as_an_orphan_until_it_is_taken_up_again);
+    RUN_TEST(a_renamed_route_gets_a_lane_of_its_own_and_the_old_one_keeps_its_messages);
+    RUN_TEST(no_id_comes_twice_when_lane_numbers_are_used_again);
+    RUN_TEST(too_few_blocks_for_the_routes_are_refused_and_nothing_is_touched);
+    RUN_TEST(wrong_route_names_are_refused);
+    RUN_TEST(erased_and_opposite_contents_are_formatted);
+    RUN_TEST(foreign_contents_are_refused_and_not_touched);
+    RUN_TEST(a_newer_format_is_refused_and_not_touched);
+    RUN_TEST(another_geometry_is_refused_and_not_touched);
+    RUN_TEST(the_block_size_is_that_of_the_format_whatever_is_configured_later);
+    RUN_TEST(another_device_gets_a_new_log_id_and_still_delivers_under_the_old_ids);
+    RUN_TEST(without_randomness_no_log_id_is_made);
+    return UNITY_END();
+}
