@@ -58,9 +58,10 @@ struct outbox_lane_config {
 };
 
 struct outbox_config {
-    uint32_t block_size;  /* bytes; 0 = from the geometry; a multiple of the sector size, >= 4096; fixed at format */
+    uint32_t
+        block_size; /* bytes; 0 = from the geometry; a multiple of the sector size, >= 4096; fixed at format, later values are ignored */
     uint64_t device_tag;  /* chip UID, machine-id + file; differs from the stored one: a new log id is made */
-    uint32_t payload_max; /* bytes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
+    uint32_t payload_max; /* bytes; 0 = as much as goes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
     const struct outbox_lane_config *lanes; /* the configured routes; needed only during the call */
     size_t lane_count;
     struct ifl_random random; /* for log ids */
@@ -83,10 +84,13 @@ struct outbox_message {
 #include "outbox/outbox_private.h"
 
 /* Find, recover or format the outbox in `region`. Reads only what recovery needs (SPEC.md), writes RESUME records; may start an erase, never
- * waits for one. An empty (erased or all-0/all-1) region is formatted. `*health` texts aren't needed: what recovery found is in
- * outbox_stats(). OK; STORE_FOREIGN, STORE_NEWER: nothing was touched; STORE_LANES: too few blocks for the lanes, nothing was touched; FLASH_*;
- * NO_ENTROPY. After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't
- * configured stays as an orphan. */
+ * waits for one. An empty (erased or all-0/all-1) region is formatted. What recovery found is in outbox_stats().
+ *
+ * OK. Nothing was touched: STORE_FOREIGN; STORE_NEWER; FLASH_GEOMETRY: formatted with another program granularity or sector size; STORE_LANES: too few
+ * blocks or lane numbers for the routes; INVALID: a block size or a route's name that isn't possible; NO_ENTROPY; FLASH_BUSY: an erase that an earlier user
+ * of the medium began is under way, poll the medium and mount again. STORE_FULL (a file system without space), FLASH_IO: mount again when that is over.
+ * After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't configured stays as an orphan: it
+ * can still be read and delivered, and its number goes to another route only when it's empty and no other number is left. */
 enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, const struct outbox_config *config);
 
 /* How many lanes there are; lane numbers are 0..count-1 (some may be unused: name ""). */
@@ -99,21 +103,24 @@ bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane);
 
 /* ---- storing. One put at a time. ---- */
 
-/* Start a message of exactly `size` bytes (1..payload_max). TOO_LARGE; STORE_FULL: nothing was written, the message is refused;
- * FLASH_BUSY: an erase is under way, call outbox_step() and try again; FLASH_*: nothing is accepted, everything before is still readable. */
+/* Start a message of exactly `size` bytes (1..payload_max). TOO_LARGE; INVALID: size 0, no lane, the dead letters, or another put is open;
+ * STORE_FULL: no message was written, this one is refused; FLASH_BUSY: an erase is under way or makes room soon, call outbox_step() and try again;
+ * FLASH_VERIFY, FLASH_IO: the block is worn and closed, try again for the next one; everything before is still readable. */
 enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size, struct outbox_time time);
-/* The next piece of the body. INVALID: more than announced; FLASH_*: the put is abandoned. FLASH_BUSY: nothing taken, try again. */
+/* The next piece of the body. INVALID: more than announced, or no put is open: nothing taken. FLASH_BUSY: nothing taken, try again. FLASH_VERIFY,
+ * FLASH_IO (the block is closed) and STORE_FULL (a file system without space): the put is abandoned, begin it again. */
 enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece);
 /* Body check sum = the commit; read back. OK: *id is the message's id; it's durable on flash without a cache, else after outbox_sync().
- * FLASH_VERIFY is handled inside (the block is closed, the message written elsewhere is the caller's retry: INVALID is never returned for it). */
+ * INVALID: bytes are missing, the put stays open. FLASH_BUSY: try again. FLASH_VERIFY, FLASH_IO, STORE_FULL: as in outbox_put_write(). */
 enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id);
-/* Give up the message that was begun; its n isn't used. */
+/* Give up the message that was begun, if one is open; the next message gets its n. */
 void outbox_put_abandon(struct outbox *box);
-/* begin + write + commit of a payload that lies in memory; retries in a fresh block by itself when a block turns out to be worn. */
+/* begin + write + commit of a payload that lies in memory; tries three blocks when they turn out to be worn. Results of outbox_put_begin(). */
 enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
                            struct outbox_id *id);
-/* Group commit: everything committed before is durable when this answers OK; only now acknowledge the producers. FLASH_IO: the messages since
- * the last sync are NOT acknowledged (their blocks are abandoned and their n never reused for another payload). */
+/* Group commit: everything committed before is durable when this answers OK; only now acknowledge the producers. FLASH_IO, also for a sync that
+ * outbox_step() or a new block made in between: the messages since the last OK are NOT acknowledged; their blocks are closed, their n aren't given again before
+ * a restart, and they are shown only if a later sync makes sure of them. Told once. FLASH_BUSY: nothing is decided, step and try again. */
 enum ifl_status outbox_sync(struct outbox *box);
 
 /* ---- sending. The oldest unfinished message of each lane first. ---- */
@@ -131,12 +138,14 @@ void outbox_rewind(struct outbox_message *message);
 /* All messages of the lane with number <= n are finished (accepted by the receiver). Kept in RAM and written to flash by outbox_step(),
  * outbox_flush() or when it's due (SPEC.md); a cursor lost by a power cut means a repetition under the same id, nothing else. */
 enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n);
-/* Move one message (the first of its lane) to the dead letters with `reason`; its id stays. OK: it is there and finished in its lane. STORE_FULL and
- * FLASH_*: it is still where it was. */
+/* Move one message (the first of its lane) to the dead letters with `reason`; its id stays. OK: it is there and finished in its lane. INVALID: not the first
+ * one; NOT_FOUND: finished already; FLASH_BUSY: step and try again; STORE_CORRUPT (outbox_give_up() it), STORE_FULL and FLASH_*: it is still
+ * where it was. */
 enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason);
-/* Drop the messages from the first one to number n of a lane with a recorded reason. */
+/* Drop the messages from the first one to number n of a lane with a recorded reason. STORE_FULL, FLASH_*: they are still there. */
 enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason);
-/* Put a dead letter back at the end of the lane `lane` under its old id, and finish it among the dead letters. */
+/* Put a dead letter back at the end of the lane `lane` under its old id, and finish it among the dead letters. NOT_FOUND: it's finished already.
+ * STORE_FULL, FLASH_*: it's still a dead letter. */
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane);
 /* Finish one dead letter anywhere among them (drop, or re-queued): a TOMB record. NOT_FOUND. */
 enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead);
@@ -145,7 +154,9 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 
 /* Polls and starts erases, writes due cursors. Returns when it wants to be called again. */
 ifl_ms outbox_step(struct outbox *box, ifl_ms now);
-/* Write all cursors to flash now (before sleep, stop, or an idle phase), and sync. */
+/* Write all cursors to flash now (before sleep, stop, or an idle phase), and sync. OK: what is finished never comes back. STORE_FULL: the store is so full
+ * that a cursor has no place: its messages may come once more under the same id after a restart; everything else is written and synced. FLASH_BUSY: an erase
+ * is under way; step and try again. FLASH_IO of the sync: see outbox_sync(); of a cursor: as STORE_FULL. */
 enum ifl_status outbox_flush(struct outbox *box);
 
 struct outbox_lane_stats {
