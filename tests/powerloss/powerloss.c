@@ -2,6 +2,7 @@
  *
  *   powerloss                    the reduced sweep; IFL_TEST_FULL=1 in the environment: the full one
  *   powerloss --store NAME       only this store (outbox, state, identity)
+ *   powerloss --deep             full counts for the outbox too: many workloads, most of them with bits that hover
  *   powerloss --quick            a few hundred cuts a cell, stop at the first failure (for planted bugs)
  *   powerloss --replay STORE,PROG,SECTOR,flash|cached,WORKLOAD,OPERATION,TEAR,SEED
  *
@@ -30,6 +31,8 @@ static const struct sweep_store *const stores[] = {
     &store_state,
 #endif
 };
+static bool deep; /* --deep */
+
 #define STORE_COUNT (sizeof stores / sizeof stores[0])
 
 struct job {
@@ -68,6 +71,18 @@ static void add_jobs(const char *store_name)
 
 /* ---- workers ---- */
 
+static const struct sweep_plan reduced = {
+    .cuts_per_cell = 1000, .cuts_per_kind = 0, .workloads_max = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
+static const struct sweep_plan full = {
+    .cuts_per_cell = 4000, .cuts_per_kind = 100, .workloads_max = 60, .seeds = 1, .rare_seeds = 12, .failures_max = 5};
+
+/* How much of a store: IFL_TEST_FULL says it for those whose full sweep is part of the test run, --deep for all. */
+static struct sweep_plan plan_for(const struct sweep_store *store, const struct sweep_plan *asked)
+{
+    bool counts = deep || strcmp(store->name, "outbox") != 0 || asked->failures_max == 1;
+    return counts ? *asked : reduced;
+}
+
 static void work(struct board *board, const struct sweep_plan *plan)
 {
     for (;;) {
@@ -75,7 +90,8 @@ static void work(struct board *board, const struct sweep_plan *plan)
         if (index >= job_count || atomic_load(&board->stop)) {
             return;
         }
-        sweep_cell(jobs[index].store, &jobs[index].cell, plan, &board->results[index]);
+        struct sweep_plan its = plan_for(jobs[index].store, plan);
+        sweep_cell(jobs[index].store, &jobs[index].cell, &its, &board->results[index]);
         if (plan->failures_max == 1 && board->results[index].failures > 0) {
             atomic_store(&board->stop, true);
         }
@@ -193,17 +209,9 @@ static bool write_figures(const struct summary *sum)
 
 static int sweep_all(const char *store_name, bool quick)
 {
-    const char *full = getenv("IFL_TEST_FULL");
-    struct sweep_plan plan = {
-        .cuts_per_cell = 1000, .cuts_per_kind = 0, .workloads_max = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
-    if (full != NULL && strcmp(full, "1") == 0 && !quick) {
-        plan = (struct sweep_plan){.cuts_per_cell = 8000,
-                                   .cuts_per_kind = 100,
-                                   .workloads_max = 60,
-                                   .seeds = 1,
-                                   .rare_seeds = 8,
-                                   .failures_max = 5};
-    }
+    const char *wish = getenv("IFL_TEST_FULL");
+    bool much = deep || (wish != NULL && strcmp(wish, "1") == 0);
+    struct sweep_plan plan = much && !quick ? full : reduced;
     if (quick) {
         plan.failures_max = 1;
     }
@@ -284,8 +292,10 @@ int main(int argc, char **argv)
             store_name = argv[++i];
         } else if (strcmp(argv[i], "--quick") == 0) {
             quick = true;
+        } else if (strcmp(argv[i], "--deep") == 0) {
+            deep = true;
         } else {
-            fputs("usage: powerloss [--store outbox|identity|state] [--quick] | --replay ...\n", stderr);
+            fputs("usage: powerloss [--store outbox|identity|state] [--quick|--deep] | --replay ...\n", stderr);
             return 2;
         }
     }
