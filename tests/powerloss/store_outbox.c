@@ -528,8 +528,8 @@ static void notice_given_up(struct sweep_run *run)
     }
     for (uint32_t serial = 1; serial < world->count && !sweep_is_over(run); serial++) {
         struct message *message = &world->messages[serial];
-        bool shown_before =
-            message->in_lane != NO && message->must && !message->pending; /* before its sync it isn't shown */
+        bool shown_before = message->in_lane != NO && message->in_dead == NO && message->must &&
+                            !message->pending; /* before its sync it isn't shown */
         if (message->route == BETA && shown_before && message->order < oldest) {
             sweep_tell(run, "    message %u of beta is given up", (unsigned)serial);
             message->in_lane = run->cell->cached ? MAYBE : NO;
@@ -755,6 +755,7 @@ static void dead_letter(struct sweep_run *run, unsigned route)
         return;
     }
     struct message *message = &world->messages[serial];
+    uint8_t in_dead_before = message->in_dead;
     message->in_lane = MAYBE;
     message->in_dead = MAYBE;
     message->moving = true;
@@ -769,7 +770,7 @@ static void dead_letter(struct sweep_run *run, unsigned route)
     bool given_up = route == BETA && status == IFL_NOT_FOUND; /* just now, to make room for a dead letter */
     if (status == IFL_STORE_FULL || given_up) {
         message->in_lane = YES;
-        message->in_dead = NO;
+        message->in_dead = in_dead_before;
         message->moving = false;
         notice_given_up(run);
     } else if (expect_ok(run, status, "dead letter") && sync_now(run)) {
