@@ -204,6 +204,7 @@ static void write(struct sweep_run *run, bool trusted)
     struct identity identity;
     make_identity(++world->last_serial, buf, &identity);
     if (trusted) {
+        world->after.pending = 0; /* an older one is out of the game */
         world->after.previous = world->before.active;
         world->after.active = world->last_serial;
     } else {

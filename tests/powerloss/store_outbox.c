@@ -338,7 +338,7 @@ static void check_missing(struct sweep_run *run, uint32_t serial, bool lane_seen
 {
     struct world *world = run->world;
     struct message *message = &world->messages[serial];
-    bool may_be_given_up = message->route == BETA && message->order < oldest_of_beta && message->in_dead == NO;
+    bool may_be_given_up = message->route == BETA && message->order < oldest_of_beta && message->in_dead != YES;
     if (message->in_dead == YES && !dead_seen) {
         sweep_fail(run, "dead letter %u (%s-%llu) is lost", (unsigned)serial, routes[message->route],
                    (unsigned long long)message->id.n);
@@ -528,7 +528,7 @@ static void notice_given_up(struct sweep_run *run)
     }
     for (uint32_t serial = 1; serial < world->count && !sweep_is_over(run); serial++) {
         struct message *message = &world->messages[serial];
-        bool shown_before = message->in_lane != NO && message->in_dead == NO && message->must &&
+        bool shown_before = message->in_lane != NO && message->in_dead != YES && message->must &&
                             !message->pending; /* before its sync it isn't shown */
         if (message->route == BETA && shown_before && message->order < oldest) {
             sweep_tell(run, "    message %u of beta is given up", (unsigned)serial);

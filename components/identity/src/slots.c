@@ -195,6 +195,9 @@ static enum ifl_status put_in_force(struct identity_slots *slots, int index)
     }
     slots->slot[index].state = IDENTITY_SLOT_ACTIVE;
     slots->active = index;
+    int other = slots->pending; /* an older one that waits is out of the game, as it is after a start */
+    if (other >= 0 && slots->slot[other].generation < slots->slot[index].generation)
+        slots->pending = -1;
     return IFL_OK;
 }
 
