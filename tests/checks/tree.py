@@ -28,7 +28,7 @@ def foreign_words():
 
 
 def line_findings(where, line, path, foreign):
-    if line != line.rstrip():
+    if line != line.rstrip() and path.suffix != ".patch":
         yield f"{where}: white space at the end of the line"
     if "\t" in line and path.suffix in CODE:
         yield f"{where}: a tab; this repository indents with spaces"
