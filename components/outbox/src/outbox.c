@@ -572,7 +572,10 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
             (void)outbox_sync_inside(box);
         }
     }
-    box->no_space = box->no_space && !quiet;
+    if (now >= box->space_retry_at) { /* also while producers never let it be quiet */
+        box->no_space = false;
+        box->space_retry_at = ifl_ms_after(now, SPACE_RETRY_MS);
+    }
     bool start = quiet || box->wanted || box->free_count < STOCK;
     if (outbox_erase_step(box, start)) {
         return now;

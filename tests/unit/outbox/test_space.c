@@ -224,6 +224,29 @@ static void a_full_medium_costs_nothing_and_goes_on_when_there_is_space(void)
     TEST_ASSERT_EQUAL(0, stats().lost_records + stats().corrupt_records);
 }
 
+static void producers_that_never_pause_get_through_when_a_full_medium_has_space_again(void)
+{
+    world_start(1, 12, 2, true);
+    mount();
+    struct outbox_id id;
+    world.medium.full_from = world.medium.operations + 1;
+    for (uint32_t i = 0; i < 20; i++) {
+        TEST_ASSERT_EQUAL(IFL_STORE_FULL, put("a", 1, 300, &id));
+        (void)outbox_step(&world.box, world.now += 100);
+    }
+    world.medium.full_from = 0;
+    uint32_t refused = 0;
+    for (uint32_t stored = 0; stored < 60;) {
+        enum ifl_status status = put("a", stored + 1, 300, &id);
+        TEST_ASSERT_TRUE(status == IFL_OK || status == IFL_STORE_FULL);
+        stored += status == IFL_OK;
+        refused += status != IFL_OK;
+        TEST_ASSERT_TRUE(refused < 30);
+        (void)outbox_step(&world.box, world.now += 100);
+    }
+    TEST_ASSERT_EQUAL_UINT64(60, queued("a"));
+}
+
 static void a_block_that_wears_out_is_left_and_its_messages_stay(void)
 {
     static const enum flash_wear wears[] = {FLASH_WEAR_PROGRAM_FAILS, FLASH_WEAR_STUCK_BITS};
@@ -306,6 +329,7 @@ int main(void)
     RUN_TEST(a_full_lane_that_allows_it_gives_up_its_oldest_block_counted_and_recorded);
     RUN_TEST(the_lane_with_the_lowest_priority_gives_up_first_and_never_for_a_lower_one);
     RUN_TEST(a_full_medium_costs_nothing_and_goes_on_when_there_is_space);
+    RUN_TEST(producers_that_never_pause_get_through_when_a_full_medium_has_space_again);
     RUN_TEST(a_block_that_wears_out_is_left_and_its_messages_stay);
     RUN_TEST(a_block_that_does_not_erase_any_more_is_retired);
     RUN_TEST(a_store_on_dying_flash_refuses_and_keeps_what_it_has);

@@ -98,6 +98,7 @@ struct outbox {
     enum ifl_status sync_status; /* failure of a sync that the caller hasn't been told yet */
     uint32_t erase_count;        /* of erase_block, with this erase */
     ifl_ms quiet_since;
+    ifl_ms space_retry_at; /* no_space isn't believed longer than this */
     struct outbox_put put;
     struct outbox_lane lanes[IFL_LANE_COUNT];
 };
