@@ -70,8 +70,18 @@ static uint8_t target_of(const struct flash_double *medium, uint8_t old, const u
     return data != NULL ? programmed(medium, old, data[i]) : medium->options.geometry.erased;
 }
 
+/* The sector isn't any more what it was at the last copy. */
+static void touch(struct flash_double *medium, uint32_t at, size_t size)
+{
+    static uint64_t last_version; /* of all media: two sectors with the same version have the same contents */
+    for (uint32_t sector = sector_of(medium, at); sector <= sector_of(medium, at + (uint32_t)size - 1); sector++) {
+        medium->version[sector] = ++last_version;
+    }
+}
+
 static void finish_program(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size)
 {
+    touch(medium, at, size);
     bool shaky =
         medium->has_unstable[sector_of(medium, at)] || medium->has_unstable[sector_of(medium, at + (uint32_t)size - 1)];
     for (size_t i = 0; i < size; i++) {
@@ -87,6 +97,7 @@ static void finish_program(struct flash_double *medium, uint32_t at, const uint8
 static void finish_erase(struct flash_double *medium, uint32_t at)
 {
     uint32_t size = medium->options.geometry.sector_size;
+    touch(medium, at, size);
     memset(medium->bytes + at, medium->options.geometry.erased, size);
     if (medium->has_unstable[sector_of(medium, at)]) {
         memset(medium->unstable + at, 0, size);
@@ -123,6 +134,7 @@ static void mark_unstable(struct flash_double *medium, uint32_t at, size_t size)
 static void tear_bits(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size, bool unstable,
                       uint64_t *random)
 {
+    touch(medium, at, size);
     unsigned density = (unsigned)(flash_double_random(random) % 4);
     bool preprogrammed = data == NULL && flash_double_random(random) % 4 == 0; /* some NOR does so before an erase */
     for (size_t i = 0; i < size; i++) {
@@ -196,6 +208,7 @@ static void tear_operation(struct flash_double *medium, uint32_t at, const uint8
                            enum flash_tear tear, uint64_t seed)
 {
     uint64_t random = seed;
+    touch(medium, at, size);
     switch (tear) {
     case FLASH_TEAR_NOTHING:
     case FLASH_TEAR_COUNT:
@@ -240,6 +253,9 @@ static void pending_add(struct flash_double *medium, enum flash_operation operat
     }
     struct flash_double_pending *last = &medium->pending[medium->pending_count++];
     *last = (struct flash_double_pending){.operation = operation, .at = at, .size = size};
+    for (uint32_t sector = sector_of(medium, at); sector <= sector_of(medium, at + (uint32_t)size - 1); sector++) {
+        medium->stale[sector] = true;
+    }
     if (data != NULL) {
         last->data = allocate(1, size);
         memcpy(last->data, data, size);
@@ -258,6 +274,9 @@ static void pending_clear(struct flash_double *medium)
 static void write_back(struct flash_double *medium, const struct flash_double_pending *operation, size_t from,
                        size_t to)
 {
+    if (from < to) {
+        touch(medium, operation->at + (uint32_t)from, to - from);
+    }
     if (operation->data == NULL) {
         memset(medium->durable + operation->at + from, medium->options.geometry.erased, to - from);
     } else {
@@ -304,6 +323,20 @@ static void write_back_some(struct flash_double *medium, enum flash_tear tear, u
 
 /* ---- power ---- */
 
+/* What isn't durable isn't there any more: only sectors that an unsynced operation changed can differ. */
+static void forget_unsynced(struct flash_double *medium, enum flash_tear tear, uint64_t seed)
+{
+    uint32_t size = medium->options.geometry.sector_size;
+    write_back_some(medium, tear, seed);
+    for (uint32_t sector = 0; sector < medium->sector_count; sector++) {
+        if (medium->stale[sector]) {
+            touch(medium, sector * size, size);
+            memcpy(medium->bytes + (size_t)sector * size, medium->durable + (size_t)sector * size, size);
+        }
+        medium->stale[sector] = false;
+    }
+}
+
 static void cut(struct flash_double *medium, enum flash_tear tear, uint64_t seed)
 {
     medium->off = true;
@@ -311,8 +344,7 @@ static void cut(struct flash_double *medium, enum flash_tear tear, uint64_t seed
     medium->erase_status = IFL_OK;
     medium->noise = seed ^ 0x5EEDu;
     if (medium->options.cached) {
-        write_back_some(medium, tear, seed);
-        memcpy(medium->bytes, medium->durable, medium->options.geometry.size);
+        forget_unsynced(medium, tear, seed);
     }
 }
 
@@ -385,14 +417,13 @@ static enum ifl_status double_read(void *ctx, uint32_t at, void *to, size_t size
         return IFL_FLASH_BUSY;
     }
     memcpy(out, medium->bytes + at, size);
+    bool shaky = false;
     for (uint32_t sector = sector_of(medium, at); sector <= sector_of(medium, at + (uint32_t)size - 1); sector++) {
-        if (!medium->has_unstable[sector]) {
-            continue;
-        }
-        for (size_t i = 0; i < size; i++) {
-            if (medium->unstable[at + i] != 0 && sector_of(medium, at + (uint32_t)i) == sector) {
-                out[i] ^= medium->unstable[at + i] & (uint8_t)flash_double_random(&medium->noise);
-            }
+        shaky = shaky || medium->has_unstable[sector];
+    }
+    for (size_t i = 0; shaky && i < size; i++) {
+        if (medium->unstable[at + i] != 0) {
+            out[i] ^= medium->unstable[at + i] & (uint8_t)flash_double_random(&medium->noise);
         }
     }
     return IFL_OK;
@@ -520,6 +551,9 @@ static enum ifl_status double_sync(void *ctx)
     bool fails = medium->sync_fails_at != 0 && medium->operations == medium->sync_fails_at;
     /* After a failure the cache believes that it's clean: what wasn't written is never written, though it still reads well. */
     write_back_some(medium, fails ? FLASH_TEAR_WORDS : FLASH_TEAR_ALL, medium->seed);
+    if (medium->sync_fails_at == 0) {
+        memset(medium->stale, 0, medium->sector_count * sizeof *medium->stale);
+    }
     return fails ? IFL_FLASH_IO : IFL_OK;
 }
 
@@ -553,6 +587,8 @@ void flash_double_init(struct flash_double *medium, const struct flash_double_op
     medium->durable = options->cached ? allocate(geometry->size, 1) : NULL;
     medium->erases = allocate(medium->sector_count, sizeof *medium->erases);
     medium->wear = allocate(medium->sector_count, sizeof *medium->wear);
+    medium->version = allocate(medium->sector_count, sizeof *medium->version);
+    medium->stale = allocate(medium->sector_count, sizeof *medium->stale);
     medium->has_unstable = allocate(medium->sector_count, sizeof *medium->has_unstable);
     flash_double_reset(medium);
 }
@@ -566,6 +602,8 @@ void flash_double_free(struct flash_double *medium)
     free(medium->durable);
     free(medium->erases);
     free(medium->wear);
+    free(medium->version);
+    free(medium->stale);
     free(medium->has_unstable);
     *medium = (struct flash_double){0};
 }
@@ -573,12 +611,14 @@ void flash_double_free(struct flash_double *medium)
 void flash_double_reset(struct flash_double *medium)
 {
     uint32_t size = medium->options.geometry.size;
+    touch(medium, 0, size);
     memset(medium->bytes, medium->options.geometry.erased, size);
     memset(medium->unstable, 0, size);
     if (medium->durable != NULL) {
         memset(medium->durable, medium->options.geometry.erased, size);
     }
     memset(medium->erases, 0, medium->sector_count * sizeof *medium->erases);
+    memset(medium->stale, 0, medium->sector_count * sizeof *medium->stale);
     memset(medium->wear, FLASH_WEAR_NONE, medium->sector_count * sizeof *medium->wear);
     memset(medium->has_unstable, 0, medium->sector_count * sizeof *medium->has_unstable);
     pending_clear(medium);
@@ -598,6 +638,7 @@ void flash_double_wear_out(struct flash_double *medium, uint32_t at, enum flash_
 
 void flash_double_poke(struct flash_double *medium, uint32_t at, const void *from, size_t size)
 {
+    touch(medium, at, size);
     memcpy(medium->bytes + at, from, size);
     if (medium->durable != NULL) {
         memcpy(medium->durable + at, from, size);
@@ -610,26 +651,30 @@ void flash_double_flip(struct flash_double *medium, uint32_t at, unsigned bit)
     flash_double_poke(medium, at, &flipped, 1);
 }
 
-static void copy_unstable(struct flash_double *to, const struct flash_double *from)
+static void copy_sector(struct flash_double *to, const struct flash_double *from, uint32_t sector)
 {
-    uint32_t size = from->options.geometry.sector_size;
-    for (uint32_t sector = 0; sector < from->sector_count; sector++) {
-        if (to->has_unstable[sector] || from->has_unstable[sector]) {
-            memcpy(to->unstable + (size_t)sector * size, from->unstable + (size_t)sector * size, size);
-        }
-        to->has_unstable[sector] = from->has_unstable[sector];
+    size_t size = from->options.geometry.sector_size, at = sector * size;
+    memcpy(to->bytes + at, from->bytes + at, size);
+    if (to->has_unstable[sector] || from->has_unstable[sector]) {
+        memcpy(to->unstable + at, from->unstable + at, size);
     }
+    to->has_unstable[sector] = from->has_unstable[sector];
+    if (from->durable != NULL) {
+        memcpy(to->durable + at, from->durable + at, size);
+    }
+    to->version[sector] = from->version[sector];
 }
 
 void flash_double_copy(struct flash_double *to, const struct flash_double *from)
 {
-    memcpy(to->bytes, from->bytes, from->options.geometry.size);
-    copy_unstable(to, from);
-    if (from->durable != NULL) {
-        memcpy(to->durable, from->durable, from->options.geometry.size);
+    for (uint32_t sector = 0; sector < from->sector_count; sector++) {
+        if (to->version[sector] != from->version[sector]) {
+            copy_sector(to, from, sector);
+        }
     }
     memcpy(to->erases, from->erases, from->sector_count * sizeof *from->erases);
     memcpy(to->wear, from->wear, from->sector_count * sizeof *from->wear);
+    memcpy(to->stale, from->stale, from->sector_count * sizeof *from->stale);
     pending_clear(to);
     for (size_t i = 0; i < from->pending_count; i++) {
         const struct flash_double_pending *one = &from->pending[i];

@@ -78,13 +78,16 @@ struct flash_double {
     void (*watch)(void *ctx, const struct flash_double *medium, const void *from);
     void *watch_ctx;
 
-    /* The medium. Tests may look at `bytes`, and copy it; change it with flash_double_poke() or _flip(). */
+    /* The medium. Tests may look at `bytes`, and copy it; change it with flash_double_poke() or _flip(). Whoever changes `unstable` does so between two copies
+     * of it by flash_double_copy() together with a poke. */
     uint8_t *bytes;     /* what reads see */
     uint8_t *unstable;  /* bits that read at random */
     uint8_t *durable;   /* cached: what survives; else NULL */
     uint32_t *erases;   /* finished erases of each sector */
     uint8_t *wear;      /* enum flash_wear of each sector */
     bool *has_unstable; /* of each sector */
+    uint64_t *version;  /* of each sector: what flash_double_copy() needn't copy, because it's the same there already */
+    bool *stale;        /* of each sector; cached: it may hold what isn't durable */
     uint32_t sector_count;
     uint64_t noise; /* state of the generator behind unstable reads */
     bool erasing;
