@@ -22,8 +22,9 @@
 #define HALF_SIZE_MIN 1024u
 #define NONE UINT32_MAX
 #define FLAG_COPY 1u
-#define LOOK_SIZE 512u /* bytes, a multiple of every unit */
-#define ATTEMPTS 3     /* places tried when a program doesn't read back */
+#define LOOK_SIZE 512u  /* bytes, a multiple of every unit */
+#define STEADY_READS 32 /* a bit that hovers is seen both ways, but for one time in 2^31 */
+#define ATTEMPTS 3      /* places tried when a program doesn't read back */
 #define STEP_PAUSE_MS 5
 
 enum phase { READY, CLEANING, ERASING, WORN };
@@ -425,14 +426,15 @@ static enum ifl_status find_end(const struct state *state, uint32_t from, uint32
     return status == IFL_OK ? find_end_by(state, from, *end, unit_of(state), end) : status;
 }
 
-/* The newest record of both halves into state->last, epoch and active. END: none. */
-static enum ifl_status find_newest(struct state *state, struct record *found)
+/* The newest record of both halves, below the limit in each, into state->last, epoch and active. END: none. */
+static enum ifl_status find_newest(struct state *state, const uint32_t limit[2], struct record *found)
 {
     struct record record;
     state->last = NONE;
+    state->epoch = 0;
     for (uint32_t half = 0; half <= state->half_size; half += state->half_size) {
         uint32_t at = first_record(state, half), end;
-        enum ifl_status status = find_end(state, at, half + state->half_size, &end);
+        enum ifl_status status = find_end(state, at, limit[half != 0], &end);
         while (status == IFL_OK && (status = record_scan(state, &at, end, &record)) == IFL_OK) {
             if ((record.flags & FLAG_COPY) == 0 && (state->last == NONE || record.epoch >= state->epoch)) {
                 *found = record;
@@ -446,6 +448,32 @@ static enum ifl_status find_newest(struct state *state, struct record *found)
         }
     }
     return state->last == NONE ? IFL_END : IFL_OK;
+}
+
+/* OK: it reads right each time. STORE_CORRUPT: bits of it hover. */
+static enum ifl_status record_steady(const struct state *state, uint32_t at)
+{
+    struct record record;
+    enum ifl_status status = IFL_OK;
+    for (int i = 0; i < STEADY_READS && status == IFL_OK; i++) {
+        status = record_read(state, at, &record);
+    }
+    return status;
+}
+
+/* As find_newest(), but what the power went in and doesn't read right each time is passed over: at this mount and at every other. */
+static enum ifl_status find_firm(struct state *state, struct record *found)
+{
+    uint32_t limit[2] = {state->half_size, 2 * state->half_size};
+    enum ifl_status status;
+    do {
+        status = find_newest(state, limit, found);
+        if (status == IFL_OK) {
+            status = record_steady(state, state->last);
+            limit[state->active != 0] = state->last;
+        }
+    } while (status == IFL_STORE_CORRUPT);
+    return status;
 }
 
 /* *uniform: the whole region has one value, all zeros or all ones. */
@@ -562,7 +590,7 @@ static enum ifl_status mount(struct state *state)
             return head[i] == HEAD_NEWER ? IFL_STORE_NEWER : IFL_FLASH_GEOMETRY;
         }
     }
-    status = find_newest(state, &record);
+    status = find_firm(state, &record);
     if (status == IFL_END) {
         if (head[0] == HEAD_NONE && head[1] == HEAD_NONE) {
             return format(state);

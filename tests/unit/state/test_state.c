@@ -301,6 +301,28 @@ static void a_full_disk_refuses_the_new_value_and_keeps_the_old(void)
     TEST_ASSERT_EQUAL(IFL_OK, put_u32(1, 2));
 }
 
+/* The power went in a record of the other half, and one bit of it hovers; its epoch is higher than that of every record that mounts write. */
+static void a_record_with_a_hovering_bit_is_void_at_every_mount(void)
+{
+    uint8_t raw[32], address[4];
+    uint32_t at = 2048 + 32 + 8;
+    TEST_ASSERT_EQUAL(IFL_OK, put_u32(1, 7));
+    settle();
+    memcpy(raw, medium.bytes + state.last, 24);
+    le32_put(raw + 8, state.epoch + 100);
+    le32_put(raw + 12, UINT32_MAX);
+    le32_put(raw + 16, 9);
+    le32_put(address, at);
+    le32_put(raw + 20, crc32c(crc32c(0, address, 4), raw, 20));
+    flash_double_poke(&medium, at, raw, 24);
+    medium.unstable[at + 16] = 1;
+    medium.has_unstable[1] = true;
+    for (int i = 0; i < 12; i++) {
+        TEST_ASSERT_EQUAL(IFL_OK, state_mount(&state, region));
+        TEST_ASSERT_EQUAL(7, get_u32(1));
+    }
+}
+
 static void random_bytes_never_crash_the_mount(void)
 {
     uint64_t random = 1;
@@ -339,6 +361,7 @@ int main(void)
     RUN_TEST(a_worn_place_is_left_out);
     RUN_TEST(when_the_other_half_cant_be_erased_the_values_stay);
     RUN_TEST(a_full_disk_refuses_the_new_value_and_keeps_the_old);
+    RUN_TEST(a_record_with_a_hovering_bit_is_void_at_every_mount);
     RUN_TEST(random_bytes_never_crash_the_mount);
     return UNITY_END();
 }
