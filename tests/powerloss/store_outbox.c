@@ -147,8 +147,7 @@ static void payload_bytes(uint32_t serial, uint32_t from, uint8_t *buf, size_t s
 {
     for (size_t i = 0; i < size; i++) {
         uint32_t at = from + (uint32_t)i;
-        uint32_t word = at < 4 ? serial >> (8 * at) : (serial * 2654435761u + at * 40503u) >> 13;
-        buf[i] = (uint8_t)word;
+        buf[i] = at < 4 ? (uint8_t)(serial >> (8 * at)) : (uint8_t)((serial * 2654435761u + at * 40503u) >> 13);
     }
 }
 
@@ -700,9 +699,6 @@ static bool flush(struct sweep_run *run)
         PATIENTLY(run, status, outbox_flush(&world->box));
     }
     sweep_tell(run, "    flush: %s", name_of(status));
-    if (status == IFL_STORE_FULL) {
-        return true; /* no place for the cursors: what was delivered may be shown again */
-    }
     if (!expect_ok(run, status, "flush")) {
         return false;
     }
@@ -728,6 +724,8 @@ static void give_up(struct sweep_run *run, unsigned route)
         return;
     }
     struct message *message = &world->messages[serial];
+    bool must_before = message->must, waived_before = message->waived;
+    uint8_t in_lane_before = message->in_lane;
     message->must = false;
     message->in_lane = MAYBE;
     message->waived = true;
@@ -735,8 +733,11 @@ static void give_up(struct sweep_run *run, unsigned route)
     enum ifl_status status;
     PATIENTLY(run, status, outbox_give_up(&world->box, lane_of(world, route), shown.n, GIVEUP_REASON));
     sweep_tell(run, "    give up message %u of %s: %s", (unsigned)serial, routes[route], name_of(status));
-    if (status == IFL_STORE_FULL) {
-        return; /* no place to record it: nothing has changed */
+    if (status == IFL_STORE_FULL && !run->medium.off) { /* no place to record it: nothing has changed */
+        message->must = must_before;
+        message->in_lane = in_lane_before;
+        message->waived = waived_before;
+        return;
     }
     if (expect_ok(run, status, "give up") && sync_now(run)) {
         message->in_lane = NO;
@@ -848,7 +849,8 @@ static bool requeue(struct sweep_run *run)
     return true;
 }
 
-static bool bury(struct sweep_run *run)
+/* `drained`: all lanes are delivered, so there must be room for it. */
+static bool bury(struct sweep_run *run, bool drained)
 {
     struct world *world = run->world;
     struct outbox_message shown;
@@ -857,19 +859,27 @@ static bool bury(struct sweep_run *run)
         return false;
     }
     struct message *message = &world->messages[serial];
+    bool tombed_before = message->tombed, must_before = message->must;
     message->must = message->in_lane == YES && !message->delivered;
     message->in_dead = MAYBE;
-    bool tombed_before = message->tombed;
     message->tombed = message->dropped = true;
     world->doing = DOING_BURY;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_bury(&world->box, &shown));
     for (int again = 0; again < 3 && status == IFL_STORE_FULL && !sweep_is_over(run); again++) {
-        settle(run, PATIENCE); /* erased blocks come back */
+        PATIENTLY(run, status, outbox_flush(&world->box)); /* what is finished frees its blocks */
+        settle(run, PATIENCE);
         PATIENTLY(run, status, outbox_bury(&world->box, &shown));
     }
     sweep_tell(run, "    dead letter %u is buried: %s", (unsigned)serial, name_of(status));
     if (status == IFL_NOT_FOUND && tombed_before) {
+        return false;
+    }
+    if (status == IFL_STORE_FULL && !drained && !run->medium.off) { /* nothing was done */
+        message->must = must_before;
+        message->in_dead = YES;
+        message->tombed = tombed_before;
+        message->dropped = false;
         return false;
     }
     if (expect_ok(run, status, "bury") && sync_now(run)) {
@@ -931,7 +941,7 @@ static void random_step(struct sweep_run *run, uint32_t large)
     } else if (what < 92) {
         requeue(run);
     } else if (what < 96) {
-        bury(run);
+        bury(run, false);
     } else if (!run->medium.erasing && !run->cell->cached) {
         recover(run); /* a start without a cut */
     }
@@ -1025,7 +1035,7 @@ static void finish(struct sweep_run *run)
         requeue(run);
     }
     deliver_all(run);
-    while (!sweep_is_over(run) && bury(run)) {
+    while (!sweep_is_over(run) && bury(run, true)) {
     }
     if (!sweep_is_over(run)) {
         flush(run);

@@ -107,67 +107,41 @@ static bool is_blank(const struct outbox *box, const uint8_t *raw, size_t size)
 
 /* ---- reading headers ---- */
 
-static bool is_shunned(const struct outbox *box, uint32_t index)
+/* One copy of header 2. */
+static enum ifl_status read_header2(const struct outbox *box, unsigned copy, struct block *block, bool *valid,
+                                    bool *blank)
 {
-    bool shunned = false;
-    for (size_t i = 0; i < OUTBOX_SHUNNED_COUNT; i++) {
-        shunned = shunned || box->shunned[i] == index + 1;
+    uint8_t raw[HEADER2_SIZE];
+    enum ifl_status status = flash_read(box->region, header2_at(box, block->index, copy), raw, sizeof raw);
+    if (status == IFL_OK) {
+        *blank = is_blank(box, raw, sizeof raw);
+        *valid = header2_decode(box, raw, block);
     }
-    return shunned;
+    return status;
 }
 
-static void replace_shunned(struct outbox *box, uint32_t from, uint32_t to, bool *found)
-{
-    *found = false;
-    for (size_t i = 0; i < OUTBOX_SHUNNED_COUNT && !*found; i++) {
-        if (box->shunned[i] == from) {
-            box->shunned[i] = (uint16_t)to;
-            *found = true;
-        }
-    }
-}
-
-bool outbox_block_shun(struct outbox *box, uint32_t index)
-{
-    bool found = is_shunned(box, index);
-    if (!found) {
-        replace_shunned(box, 0, index + 1, &found);
-    }
-    return found;
-}
-
-/* Either copy of header 2 will do: a bit that flips in one of them costs nothing. Both are the same. */
+/* Either copy of header 2 will do: a bit that flips in one of them costs nothing. The first one alone may be torn, and read this way or
+ * that: it counts when it reads right however often it's read. */
 enum ifl_status outbox_block_load(const struct outbox *box, uint32_t index, struct block *block,
                                   enum block_state *state)
 {
-    uint8_t raw[HEADER2_SIZE];
-    bool valid[2], blank[2];
-    *block = (struct block){.index = (uint16_t)index};
+    uint8_t raw[HEADER1_SIZE];
+    bool valid, blank[2];
+    *block = (struct block){.index = (uint16_t)index, .erase_count = box->erase_count_max};
     *state = BLOCK_DIRTY;
-    block->erase_count = box->erase_count_max;
-    if (is_shunned(box, index)) {
-        return IFL_OK;
+    enum ifl_status status = read_header2(box, 1, block, &valid, &blank[1]);
+    bool alone = !valid;
+    for (int i = 0; i < WEAK_READS && status == IFL_OK && alone && (valid || i == 0); i++) {
+        status = read_header2(box, 0, block, &valid, &blank[0]);
     }
-    for (unsigned copy = 2; copy-- > 0;) {
-        enum ifl_status status = flash_read(box->region, header2_at(box, index, copy), raw, sizeof raw);
-        if (status != IFL_OK) {
-            return status;
-        }
-        blank[copy] = is_blank(box, raw, sizeof raw);
-        valid[copy] = header2_decode(box, raw, block);
-    }
-    block->half = valid[0] != valid[1];
-    block->torn = !valid[0] && !valid[1] && !(blank[0] && blank[1]);
-    if (valid[0] || valid[1]) {
+    if (status != IFL_OK || valid) {
         *state = BLOCK_USED;
-        return IFL_OK;
+        return status;
     }
-    enum ifl_status status = flash_read(box->region, outbox_block_start(box, index), raw, HEADER1_SIZE);
+    status = flash_read(box->region, outbox_block_start(box, index), raw, sizeof raw);
     if (status == IFL_OK && outbox_header1_valid(raw)) {
         block->erase_count = le32_get(raw + 16);
-        *state = raw[4] > VERSION ? BLOCK_NEWER : block->torn ? BLOCK_DIRTY : BLOCK_FREE;
-    } else {
-        block->torn = false; /* no header 1: it was being erased */
+        *state = raw[4] > VERSION ? BLOCK_NEWER : blank[0] && blank[1] ? BLOCK_FREE : BLOCK_DIRTY;
     }
     return status;
 }
@@ -195,7 +169,8 @@ enum ifl_status outbox_block_find(const struct outbox *box, uint8_t lane, uint32
 
 bool outbox_lane_finished(const struct outbox_lane *lane)
 {
-    return lane->block_count > 1 && lane->reclaim_n != 0 && lane->cursor_saved + 1 >= lane->reclaim_n;
+    return lane->block_count > 1 && !lane->resume_due && lane->reclaim_n != 0 &&
+           lane->cursor_saved + 1 >= lane->reclaim_n;
 }
 
 enum ifl_status outbox_lane_second(struct outbox *box, uint8_t lane)
@@ -212,7 +187,7 @@ enum ifl_status outbox_lane_second(struct outbox *box, uint8_t lane)
     return status;
 }
 
-/* Blocks that lanes other than this one can still claim. */
+/* Blocks that lanes other than this one can still claim: up to their share, and where power cuts have filled the space for what must be recorded. */
 static uint32_t shares_of_others(const struct outbox *box, const struct outbox_lane *own)
 {
     uint32_t sum = 0;
@@ -220,6 +195,8 @@ static uint32_t shares_of_others(const struct outbox *box, const struct outbox_l
         const struct outbox_lane *lane = &box->lanes[i];
         if (lane != own && lane->min_blocks > lane->block_count) {
             sum += (uint32_t)lane->min_blocks - lane->block_count;
+        } else if (lane != own && lane->block_count > 0) {
+            sum += !outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0);
         }
     }
     return sum;
@@ -233,24 +210,31 @@ static bool may_take(const struct outbox *box, const struct outbox_lane *lane)
 }
 
 /* The last free block may go where that frees another one: so what was delivered can be recorded, and a full store drains. */
-static bool frees_another(const struct outbox_lane *lane)
+static bool frees_another(struct outbox *box, uint8_t lane)
 {
-    bool finished = lane->block_count > 1 ? lane->reclaim_n != 0 && lane->cursor + 1 >= lane->reclaim_n
-                                          : lane->block_count == 1 && lane->cursor == lane->last_n;
-    return finished;
+    const struct outbox_lane *l = &box->lanes[lane];
+    if (l->block_count > 1) {
+        return outbox_lane_second(box, lane) == IFL_OK && l->cursor + 1 >= l->reclaim_n;
+    }
+    return l->block_count == 1 && l->cursor == l->last_n;
+}
+
+/* A block goes only when a record of this boot says that it's finished: what earlier boots wrote last may be torn. */
+static void record_finished(struct outbox *box, uint8_t lane)
+{
+    const struct outbox_lane *l = &box->lanes[lane];
+    if (l->block_count > 1 && outbox_lane_second(box, lane) == IFL_OK && l->cursor + 1 >= l->reclaim_n &&
+        (l->resume_due || l->cursor_saved + 1 < l->reclaim_n)) {
+        (void)outbox_cursor_save(box, lane);
+    }
 }
 
 /* Blocks become free by themselves: an erase is under way, or due. */
-static bool blocks_coming(struct outbox *box)
+static bool blocks_coming(const struct outbox *box)
 {
     bool coming = box->erase_state != OUTBOX_ERASE_IDLE || (box->sweep < box->block_count && !box->no_space);
-    for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        struct outbox_lane *lane = &box->lanes[i];
-        if (lane->block_count > 1 && lane->cursor > lane->cursor_saved && outbox_lane_second(box, i) == IFL_OK &&
-            lane->cursor + 1 >= lane->reclaim_n) {
-            (void)outbox_cursor_save(box, i); /* if it fails, nothing comes from there */
-        }
-        coming = coming || outbox_lane_finished(lane);
+    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
+        coming = coming || outbox_lane_finished(&box->lanes[i]);
     }
     return coming;
 }
@@ -258,20 +242,20 @@ static bool blocks_coming(struct outbox *box)
 static enum ifl_status may_open(struct outbox *box, uint8_t lane, bool data)
 {
     const struct outbox_lane *l = &box->lanes[lane];
-    if (may_take(box, l) || (!data && box->free_count >= 1 && frees_another(l))) {
+    for (uint8_t i = 0; i < IFL_LANE_COUNT && data && !may_take(box, l); i++) {
+        record_finished(box, i); /* if it fails, nothing comes from there */
+    }
+    if (may_take(box, l) || (!data && (box->free_count >= 2 || (box->free_count == 1 && frees_another(box, lane))))) {
         return IFL_OK;
     }
     box->wanted = true;
-    if (!data) {
-        return IFL_STORE_FULL;
-    }
     if (blocks_coming(box)) {
-        return may_take(box, l) ? IFL_OK : IFL_FLASH_BUSY;
+        return IFL_FLASH_BUSY;
     }
-    return outbox_give_up_oldest(box, lane);
+    return data ? outbox_give_up_oldest(box, lane) : IFL_STORE_FULL;
 }
 
-/* Two copies, so that one is whole whatever happens to the other; recovery takes no block of which only one is there and nothing else. */
+/* Two copies, so that one is whole whatever happens to the other. */
 static enum ifl_status program_header2(struct outbox *box, struct block *block)
 {
     uint8_t raw[HEADER2_SIZE];
@@ -294,7 +278,7 @@ static void adopt(struct outbox *box, const struct block *block)
     lane->cursor_saved = block->cursor;
     lane->fence_at = 0;
     lane->unsynced = true;
-    lane->closed = lane->resume_due = lane->weak = lane->sync_failed = false;
+    lane->closed = lane->resume_due = lane->sync_failed = false;
 }
 
 /* The cursor that allows it must be durable first. */
@@ -418,8 +402,6 @@ static void prepare(struct outbox *box)
     if (box->erase_count > box->erase_count_max) {
         box->erase_count_max = box->erase_count;
     }
-    bool found;
-    replace_shunned(box, box->erase_block + 1u, 0, &found);
     box->free_count++;
     box->wanted = false;
 }
@@ -453,8 +435,8 @@ static bool reclaim(struct outbox *box, uint8_t lane)
 {
     struct outbox_lane *l = &box->lanes[lane];
     struct block oldest, second;
-    if (l->block_count < 2 || outbox_lane_second(box, lane) != IFL_OK || !outbox_lane_finished(l) ||
-        outbox_block_find(box, lane, l->oldest_serial - 1, &oldest) != IFL_OK ||
+    record_finished(box, lane);
+    if (!outbox_lane_finished(l) || outbox_block_find(box, lane, l->oldest_serial - 1, &oldest) != IFL_OK ||
         outbox_block_find(box, lane, oldest.serial, &second) != IFL_OK || !erase_begin(box, &oldest)) {
         return false;
     }
@@ -468,10 +450,15 @@ static bool reclaim(struct outbox *box, uint8_t lane)
     return true;
 }
 
-/* What the lane has finished before the last stop, or what is no block of a lane at all. */
+/* No block of a lane, and none that was taken for one when it was read before. */
 static bool is_garbage(const struct outbox *box, const struct block *block, enum block_state state)
 {
-    return state == BLOCK_DIRTY || (state == BLOCK_USED && block->serial < box->lanes[block->lane].oldest_serial);
+    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
+        if (box->lanes[i].newest_serial != 0 && box->lanes[i].newest == block->index) {
+            return false;
+        }
+    }
+    return state == BLOCK_DIRTY;
 }
 
 /* Every block is looked at once after mount: garbage gets one erase. */

@@ -11,25 +11,24 @@
 #define HEADER1_SIZE 32u
 #define HEADER2_SIZE 112u
 #define PIECE_SIZE 64u /* bytes of stack for reading */
-#define WEAK_READS 32  /* a bit that hovers is seen both ways in so many readings, but for one time in 2^31 */
+#define WEAK_READS                                                                                                     \
+    32 /* a bit that hovers is seen both ways in so many readings, but for one   \
+        time in 2^31 */
 #define DEAD_ROUTE "dead-letters"
 
 enum record_type { RECORD_DATA = 1, RECORD_CURSOR, RECORD_GIVEUP, RECORD_RESUME, RECORD_TRY, RECORD_TOMB };
 
 #define RECORD_ORIGIN 1u /* flag: an origin stands before the payload */
-/* aux of a RESUME */
-#define RESUME_CONFIRMS 0u     /* the copy right before it counts, and what was copied doesn't */
-#define RESUME_COPY_FOLLOWS 1u /* the record before it may be weak until it has been written again */
-#define RESUME_PLAIN 2u        /* numbers above n before it are void, and so is a copy right before it */
-#define RECORD_COPY 2u /* flag: written again by recovery; earlier records with this n or a larger one are void */
 
 struct record {
     uint32_t at;     /* region address */
     uint32_t crc;    /* of the header; seeds the body's */
-    uint32_t size;   /* DATA: payload bytes; GIVEUP: reason */
-    uint32_t behind; /* DATA: n - 1 - the highest durable number when it was written */
+    uint32_t size;   /* DATA: payload bytes; GIVEUP, RESUME: reason */
+    uint32_t behind; /* DATA: n - 1 - the highest durable number then; RESUME:
+                      given up in this block */
     uint64_t n;
-    uint64_t aux; /* DATA: time; GIVEUP: first number; TRY: last number */
+    uint64_t aux; /* DATA: time; GIVEUP: first number; RESUME: cursor; TRY: last
+                   number */
     uint8_t type, flags, quality;
 };
 
@@ -48,8 +47,6 @@ struct block {
     uint16_t index;
     uint16_t reason;
     uint8_t lane;
-    bool half; /* only one copy of header 2 is valid */
-    bool torn; /* neither is, but something was written there */
     uint32_t erase_count;
     uint32_t serial;
     uint32_t crc; /* seeds the records */
@@ -72,10 +69,6 @@ void outbox_record_encode(struct record *rec, uint32_t seed, uint8_t raw[RECORD_
 uint32_t outbox_record_body(const struct record *rec);                             /* address of the payload */
 uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec); /* bytes with padding */
 /* OK, STORE_CORRUPT with *syndrome, FLASH_*. */
-/* Recovery has copied what stands before `last`, so it didn't see that one. */
-bool outbox_is_unseen(const struct record *before, const struct record *last, const struct record *copy);
-/* The next whole record behind a copy confirms it. */
-bool outbox_copy_counts(const struct outbox *box, const struct walk *copy);
 enum ifl_status outbox_body_check(const struct outbox *box, const struct record *rec, uint32_t *syndrome);
 /* Set up for the records of a used block; from = 0: from its first one. */
 void outbox_walk_start(const struct outbox *box, struct walk *walk, const struct block *block, uint32_t from);
@@ -83,6 +76,8 @@ void outbox_walk_start(const struct outbox *box, struct walk *walk, const struct
 enum ifl_status outbox_walk_next(const struct outbox *box, struct walk *walk);
 /* The record at an address, its body unchecked. STORE_CORRUPT: it isn't there any more. */
 enum ifl_status outbox_record_at(const struct outbox *box, uint32_t at, struct block *block, struct record *rec);
+/* OK: it reads the same, and right, however often it's read. STORE_CORRUPT: it's torn; bits of it hover. */
+enum ifl_status outbox_record_steady(const struct outbox *box, uint32_t at);
 void outbox_origin_encode(const struct origin *origin, uint8_t raw[ORIGIN_SIZE]);
 enum ifl_status outbox_origin_read(const struct outbox *box, const struct record *rec, struct origin *origin);
 
@@ -95,8 +90,6 @@ enum ifl_status outbox_block_load(const struct outbox *box, uint32_t index, stru
                                   enum block_state *state);
 /* Of the lane's blocks with a serial larger than `after`: the one with the smallest serial. END: there is none. */
 enum ifl_status outbox_block_find(const struct outbox *box, uint8_t lane, uint32_t after, struct block *block);
-/* Leave a block alone until it has been erased. False: too many are. */
-bool outbox_block_shun(struct outbox *box, uint32_t index);
 /* A new block for the lane. `data`: for a message, else for what must always be possible. FLASH_BUSY: soon; STORE_FULL. */
 enum ifl_status outbox_block_open(struct outbox *box, uint8_t lane, bool data);
 enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block);
@@ -112,13 +105,13 @@ enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from
 enum ifl_status outbox_sync_inside(struct outbox *box);
 bool outbox_is_cached(const struct outbox *box);
 uint32_t outbox_program_size(const struct outbox *box); /* bytes of a message that one program takes at most */
-/* Kept free at the end of a block. */
-uint32_t outbox_reserve_size(const struct outbox *box);
+/* For a record of `size` bytes in the lane's newest block, leaving `reserve` free. */
+bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve);
+/* Make sure that outbox_append() finds a place. */
+enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane);
 /* A record without a body. */
 enum ifl_status outbox_append(struct outbox *box, uint8_t lane, enum record_type type, uint64_t n, uint64_t aux,
                               uint32_t size);
-/* Make sure that outbox_append() will find a place. STORE_FULL. */
-enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane);
 enum ifl_status outbox_cursor_save(struct outbox *box, uint8_t lane);
 enum ifl_status outbox_give_up_to(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason);
 enum ifl_status outbox_give_up_oldest(struct outbox *box, uint8_t for_lane);
@@ -129,6 +122,9 @@ enum ifl_status outbox_data_copy(struct outbox *box, uint8_t lane, struct record
                                  const struct record *from);
 
 /* ---- outbox.c ---- */
+/* The first valid message with a number above `after`, from address `at` of the lane on. damaged: a body on the way wasn't whole. */
+enum ifl_status outbox_seek(struct outbox *box, uint8_t lane, uint32_t at, uint64_t after,
+                            struct outbox_message *message, bool *damaged);
 enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t at, bool *buried);
 
 #endif

@@ -6,8 +6,10 @@
 #define QUIET_MS 500        /* nobody used the outbox for so long: erases in stock disturb nobody */
 #define POLL_MS 2           /* while an erase runs */
 #define SPACE_RETRY_MS 1000 /* a file system that was full */
-#define STOCK 3u            /* free blocks that are enough: the last one, one ahead of need, one for another lane */
-#define PUT_TRIES 3         /* a put moves on from worn blocks so often */
+#define STOCK                                                                                                          \
+    3u              /* free blocks that are enough: the last one, one ahead of need, one for  \
+        another lane */
+#define PUT_TRIES 3 /* a put moves on from worn blocks so often */
 
 /* ---- lanes ---- */
 
@@ -98,8 +100,8 @@ enum ifl_status outbox_sync(struct outbox *box)
 
 /* ---- looking for messages ---- */
 
-/* Records in `block` at `at` are void when their number is larger than *fence: a RESUME, a copy by recovery or a newer block behind
- * them says so. The nearest one rules, for the numbers only grow behind it. */
+/* Records in `block` at `at` are void when their number is larger than fence: a RESUME or a newer block behind them says so. The nearest
+ * one rules, for the numbers only grow behind it. */
 static enum ifl_status fence_of(struct outbox *box, const struct block *block, uint32_t at, uint64_t *fence)
 {
     struct outbox_lane *lane = &box->lanes[block->lane];
@@ -109,14 +111,8 @@ static enum ifl_status fence_of(struct outbox *box, const struct block *block, u
         outbox_walk_start(box, &walk, block, at);
         *fence = UINT64_MAX;
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            if (walk.rec.type == RECORD_RESUME && walk.rec.n < *fence) {
+            if (walk.rec.type == RECORD_RESUME) {
                 *fence = walk.rec.n;
-            }
-            bool resume = walk.rec.type == RECORD_RESUME && walk.rec.aux != RESUME_COPY_FOLLOWS;
-            bool copy =
-                walk.rec.flags & RECORD_COPY && walk.whole && walk.rec.at > at && outbox_copy_counts(box, &walk);
-            if (resume || copy) {
-                *fence = copy && walk.rec.n <= *fence ? walk.rec.n - 1 : *fence;
                 break;
             }
         }
@@ -125,7 +121,7 @@ static enum ifl_status fence_of(struct outbox *box, const struct block *block, u
         if (status == IFL_END && block->serial != lane->newest_serial) {
             struct block next;
             status = outbox_block_find(box, block->lane, block->serial, &next);
-            *fence = status == IFL_OK && next.first_n <= *fence ? next.first_n - 1 : *fence;
+            *fence = status == IFL_OK ? next.first_n - 1 : *fence;
         }
         if (status != IFL_OK && status != IFL_END) {
             lane->fence_at = 0;
@@ -157,8 +153,7 @@ static enum ifl_status fill_message(const struct outbox *box, const struct block
     return IFL_OK;
 }
 
-/* The first valid message with a number above `after`, from address `at` of the lane on. *damaged: a body on the way wasn't whole. */
-static enum ifl_status seek(struct outbox *box, uint8_t lane, uint32_t at, uint64_t after,
+enum ifl_status outbox_seek(struct outbox *box, uint8_t lane, uint32_t at, uint64_t after,
                             struct outbox_message *message, bool *damaged)
 {
     const struct outbox_lane *l = &box->lanes[lane];
@@ -175,8 +170,7 @@ static enum ifl_status seek(struct outbox *box, uint8_t lane, uint32_t at, uint6
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
             uint64_t fence;
             *damaged = *damaged || !walk.whole;
-            if (walk.rec.type != RECORD_DATA || !walk.whole || walk.rec.n <= after || walk.rec.n > l->durable_n ||
-                (walk.rec.flags & RECORD_COPY && !outbox_copy_counts(box, &walk))) {
+            if (walk.rec.type != RECORD_DATA || !walk.whole || walk.rec.n <= after || walk.rec.n > l->durable_n) {
                 continue;
             }
             status = fence_of(box, &block, walk.rec.at, &fence);
@@ -231,25 +225,6 @@ static enum ifl_status skip_missing(struct outbox *box, uint8_t lane, uint64_t n
     return status;
 }
 
-/* Not when recovery didn't see it: it may have been torn. */
-static bool tomb_counts(const struct outbox *box, const struct record *before, const struct walk *tomb)
-{
-    struct walk next = *tomb;
-    enum ifl_status status;
-    bool copying = false;
-    do {
-        status = outbox_walk_next(box, &next);
-        copying = copying || (status == IFL_OK && next.whole && next.rec.type == RECORD_RESUME &&
-                              next.rec.aux == RESUME_COPY_FOLLOWS);
-    } while (status == IFL_OK &&
-             (!next.whole || (next.rec.type == RECORD_RESUME && next.rec.aux == RESUME_COPY_FOLLOWS)));
-    if (status != IFL_OK || outbox_is_cached(box)) {
-        return true;
-    }
-    return copying ? !outbox_is_unseen(before, &tomb->rec, &next.rec)
-                   : next.rec.type != RECORD_RESUME || next.rec.aux == RESUME_CONFIRMS;
-}
-
 enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t at, bool *buried)
 {
     const struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
@@ -261,14 +236,15 @@ enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t 
     *buried = false;
     while (status == IFL_OK) {
         struct walk walk;
-        struct record before = {.type = 0};
         outbox_walk_start(box, &walk, &block, at);
         while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            if (walk.rec.type == RECORD_TOMB && walk.rec.n == n && tomb_counts(box, &before, &walk)) {
-                *buried = true;
-                return IFL_OK;
+            if (walk.rec.type == RECORD_TOMB && walk.rec.n == n) {
+                status = outbox_record_steady(box, walk.rec.at);
+                *buried = status == IFL_OK;
+                if (status != IFL_STORE_CORRUPT) {
+                    return status;
+                }
             }
-            before = walk.whole && walk.rec.type != RECORD_RESUME ? walk.rec : before;
         }
         if (status == IFL_END) {
             status = outbox_block_find(box, OUTBOX_LANE_DEAD, block.serial, &block);
@@ -295,7 +271,7 @@ static enum ifl_status first_once(struct outbox *box, uint8_t lane, struct outbo
     bool damaged, buried = false;
     enum ifl_status status = l->read_at == 0 ? locate(box, lane) : IFL_OK;
     if (status == IFL_OK) {
-        status = seek(box, lane, l->read_at, l->cursor, &found, &damaged);
+        status = outbox_seek(box, lane, l->read_at, l->cursor, &found, &damaged);
     }
     if (status == IFL_END) {
         status = skip_missing(box, lane, l->durable_n, damaged);
@@ -346,7 +322,7 @@ enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
     bool damaged, buried = true;
     enum ifl_status status = outbox_ready(box);
     while (status == IFL_OK && buried) {
-        status = seek(box, found.lane, found.at, found.n, &found, &damaged);
+        status = outbox_seek(box, found.lane, found.at, found.n, &found, &damaged);
         buried = false;
         if (status == IFL_OK && found.lane == OUTBOX_LANE_DEAD) {
             status = outbox_is_buried(box, found.n, found.at, &buried);
@@ -505,7 +481,7 @@ enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *
     }
     enum ifl_status status = outbox_is_buried(box, dead->n, dead->at, &buried);
     if (status == IFL_OK) {
-        status = buried ? IFL_NOT_FOUND : outbox_room_for_record(box, OUTBOX_LANE_DEAD);
+        status = buried ? IFL_NOT_FOUND : outbox_room_for_record(box, OUTBOX_LANE_DEAD); /* for the TOMB */
     }
     if (status == IFL_OK) {
         status = move_to(box, dead, lane, IFL_OK);

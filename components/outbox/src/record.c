@@ -160,26 +160,6 @@ enum ifl_status outbox_walk_next(const struct outbox *box, struct walk *walk)
     return IFL_END;
 }
 
-static bool is_same(const struct record *a, const struct record *b)
-{
-    return a->type == b->type && a->n == b->n;
-}
-
-bool outbox_is_unseen(const struct record *before, const struct record *last, const struct record *copy)
-{
-    return copy->type != 0 && is_same(before, copy) && !is_same(last, copy);
-}
-
-bool outbox_copy_counts(const struct outbox *box, const struct walk *copy)
-{
-    struct walk next = *copy;
-    enum ifl_status status;
-    do {
-        status = outbox_walk_next(box, &next);
-    } while (status == IFL_OK && !next.whole);
-    return status == IFL_OK && next.rec.type == RECORD_RESUME && next.rec.aux == RESUME_CONFIRMS;
-}
-
 enum ifl_status outbox_record_at(const struct outbox *box, uint32_t at, struct block *block, struct record *rec)
 {
     uint8_t raw[RECORD_SIZE];
@@ -196,6 +176,28 @@ enum ifl_status outbox_record_at(const struct outbox *box, uint32_t at, struct b
     bool there = state == BLOCK_USED && record_decode(raw, block->crc, true, rec) &&
                  fits(box, rec, outbox_block_start(box, block->index + 1u) - at);
     return there ? IFL_OK : IFL_STORE_CORRUPT;
+}
+
+enum ifl_status outbox_record_steady(const struct outbox *box, uint32_t at)
+{
+    uint8_t raw[RECORD_SIZE], first[RECORD_SIZE];
+    enum ifl_status status = flash_read(box->region, at, first, sizeof first);
+    for (int i = 0; i < WEAK_READS && status == IFL_OK && !outbox_is_cached(box); i++) {
+        struct block block;
+        struct record rec;
+        uint32_t syndrome;
+        status = outbox_record_at(box, at, &block, &rec);
+        if (status == IFL_OK && rec.type == RECORD_DATA) {
+            status = outbox_body_check(box, &rec, &syndrome);
+        }
+        if (status == IFL_OK) {
+            status = flash_read(box->region, at, raw, sizeof raw);
+        }
+        if (status == IFL_OK && memcmp(raw, first, sizeof raw) != 0) {
+            status = IFL_STORE_CORRUPT;
+        }
+    }
+    return status;
 }
 
 /* ---- where a moved message comes from ---- */

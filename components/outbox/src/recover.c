@@ -1,11 +1,12 @@
 /* recover.c: from unknown bytes to an outbox that can be used.
  *
- *   find the format ─► scan headers ─► walk the newest block of each lane ─► give lanes to routes      (reads only)
- *                                                                                   │
- *       ready ◄─ sync ◄─ finish half-done moves ◄─ settle what may be weak ◄─────────┘                  (writes)
+ *   find the format ─► scan headers ─► read the newest block of each lane ─► give lanes to routes      (reads only)
+ *                                                                                  │
+ *                            ready ◄─ sync ◄─ finish half-done moves ◄─────────────┘                  (writes)
  *
- * Only the operation during which the power went can have left something torn, or bits that read differently each time. It is always the
- * last one in its block. So the last record of a lane isn't trusted: it is written again, and RESUME behind it voids whatever else is there. */
+ * Only the program or erase during which the power went can have left bits that hover: that read this way now and that way the next time. So what may
+ * have been the last operation is read many times: it counts when it reads right each time, else it's void. Every start decides the same, until
+ * a RESUME, a snapshot of what was decided, makes it final: it stands before the first record of a start, at a distance from whatever is there. */
 #include "internal.h"
 
 #include <string.h>
@@ -20,12 +21,13 @@ static enum ifl_status find_format(struct outbox *box)
 {
     uint8_t raw[HEADER1_SIZE];
     uint32_t sector_size = flash_sector_size(box->region);
-    for (uint32_t at = 0; at < box->region.size; at += sector_size) {
-        enum ifl_status status = flash_read(box->region, at, raw, sizeof raw);
-        if (status != IFL_OK) {
-            return status;
+    enum ifl_status status = IFL_OK;
+    for (uint32_t at = 0; at < box->region.size && status == IFL_OK; at += sector_size) {
+        status = flash_read(box->region, at, raw, sizeof raw);
+        for (int i = 0; i < WEAK_READS && status == IFL_OK && outbox_header1_valid(raw); i++) {
+            status = flash_read(box->region, at, raw, sizeof raw);
         }
-        if (!outbox_header1_valid(raw)) {
+        if (status != IFL_OK || !outbox_header1_valid(raw)) {
             continue;
         }
         if (raw[4] > 1) {
@@ -40,7 +42,7 @@ static enum ifl_status find_format(struct outbox *box)
         box->block_size = size;
         return IFL_OK;
     }
-    return IFL_END;
+    return status == IFL_OK ? IFL_END : status;
 }
 
 static enum ifl_status choose_block_size(struct outbox *box, const struct outbox_config *config)
@@ -125,11 +127,8 @@ static void scan_block(struct outbox *box, const struct block *block)
     }
 }
 
-/* One look at all headers. */
-static enum ifl_status scan_blocks(struct outbox *box)
+static enum ifl_status scan(struct outbox *box)
 {
-    box->free_count = 0;
-    memset(box->lanes, 0, sizeof box->lanes);
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block block;
         enum block_state state;
@@ -146,49 +145,12 @@ static enum ifl_status scan_blocks(struct outbox *box)
         if (state == BLOCK_USED) {
             scan_block(box, &block);
         }
-        if (state == BLOCK_DIRTY && block.torn) {
-            (void)outbox_block_shun(box, i);
-        }
         box->free_count = (uint16_t)(box->free_count + (state == BLOCK_FREE));
         if (state != BLOCK_DIRTY && block.erase_count > box->erase_count_max) {
             box->erase_count_max = block.erase_count;
         }
     }
     return IFL_OK;
-}
-
-/* The power went while this header was written: one copy, and nothing behind it. The lane has another block, or nothing at all. */
-static enum ifl_status is_stillborn(const struct outbox *box, const struct outbox_lane *lane, bool *stillborn)
-{
-    struct block block;
-    enum block_state state;
-    struct walk walk;
-    enum ifl_status status = outbox_block_load(box, lane->newest, &block, &state);
-    *stillborn = state != BLOCK_USED; /* a moment ago it was one */
-    if (status != IFL_OK || *stillborn || !block.half || (lane->block_count < 2 && block.first_n > 1)) {
-        return status;
-    }
-    outbox_walk_start(box, &walk, &block, 0);
-    walk.stop = walk.limit;
-    status = outbox_walk_next(box, &walk);
-    *stillborn = status == IFL_END;
-    return status == IFL_END ? IFL_OK : status;
-}
-
-static enum ifl_status scan(struct outbox *box)
-{
-    enum ifl_status status = scan_blocks(box);
-    for (size_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
-        bool stillborn = false;
-        if (box->lanes[i].newest_serial != 0) {
-            status = is_stillborn(box, &box->lanes[i], &stillborn);
-        }
-        if (stillborn && outbox_block_shun(box, box->lanes[i].newest)) {
-            status = scan_blocks(box);
-            i = (size_t)-1; /* from the start: the lanes were counted again */
-        }
-    }
-    return status;
 }
 
 /* ---- one lane ---- */
@@ -215,168 +177,107 @@ static enum ifl_status find_tail(const struct outbox *box, uint32_t from, uint32
     return IFL_OK;
 }
 
-static void apply_control(struct outbox_lane *lane, const struct record *rec)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
-    switch (rec->type) {
-    case RECORD_GIVEUP:
-        if (rec->n > lane->cursor) {
-            uint64_t from = rec->aux > lane->cursor ? rec->aux : lane->cursor + 1;
-            lane->given_up += rec->n - from + 1;
-            lane->last_reason = (uint16_t)rec->size;
-        }
-        /* fall through */
-    case RECORD_CURSOR:
-        lane->cursor = rec->n > lane->cursor ? rec->n : lane->cursor;
-        lane->last_n = rec->n > lane->last_n ? rec->n : lane->last_n;
-        break;
-    case RECORD_RESUME:
-        lane->last_n = rec->n < lane->last_n ? rec->n : lane->last_n;
-        break;
-    default:
-        break;
-    }
+    return a > b ? a : b;
 }
 
 /* A message counts when it's the next one: behind a gap nothing was ever acknowledged, unless a record says that it was durable. */
 static void apply_data(struct outbox_lane *lane, const struct walk *walk)
 {
     const struct record *rec = &walk->rec;
-    uint64_t proven = rec->behind < rec->n ? rec->n - 1 - rec->behind : 0;
-    if (walk->whole && rec->flags & RECORD_COPY) {
-        lane->last_n = rec->n;
-    }
-    lane->last_n = proven > lane->last_n ? proven : lane->last_n;
+    lane->last_n = larger(lane->last_n, rec->behind < rec->n ? rec->n - 1 - rec->behind : 0);
     if (walk->whole && rec->n == lane->last_n + 1) {
         lane->last_n = rec->n;
+        lane->checked = lane->checked || rec->flags & RECORD_ORIGIN;
     }
 }
 
-/* Which record may have been torn so that it reads right now and wrong the next time: the last one that is whole. A RESUME says which
- * by itself, or that there is none. */
-static uint32_t suspect_after(const struct record *rec, uint32_t suspect)
+static void apply(struct outbox_lane *lane, const struct block *block, const struct walk *walk)
 {
-    if (rec->type == RECORD_RESUME) {
-        return rec->aux == RESUME_COPY_FOLLOWS ? suspect : rec->aux == RESUME_CONFIRMS ? rec->at : 0;
+    const struct record *rec = &walk->rec;
+    switch (rec->type) {
+    case RECORD_DATA:
+        apply_data(lane, walk);
+        break;
+    case RECORD_GIVEUP:
+        if (rec->n > lane->cursor) {
+            lane->given_up += rec->n + 1 - larger(rec->aux, lane->cursor + 1);
+            lane->last_reason = (uint16_t)rec->size;
+        }
+        /* fall through */
+    case RECORD_CURSOR:
+        lane->cursor = larger(lane->cursor, rec->n);
+        lane->last_n = larger(lane->last_n, rec->n);
+        break;
+    case RECORD_RESUME:
+        lane->last_n = rec->n;
+        lane->cursor = rec->aux;
+        lane->given_up = block->given_up + rec->behind;
+        lane->last_reason = (uint16_t)rec->size;
+        break;
+    default:
+        break;
     }
-    return suspect != 0 && rec->flags & RECORD_COPY ? suspect
-                                                    : rec->at; /* of a copy, the original: the copy may be torn */
 }
 
 /* Where the next record goes. The program during which the power went began at the latest where we last see something, or there begins a
  * message that we know the length of; what it left may read blank. So as much as one program takes is left out. */
-static uint32_t resume_place(const struct outbox *box, uint32_t end, uint32_t tail, uint32_t extent)
+static uint32_t resume_place(const struct outbox *box, uint32_t tail, uint32_t behind)
 {
-    uint32_t place = tail > end ? tail : end;
-    place += outbox_is_cached(box) ? 0 : outbox_program_size(box);
-    return outbox_padded(box, place > extent ? place : extent);
+    uint32_t place = tail + (outbox_is_cached(box) ? 0 : outbox_program_size(box));
+    return outbox_padded(box, place > behind ? place : behind);
 }
 
-/* A record without a body counts when another record follows, for then it was whole; or when a RESUME right behind it says so. Before another
- * RESUME stands what recovery has either written again or not seen at all: a weak one must not speak up later. */
-struct held {
-    struct record before, last, copy; /* type 0: none */
-    bool copying;
-};
-
-static void hold(struct outbox_lane *lane, struct held *held, const struct record *rec, bool trusted)
+/* What the records before `walk->stop` say. *last: address of the last one that is whole, 0: none; *behind: address behind all of them. */
+static enum ifl_status read_lane(const struct outbox *box, struct outbox_lane *lane, const struct block *block,
+                                 struct walk *walk, uint32_t *last, uint32_t *behind)
 {
-    if (rec->type == RECORD_RESUME && rec->aux == RESUME_COPY_FOLLOWS && !trusted) {
-        held->copying = true;
-        held->copy.type = 0;
-        lane->last_n = rec->n < lane->last_n ? rec->n : lane->last_n;
-        return;
+    enum ifl_status status;
+    lane->last_n = block->first_n - 1;
+    lane->cursor = block->cursor;
+    lane->given_up = block->given_up;
+    lane->last_reason = block->reason;
+    *last = 0;
+    while ((status = outbox_walk_next(box, walk)) == IFL_OK) {
+        uint32_t end = walk->rec.at + outbox_record_extent(box, &walk->rec);
+        *behind = end > *behind ? end : *behind;
+        *last = walk->whole ? walk->rec.at : *last;
+        apply(lane, block, walk);
     }
-    if (held->copying && (rec->type == RECORD_DATA ? (rec->flags & RECORD_COPY) != 0 : rec->type != RECORD_RESUME)) {
-        held->copy = *rec;
-        return;
-    }
-    bool unseen =
-        rec->type == RECORD_RESUME && !trusted &&
-        (rec->aux == RESUME_PLAIN || (held->copying && outbox_is_unseen(&held->before, &held->last, &held->copy)));
-    if (!unseen) {
-        apply_control(lane, &held->last);
-    }
-    if (rec->type == RECORD_RESUME && rec->aux == RESUME_CONFIRMS) {
-        apply_control(lane, &held->copy);
-    }
-    held->before = held->last;
-    held->last = *rec;
-    held->copying = false;
-    held->copy.type = 0;
-    if (rec->type == RECORD_RESUME) { /* at once, and only once */
-        apply_control(lane, rec);
-        held->last.type = 0;
-    }
+    return status == IFL_END ? IFL_OK : status;
 }
 
-/* Read the newest block. read_at becomes the record that has to be written again, 0: none. */
+/* Read the newest block. Its last record may be torn, and right by chance; then it is as if it weren't there, now and for ever. */
 static enum ifl_status recover_lane(struct outbox *box, uint8_t index)
 {
     struct outbox_lane *lane = &box->lanes[index];
     struct block block;
     enum block_state state;
     struct walk walk;
-    struct held held = {.copying = false};
-    uint32_t tail = 0, end, extent = 0, suspect = 0, copy = 0;
-    bool message = false;
+    uint32_t tail, last, behind = 0;
     enum ifl_status status = outbox_block_load(box, lane->newest, &block, &state);
+    if (status == IFL_OK) {
+        uint32_t start = outbox_block_records(box, block.index);
+        status = find_tail(box, start, outbox_block_start(box, block.index + 1u), &tail);
+    }
     if (status != IFL_OK) {
         return status;
     }
-    lane->resume_kind = RESUME_PLAIN;
-    lane->last_n = block.first_n - 1;
-    lane->cursor = lane->cursor_saved = block.cursor;
-    lane->given_up = block.given_up;
-    lane->last_reason = block.reason;
-    outbox_walk_start(box, &walk, &block, 0);
-    end = walk.at;
-    status = find_tail(box, end, walk.limit, &tail);
-    walk.stop = tail;
-    while (status == IFL_OK && (status = outbox_walk_next(box, &walk)) == IFL_OK) {
-        uint32_t behind = walk.rec.at + outbox_record_extent(box, &walk.rec);
-        extent = behind > extent ? behind : extent;
-        if (walk.rec.type == RECORD_DATA) {
-            apply_data(lane, &walk);
-            lane->checked = lane->checked || walk.rec.flags & RECORD_ORIGIN;
+    last = tail;
+    do {
+        outbox_walk_start(box, &walk, &block, 0);
+        walk.stop = last;
+        status = read_lane(box, lane, &block, &walk, &last, &behind);
+        if (status == IFL_OK && last != 0) {
+            status = outbox_record_steady(box, last);
         }
-        if (walk.whole) {
-            hold(lane, &held, &walk.rec, outbox_is_cached(box));
-            suspect = suspect_after(&walk.rec, suspect);
-            message = suspect == walk.rec.at ? walk.rec.type == RECORD_DATA : message;
-            copy = walk.rec.flags & RECORD_COPY ? walk.rec.at : walk.rec.type == RECORD_RESUME ? copy : 0;
-            lane->resume_kind =
-                (uint8_t)(walk.rec.type == RECORD_RESUME && walk.rec.aux == RESUME_CONFIRMS ? RESUME_CONFIRMS
-                                                                                            : RESUME_PLAIN);
-            end = behind;
-        }
-    }
-    if (status != IFL_END) {
-        return status;
-    }
-    lane->cursor_saved = lane->cursor; /* the last record's word isn't safe yet */
-    apply_control(lane, held.copy.type != 0 ? &held.copy : &held.last);
-    lane->read_at = outbox_is_cached(box) ? 0 : suspect;
-    lane->fence_at = lane->read_at != 0 ? copy : 0; /* for settle() */
-    lane->weak = lane->read_at != 0 && message;
-    lane->unsettled = lane->read_at != 0;
-    lane->write_at = resume_place(box, end, tail, extent);
+        box->resumed = box->resumed || !walk.boundary || status == IFL_STORE_CORRUPT;
+    } while (status == IFL_STORE_CORRUPT);
+    lane->cursor_saved = lane->cursor;
+    lane->write_at = resume_place(box, tail, behind);
     lane->resume_due = true;
-    lane->closed = block.log != box->log_id || block.half;
-    box->resumed = box->resumed || tail > end;
-    return IFL_OK;
-}
-
-/* Blocks that the cursor on flash has left behind aren't the lane's any more; the sweep erases them. */
-static enum ifl_status drop_finished(struct outbox *box, uint8_t lane)
-{
-    struct outbox_lane *l = &box->lanes[lane];
-    struct block second;
-    enum ifl_status status = IFL_OK;
-    while (l->block_count > 1 && (status = outbox_block_find(box, lane, l->oldest_serial, &second)) == IFL_OK &&
-           l->cursor_saved + 1 >= second.first_n) {
-        l->oldest_serial = second.serial;
-        l->block_count--;
-    }
+    lane->closed = block.log != box->log_id;
     return status;
 }
 
@@ -443,117 +344,37 @@ static enum ifl_status set_up_lanes(struct outbox *box, const struct outbox_conf
 
 /* ---- the writing part ---- */
 
-/* Write the record at `at` once more, behind a RESUME that says so. */
-static enum ifl_status write_again(struct outbox *box, uint8_t lane, const struct record *from)
+/* A message was copied to this lane, and the power went before it was finished in its old one. */
+static enum ifl_status finish_move(struct outbox *box, const struct outbox_message *message)
 {
-    struct record copy = {.n = from->n, .flags = RECORD_COPY};
+    struct block block;
+    struct record rec;
     struct origin origin;
-    if (from->type != RECORD_DATA) {
-        return outbox_append(box, lane, (enum record_type)from->type, from->n, from->aux, from->size);
-    }
-    bool moved = (from->flags & RECORD_ORIGIN) != 0;
-    enum ifl_status status = moved ? outbox_origin_read(box, from, &origin) : IFL_OK;
-    return status == IFL_OK ? outbox_data_copy(box, lane, &copy, moved ? &origin : NULL, from) : status;
-}
-
-/* Reads right however often it's read: a bit that hovers would show. For the case that there is no room for a copy. */
-static enum ifl_status read_often(const struct outbox *box, uint32_t at, const struct record *first)
-{
-    enum ifl_status status = IFL_OK;
-    for (int i = 0; i < WEAK_READS && status == IFL_OK; i++) {
-        struct block block;
-        struct record rec;
-        uint32_t syndrome;
-        status = outbox_record_at(box, at, &block, &rec);
-        if (status == IFL_OK && (rec.crc != first->crc || rec.n != first->n)) {
-            status = IFL_STORE_CORRUPT;
-        }
-        if (status == IFL_OK && rec.type == RECORD_DATA) {
-            status = outbox_body_check(box, &rec, &syndrome);
+    enum ifl_status status = outbox_record_at(box, message->at, &block, &rec);
+    if (status == IFL_OK && rec.flags & RECORD_ORIGIN) {
+        status = outbox_origin_read(box, &rec, &origin);
+        if (status == IFL_OK && origin.from_lane == OUTBOX_LANE_DEAD) {
+            (void)outbox_bury(box, &(struct outbox_message){.n = origin.from_n}); /* NOT_FOUND: it was finished */
+        } else if (status == IFL_OK && origin.from_lane < IFL_LANE_COUNT) {
+            struct outbox_lane *from = &box->lanes[origin.from_lane];
+            if (origin.from_n > from->cursor && origin.from_n <= from->last_n) {
+                from->cursor = origin.from_n;
+                (void)outbox_cursor_save(box, origin.from_lane); /* before this lane goes on in another block */
+            }
         }
     }
     return status;
 }
 
-static enum ifl_status steady(const struct outbox *box, uint32_t at, struct record *rec)
-{
-    struct block block;
-    enum ifl_status status = at != 0 ? outbox_record_at(box, at, &block, rec) : IFL_STORE_CORRUPT;
-    return status == IFL_OK ? read_often(box, at, rec) : status;
-}
-
-/* The lane's last record may be weak: a copy of it is not. What doesn't read right each time was never acknowledged. */
-static void settle(struct outbox *box, uint8_t lane)
-{
-    struct outbox_lane *l = &box->lanes[lane];
-    struct record from;
-    uint32_t original = l->read_at, copy = l->fence_at, end = outbox_block_start(box, l->newest + 1u);
-    bool message = l->weak;
-    l->read_at = l->fence_at = 0;
-    l->weak = l->unsettled = false;
-    if (original == 0) {
-        return;
-    }
-    enum ifl_status status = steady(box, original, &from);
-    if (status == IFL_OK && from.type == RECORD_RESUME) {
-        return;
-    }
-    if (message) {
-        status = status == IFL_STORE_CORRUPT ? steady(box, copy, &from) : status;
-    } else { /* its word was taken already, so it must not be forgotten again */
-        for (int i = 0; i < WEAK_READS && status == IFL_STORE_CORRUPT; i++) {
-            struct block block;
-            status = outbox_record_at(box, original, &block, &from);
-        }
-    }
-    if (status == IFL_OK && message && (from.n != l->last_n || from.n <= l->cursor)) {
-        l->closed = true; /* void: a RESUME has not seen it; what it did see must not become void by another one */
-        return;
-    }
-    l->last_n -= status == IFL_STORE_CORRUPT && message;
-    bool fits = !l->closed && l->write_at < end &&
-                end - l->write_at >=
-                    outbox_record_extent(box, &from) + outbox_padded(box, RECORD_SIZE) + outbox_reserve_size(box);
-    if (status == IFL_OK && fits) {
-        if (from.type != RECORD_RESUME) {
-            l->resume_kind = RESUME_COPY_FOLLOWS;
-            status = write_again(box, lane, &from);
-        }
-        l->resume_kind = status == IFL_OK ? RESUME_CONFIRMS : RESUME_PLAIN;
-        l->resume_due = true;
-        (void)outbox_append(box, lane, RECORD_RESUME, l->last_n, 0, 0);
-    }
-    l->closed = l->closed || !fits || status != IFL_OK; /* behind a plain RESUME what stands there wouldn't count */
-    l->resume_kind = RESUME_PLAIN;
-}
-
-/* A message that was copied to another lane, while the power went before it was finished in its old one. */
 static enum ifl_status finish_moves(struct outbox *box, uint8_t lane)
 {
-    struct block block;
-    enum block_state state;
-    struct walk walk;
-    struct origin origin;
-    enum ifl_status status = outbox_block_load(box, box->lanes[lane].newest, &block, &state);
-    if (status != IFL_OK) {
-        return status;
-    }
-    outbox_walk_start(box, &walk, &block, 0);
-    while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-        if (walk.rec.type != RECORD_DATA || !walk.whole || (walk.rec.flags & RECORD_ORIGIN) == 0 ||
-            walk.rec.n > box->lanes[lane].last_n) {
-            continue;
-        }
-        status = outbox_origin_read(box, &walk.rec, &origin);
-        if (status != IFL_OK || origin.from_lane >= IFL_LANE_COUNT) {
-            continue;
-        }
-        struct outbox_lane *from = &box->lanes[origin.from_lane];
-        if (origin.from_lane == OUTBOX_LANE_DEAD) {
-            (void)outbox_bury(box, &(struct outbox_message){.n = origin.from_n});
-        } else if (origin.from_n > from->cursor && origin.from_n <= from->last_n) {
-            from->cursor = origin.from_n;
-            (void)outbox_cursor_save(box, origin.from_lane); /* before the dead letters go on in another block */
+    struct outbox_message message = {.at = outbox_block_records(box, box->lanes[lane].newest)};
+    bool damaged;
+    enum ifl_status status = IFL_OK;
+    while (status == IFL_OK) {
+        status = outbox_seek(box, lane, message.at, message.n, &message, &damaged);
+        if (status == IFL_OK) {
+            status = finish_move(box, &message);
         }
     }
     return status == IFL_END ? IFL_OK : status;
@@ -561,25 +382,14 @@ static enum ifl_status finish_moves(struct outbox *box, uint8_t lane)
 
 static enum ifl_status write_part(struct outbox *box)
 {
-    bool moves[IFL_LANE_COUNT];
-    for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        struct outbox_lane *lane = &box->lanes[i];
-        moves[i] = lane->checked;
-        lane->checked = false;
-        lane->durable_n = lane->last_n;
-        if (lane->newest_serial != 0) {
-            settle(box, i);
-        }
-        lane->durable_n = lane->last_n;
-    }
+    enum ifl_status status = IFL_OK;
     box->dirty = true; /* also what an earlier process wrote */
-    for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        enum ifl_status status = moves[i] ? finish_moves(box, i) : IFL_OK;
-        if (status != IFL_OK) {
-            return status;
-        }
+    for (uint8_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
+        bool moves = box->lanes[i].checked;
+        box->lanes[i].checked = false;
+        status = moves ? finish_moves(box, i) : IFL_OK;
     }
-    return outbox_sync_inside(box);
+    return status == IFL_OK ? outbox_sync_inside(box) : status;
 }
 
 static enum ifl_status new_log_id(struct outbox *box)
@@ -599,7 +409,7 @@ static enum ifl_status read_part(struct outbox *box, const struct outbox_config 
     for (uint8_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
         if (box->lanes[i].newest_serial != 0) {
             status = recover_lane(box, i);
-            status = status == IFL_OK ? drop_finished(box, i) : status;
+            box->lanes[i].durable_n = box->lanes[i].last_n;
         }
     }
     return status == IFL_OK ? set_up_lanes(box, config) : status;

@@ -79,7 +79,7 @@ static uint32_t block_end(const struct outbox *box, const struct outbox_lane *la
 }
 
 /* Kept free at the end of a block: for records that must always be possible. */
-uint32_t outbox_reserve_size(const struct outbox *box)
+static uint32_t reserve_size(const struct outbox *box)
 {
     uint32_t granule = flash_prog_size(box->region);
     return 4 * (granule > 64 ? granule : 64);
@@ -97,6 +97,7 @@ static enum ifl_status write_record(struct outbox *box, uint8_t lane, struct rec
     if (status != IFL_OK) {
         return status;
     }
+    rec->behind = rec->type == RECORD_RESUME ? (uint32_t)(l->given_up - block.given_up) : 0;
     outbox_record_encode(rec, block.crc, raw);
     l->unsynced = true;
     status = outbox_program(box, l->write_at, raw, sizeof raw);
@@ -109,16 +110,20 @@ static enum ifl_status write_record(struct outbox *box, uint8_t lane, struct rec
     return status;
 }
 
+/* What recovery found, once for all: whatever a torn record before it reads like, it doesn't count any more. */
 static enum ifl_status write_resume(struct outbox *box, uint8_t lane)
 {
     struct outbox_lane *l = &box->lanes[lane];
-    struct record rec = {.type = RECORD_RESUME, .n = l->last_n, .aux = l->resume_kind};
+    struct record rec = {.type = RECORD_RESUME, .n = l->last_n, .aux = l->cursor, .size = l->last_reason};
     enum ifl_status status = l->resume_due ? write_record(box, lane, &rec) : IFL_OK;
-    l->resume_due = l->resume_due && status != IFL_OK;
+    if (status == IFL_OK && l->resume_due) {
+        l->resume_due = false;
+        l->cursor_saved = l->cursor;
+    }
     return status;
 }
 
-static bool has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve)
+bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve)
 {
     uint32_t resume = lane->resume_due ? outbox_padded(box, RECORD_SIZE) : 0;
     uint32_t end = block_end(box, lane);
@@ -126,31 +131,34 @@ static bool has_room(const struct outbox *box, const struct outbox_lane *lane, u
            end - lane->write_at >= size + resume + reserve;
 }
 
+enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane)
+{
+    return outbox_has_room(box, &box->lanes[lane], outbox_padded(box, RECORD_SIZE), 0)
+               ? IFL_OK
+               : outbox_block_open(box, lane, false);
+}
+
+/* Header 2 and RESUME say all that CURSOR and GIVEUP say. */
 static enum ifl_status append_once(struct outbox *box, uint8_t lane, struct record *rec)
 {
     struct outbox_lane *l = &box->lanes[lane];
+    bool told = rec->type <= RECORD_RESUME;
+    uint32_t size = told && l->resume_due ? 0 : outbox_padded(box, RECORD_SIZE);
     enum ifl_status status;
-    if (!has_room(box, l, rec->type == RECORD_RESUME ? 0 : outbox_padded(box, RECORD_SIZE), 0)) {
+    if (!outbox_has_room(box, l, size, 0)) {
         status = outbox_block_open(box, lane, false);
-        if (status != IFL_OK || rec->type <= RECORD_RESUME) {
-            return status; /* header 2 says what CURSOR, GIVEUP and RESUME say */
-        }
+        size = told ? 0 : size;
+    } else {
+        status = write_resume(box, lane);
     }
-    status = write_resume(box, lane);
-    return status == IFL_OK && rec->type != RECORD_RESUME ? write_record(box, lane, rec) : status;
-}
-
-enum ifl_status outbox_room_for_record(struct outbox *box, uint8_t lane)
-{
-    struct outbox_lane *l = &box->lanes[lane];
-    return has_room(box, l, outbox_padded(box, RECORD_SIZE), 0) ? IFL_OK : outbox_block_open(box, lane, false);
+    return status == IFL_OK && size > 0 ? write_record(box, lane, rec) : status;
 }
 
 enum ifl_status outbox_append(struct outbox *box, uint8_t lane, enum record_type type, uint64_t n, uint64_t aux,
                               uint32_t size)
 {
     struct record rec = {.type = (uint8_t)type, .n = n, .aux = aux, .size = size};
-    if (box->lanes[lane].unsettled || (box->put.active && box->put.lane == lane)) {
+    if (box->put.active && box->put.lane == lane) {
         return IFL_FLASH_BUSY;
     }
     enum ifl_status status = append_once(box, lane, &rec);
@@ -188,19 +196,26 @@ enum ifl_status outbox_give_up_to(struct outbox *box, uint8_t lane, uint64_t n, 
     return status;
 }
 
+/* Its oldest block holds messages, and more blocks follow. */
+static bool may_give_up(struct outbox *box, uint8_t lane, uint8_t for_lane)
+{
+    const struct outbox_lane *l = &box->lanes[lane];
+    return l->gives_up && l->priority <= box->lanes[for_lane].priority && l->block_count > 1 &&
+           (lane == for_lane || l->block_count > l->min_blocks) && outbox_lane_second(box, lane) == IFL_OK &&
+           l->reclaim_n - 1 > l->cursor;
+}
+
 /* FLASH_BUSY: a block is given up and becomes free soon. STORE_FULL: nobody allows it. */
 enum ifl_status outbox_give_up_oldest(struct outbox *box, uint8_t for_lane)
 {
     uint8_t victim = OUTBOX_LANE_NONE;
     for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        const struct outbox_lane *lane = &box->lanes[i];
-        bool allowed = lane->gives_up && lane->priority <= box->lanes[for_lane].priority && lane->block_count > 1 &&
-                       (i == for_lane || lane->block_count > lane->min_blocks);
-        if (allowed && (victim == OUTBOX_LANE_NONE || lane->priority < box->lanes[victim].priority)) {
+        if (may_give_up(box, i, for_lane) &&
+            (victim == OUTBOX_LANE_NONE || box->lanes[i].priority < box->lanes[victim].priority)) {
             victim = i;
         }
     }
-    if (victim == OUTBOX_LANE_NONE || outbox_lane_second(box, victim) != IFL_OK) {
+    if (victim == OUTBOX_LANE_NONE) {
         return IFL_STORE_FULL;
     }
     enum ifl_status status = outbox_give_up_to(box, victim, box->lanes[victim].reclaim_n - 1, IFL_STORE_GAVE_UP);
@@ -247,7 +262,7 @@ static enum ifl_status put_bytes(struct outbox *box, const uint8_t *from, size_t
 /* A place for `extent` bytes of a message; RESUME before it when it's due. */
 static enum ifl_status make_room(struct outbox *box, uint8_t lane, uint32_t extent)
 {
-    if (!has_room(box, &box->lanes[lane], extent, outbox_reserve_size(box))) {
+    if (!outbox_has_room(box, &box->lanes[lane], extent, reserve_size(box))) {
         return outbox_block_open(box, lane, true);
     }
     return write_resume(box, lane);
@@ -360,10 +375,9 @@ void outbox_put_abandon(struct outbox *box)
     }
 }
 
-static enum ifl_status copy_body(struct outbox *box, const struct record *from, const struct origin *same)
+static enum ifl_status copy_body(struct outbox *box, const struct record *from)
 {
-    uint8_t piece[PIECE_SIZE], expected[ORIGIN_SIZE];
-    bool wrong = false;
+    uint8_t piece[PIECE_SIZE];
     uint32_t crc = from->crc;
     uint32_t at = from->at + RECORD_SIZE;
     uint32_t payload = outbox_record_body(from);
@@ -376,16 +390,13 @@ static enum ifl_status copy_body(struct outbox *box, const struct record *from, 
         crc = crc32c(crc, piece, size);
         if (status == IFL_OK && at >= payload) {
             status = outbox_put_write(box, bytes_of(piece, size));
-        } else if (status == IFL_OK && same != NULL) { /* what was read of it before wasn't checked */
-            outbox_origin_encode(same, expected);
-            wrong = size != ORIGIN_SIZE || memcmp(piece, expected, size) != 0;
         }
         at += size;
     }
     if (status == IFL_OK) {
         status = flash_read(box->region, end, piece, BODY_CRC_SIZE);
     }
-    return status == IFL_OK && (wrong || crc != le32_get(piece)) ? IFL_STORE_CORRUPT : status;
+    return status == IFL_OK && crc != le32_get(piece) ? IFL_STORE_CORRUPT : status;
 }
 
 enum ifl_status outbox_data_copy(struct outbox *box, uint8_t lane, struct record *rec, const struct origin *origin,
@@ -397,7 +408,7 @@ enum ifl_status outbox_data_copy(struct outbox *box, uint8_t lane, struct record
     rec->quality = from->quality;
     enum ifl_status status = outbox_data_begin(box, lane, rec, origin);
     if (status == IFL_OK) {
-        status = copy_body(box, from, rec->flags & RECORD_COPY ? origin : NULL);
+        status = copy_body(box, from);
         if (status == IFL_OK) {
             return outbox_put_commit(box, &id);
         }

@@ -58,8 +58,7 @@ struct outbox_lane_config {
 };
 
 struct outbox_config {
-    uint32_t
-        block_size; /* bytes; 0 = from the geometry; a multiple of the sector size, >= 4096; fixed at format, later values are ignored */
+    uint32_t block_size;  /* bytes; 0 = from the geometry; a multiple of the sector size, >= 4096; only at format */
     uint64_t device_tag;  /* chip UID, machine-id + file; differs from the stored one: a new log id is made */
     uint32_t payload_max; /* bytes; 0 = as much as goes; clipped to block_size / 2 - 96 and to IFL_PAYLOAD_SIZE_MAX */
     const struct outbox_lane_config *lanes; /* the configured routes; needed only during the call */
@@ -90,7 +89,7 @@ struct outbox_message {
  * blocks or lane numbers for the routes; INVALID: a block size or a route's name that isn't possible; NO_ENTROPY; FLASH_BUSY: an erase that an earlier user
  * of the medium began is under way, poll the medium and mount again. STORE_FULL (a file system without space), FLASH_IO: mount again when that is over.
  * After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't configured stays as an orphan: it
- * can still be read and delivered, and its number goes to another route only when it's empty and no other number is left. */
+ * can still be read and delivered, and its number (and the block that it keeps) goes to a new route only when it's empty. */
 enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, const struct outbox_config *config);
 
 /* How many lanes there are; lane numbers are 0..count-1 (some may be unused: name ""). */

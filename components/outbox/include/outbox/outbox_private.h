@@ -38,16 +38,13 @@ struct outbox_lane {
     uint16_t min_blocks;
     uint16_t last_reason;
     uint8_t priority;
-    bool gives_up;       /* OUTBOX_GIVE_UP_OLDEST */
-    bool configured;     /* else an orphan */
-    bool closed;         /* the next record goes into a new block */
-    bool resume_due;     /* a RESUME record stands before the next record */
-    bool weak;           /* the last message may be torn: it isn't shown before it was written again */
-    bool unsettled;      /* recovery isn't done with the last record: nothing may be written behind it yet */
-    uint8_t resume_kind; /* aux of that RESUME */
-    bool unsynced;       /* something was written since the last sync */
-    bool sync_failed;    /* durable_n stands still until a new block is open */
-    bool checked;        /* the record at read_at is the first message, and whole */
+    bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
+    bool configured;  /* else an orphan */
+    bool closed;      /* the next record goes into a new block */
+    bool resume_due;  /* a RESUME record stands before the next record */
+    bool unsynced;    /* something was written since the last sync */
+    bool sync_failed; /* durable_n stands still until a new block is open */
+    bool checked;     /* the record at read_at is the first message, and whole */
 };
 
 /* The one message that is being written. */
@@ -63,8 +60,6 @@ struct outbox_put {
     uint64_t n;
     uint8_t buf[IFL_OUTBOX_BUFFER_SIZE];
 };
-
-#define OUTBOX_SHUNNED_COUNT 4 /* more than power cuts in a row leave behind */
 
 enum outbox_erase_state { OUTBOX_ERASE_IDLE, OUTBOX_ERASE_RUNNING, OUTBOX_ERASE_PREPARE };
 
@@ -86,9 +81,7 @@ struct outbox {
     uint16_t sweep;       /* blocks below were looked at once since mount */
     uint16_t erase_block; /* the block being erased */
     uint16_t erase_sector;
-    uint16_t shunned
-        [OUTBOX_SHUNNED_COUNT]; /* index + 1 of blocks whose headers may read this way or that: not used before an erase */
-    uint8_t erase_state;        /* enum outbox_erase_state */
+    uint8_t erase_state; /* enum outbox_erase_state */
     bool resumed;
     bool moved;
     bool dirty;                  /* something isn't synced */
