@@ -2,11 +2,13 @@
  *
  *   powerloss                    the reduced sweep; IFL_TEST_FULL=1 in the environment: the full one
  *   powerloss --store NAME       only this store (outbox, state, identity)
- *   powerloss --deep             full counts for every store: many workloads, most of them with bits that hover
+ *   powerloss --full             the full one
+ *   powerloss --cuts N           the full one with at least N cuts in each cell
+ *   powerloss --from W           begin with workload W: other operations than in the ordinary run
  *   powerloss --quick            a few hundred cuts a cell, stop at the first failure (for planted bugs)
  *   powerloss --replay STORE,PROG,SECTOR,flash|cached,WORKLOAD,OPERATION,TEAR,SEED
  *
- * One worker process for each CPU (at most 8) takes cells from a common list. The figures go to $IFL_FIGURES_DIR/powerloss.json. */
+ * One worker process for each CPU (at most 8) takes cells from a common list; each cell that is done is told on stderr. The figures go to $IFL_FIGURES_DIR/powerloss.json. */
 #include "stores.h"
 
 #include <stdatomic.h>
@@ -31,7 +33,6 @@ static const struct sweep_store *const stores[] = {
     &store_state,
 #endif
 };
-static bool deep; /* --deep */
 
 #define STORE_COUNT (sizeof stores / sizeof stores[0])
 
@@ -42,7 +43,8 @@ struct job {
 
 /* Shared by the workers. */
 struct board {
-    atomic_uint next;
+    atomic_uint next, done;
+    _Atomic uint64_t cuts;
     atomic_bool stop; /* --quick: somebody has found a failure */
     struct sweep_result results[JOBS_MAX];
 };
@@ -72,15 +74,18 @@ static void add_jobs(const char *store_name)
 /* ---- workers ---- */
 
 static const struct sweep_plan reduced = {
-    .cuts_per_cell = 1000, .cuts_per_kind = 0, .workloads_max = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
+    .cuts_per_cell = 600, .cuts_per_kind = 0, .workloads = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
 static const struct sweep_plan full = {
-    .cuts_per_cell = 4000, .cuts_per_kind = 100, .workloads_max = 60, .seeds = 1, .rare_seeds = 12, .failures_max = 5};
+    .cuts_per_cell = 15000, .cuts_per_kind = 100, .workloads = 400, .seeds = 1, .rare_seeds = 12, .failures_max = 5};
 
-/* How much of a store: IFL_TEST_FULL says it for those whose full sweep is part of the test run, --deep for all. */
-static struct sweep_plan plan_for(const struct sweep_store *store, const struct sweep_plan *asked)
+static void tell_progress(struct board *board, unsigned index)
 {
-    bool counts = deep || strcmp(store->name, "identity") == 0 || asked->failures_max == 1;
-    return counts ? *asked : reduced;
+    const struct sweep_cell *cell = &jobs[index].cell;
+    unsigned done = atomic_fetch_add(&board->done, 1) + 1;
+    uint64_t cuts = atomic_fetch_add(&board->cuts, board->results[index].cuts) + board->results[index].cuts;
+    fprintf(stderr, "powerloss: %u of %u cells, %llu cuts; %s %u/%u%s done\n", done, (unsigned)job_count,
+            (unsigned long long)cuts, jobs[index].store->name, (unsigned)cell->prog_size, (unsigned)cell->sector_size,
+            cell->cached ? " cached" : "");
 }
 
 static void work(struct board *board, const struct sweep_plan *plan)
@@ -90,8 +95,8 @@ static void work(struct board *board, const struct sweep_plan *plan)
         if (index >= job_count || atomic_load(&board->stop)) {
             return;
         }
-        struct sweep_plan its = plan_for(jobs[index].store, plan);
-        sweep_cell(jobs[index].store, &jobs[index].cell, &its, &board->results[index]);
+        sweep_cell(jobs[index].store, &jobs[index].cell, plan, &board->results[index]);
+        tell_progress(board, index);
         if (plan->failures_max == 1 && board->results[index].failures > 0) {
             atomic_store(&board->stop, true);
         }
@@ -130,6 +135,7 @@ static bool run_workers(struct board *board, const struct sweep_plan *plan)
 
 struct summary {
     uint64_t cuts, depth2_cuts, failures, smallest_cell;
+    uint64_t identity_cuts, identity_failures; /* of these */
 };
 
 static void sum_up(const struct board *board, struct summary *sum)
@@ -140,6 +146,10 @@ static void sum_up(const struct board *board, struct summary *sum)
         sum->cuts += result->cuts;
         sum->depth2_cuts += result->depth2_cuts;
         sum->failures += result->failures;
+        if (strcmp(jobs[job].store->name, "identity") == 0) {
+            sum->identity_cuts += result->cuts;
+            sum->identity_failures += result->failures;
+        }
         for (size_t kind = 0; kind < SWEEP_KIND_MAX; kind++) {
             for (size_t tear = 0; tear < FLASH_TEAR_COUNT; tear++) {
                 uint64_t count = result->by_kind[kind][tear];
@@ -201,27 +211,24 @@ static bool write_figures(const struct summary *sum)
     }
     fprintf(
         file,
-        "{ \"powerloss.cuts\": %llu, \"powerloss.depth2_cuts\": %llu, \"powerloss.failures\": %llu, \"powerloss.smallest_cell\": %llu }\n",
+        "{ \"powerloss.cuts\": %llu, \"powerloss.depth2_cuts\": %llu, \"powerloss.failures\": %llu, \"powerloss.smallest_cell\": %llu, "
+        "\"identity.cuts\": %llu, \"identity.failures\": %llu }\n",
         (unsigned long long)sum->cuts, (unsigned long long)sum->depth2_cuts, (unsigned long long)sum->failures,
-        (unsigned long long)sum->smallest_cell);
+        (unsigned long long)sum->smallest_cell, (unsigned long long)sum->identity_cuts,
+        (unsigned long long)sum->identity_failures);
     return fclose(file) == 0;
 }
 
-static int sweep_all(const char *store_name, bool quick)
+static int sweep_all(const char *store_name, const struct sweep_plan *plan)
 {
-    const char *wish = getenv("IFL_TEST_FULL");
-    bool much = deep || (wish != NULL && strcmp(wish, "1") == 0);
-    struct sweep_plan plan = much && !quick ? full : reduced;
-    if (quick) {
-        plan.failures_max = 1;
-    }
+    bool quick = plan->failures_max == 1;
     struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED) {
         perror("powerloss: mmap");
         return 2;
     }
     add_jobs(store_name);
-    bool good = run_workers(board, &plan);
+    bool good = run_workers(board, plan);
     struct summary sum = {0};
     sum_up(board, &sum);
     print_cells(board);
@@ -281,23 +288,43 @@ static int replay(const char *text)
     return sweep_replay(store_named(store_name), &cell, workload, operation, tear, seed) ? 0 : 1;
 }
 
+/* False: not a number. */
+static bool number(const char *text, uint64_t *value)
+{
+    char *end;
+    *value = strtoull(text, &end, 10);
+    return end != text && *end == '\0';
+}
+
 int main(int argc, char **argv)
 {
-    const char *store_name = NULL;
-    bool quick = false;
+    const char *store_name = NULL, *wish = getenv("IFL_TEST_FULL");
+    struct sweep_plan plan = wish != NULL && strcmp(wish, "1") == 0 ? full : reduced;
+    uint64_t value;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--replay") == 0 && i + 1 < argc) {
-            return replay(argv[i + 1]);
-        } else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc && store_named(argv[i + 1]) != NULL) {
+        const char *next = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--replay") == 0) {
+            return replay(next);
+        } else if (strcmp(argv[i], "--store") == 0 && store_named(next) != NULL) {
             store_name = argv[++i];
         } else if (strcmp(argv[i], "--quick") == 0) {
-            quick = true;
-        } else if (strcmp(argv[i], "--deep") == 0) {
-            deep = true;
+            plan = reduced;
+            plan.failures_max = 1;
+        } else if (strcmp(argv[i], "--full") == 0) {
+            plan = full;
+        } else if (strcmp(argv[i], "--cuts") == 0 && number(next, &value)) {
+            plan = full;
+            plan.cuts_per_cell = value;
+            i++;
+        } else if (strcmp(argv[i], "--from") == 0 && number(next, &value)) {
+            plan.first_workload = value;
+            i++;
         } else {
-            fputs("usage: powerloss [--store outbox|identity|state] [--quick|--deep] | --replay ...\n", stderr);
+            fputs(
+                "usage: powerloss [--store outbox|identity|state] [--quick|--full|--cuts N] [--from W] | --replay ...\n",
+                stderr);
             return 2;
         }
     }
-    return sweep_all(store_name, quick);
+    return sweep_all(store_name, &plan);
 }

@@ -335,8 +335,9 @@ void sweep_cell(const struct sweep_store *store, const struct sweep_cell *cell, 
     flash_double_init(&sweep->after.medium, &options);
     sweep->before.world = allocate(store->world_size);
     sweep->after.world = allocate(store->world_size);
-    for (unsigned workload = 1; workload <= plan->workloads_max && !enough_failures(sweep); workload++) {
-        sweep_workload(sweep, workload);
+    uint64_t first = plan->first_workload != 0 ? plan->first_workload : 1;
+    for (unsigned i = 0; i < plan->workloads && !enough_failures(sweep); i++) {
+        sweep_workload(sweep, first + i);
         if (is_enough(sweep)) {
             break;
         }

@@ -68,12 +68,13 @@ static inline bool sweep_is_over(const struct sweep_run *run)
 
 /* How much is tried. */
 struct sweep_plan {
-    uint64_t cuts_per_cell; /* go on with further workloads until so many */
-    uint64_t cuts_per_kind; /* ... and until each kind that occurs has so many for each tear */
-    unsigned workloads_max; /* ... but not with more workloads than this */
-    unsigned seeds;         /* cuts for each operation and tear */
-    unsigned rare_seeds;    /* the same while that kind and tear have fewer than cuts_per_kind */
-    uint64_t failures_max;  /* stop a cell after so many */
+    uint64_t cuts_per_cell;  /* go on with further workloads until so many */
+    uint64_t cuts_per_kind;  /* ... and until each kind that occurs has so many for each tear */
+    uint64_t first_workload; /* seed of the first one; 0 = 1 */
+    unsigned workloads;      /* ... but not with more workloads than this */
+    unsigned seeds;          /* cuts for each operation and tear */
+    unsigned rare_seeds;     /* the same while that kind and tear have fewer than cuts_per_kind */
+    uint64_t failures_max;   /* stop a cell after so many */
 };
 
 struct sweep_result {
