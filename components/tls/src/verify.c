@@ -79,6 +79,9 @@ int verify_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth, uint
         tls->engine->verified = true;
     }
     tls->engine->flags |= *flags;
+    if (tls->context->see_certificate != NULL) {
+        tls->context->see_certificate(tls->context->see_ctx, bytes_of(certificate->raw.p, certificate->raw.len), depth);
+    }
     return 0;
 }
 

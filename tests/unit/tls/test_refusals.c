@@ -5,6 +5,7 @@
 #include <unity.h>
 
 #include "fixture.h"
+#include "tls/certificate.h"
 
 void setUp(void)
 {
@@ -113,6 +114,44 @@ static void a_server_that_insists_on_a_certificate_refuses_us_without_one(void)
         TEST_ASSERT_FALSE(tls_facts(&client.tls)->certificate_sent);
         tls_close(&client.tls);
     }
+}
+
+/* What an observer was told of the server's chain. */
+static int seen_depths[8];
+static size_t seen_count;
+static bool seen_issuers_match;
+
+static void see(void *ctx, struct bytes der, int depth)
+{
+    static struct bytes child_issuer; /* of the certificate seen before: that one is above */
+    struct bytes issuer, subject;
+    (void)ctx;
+    TEST_ASSERT_EQUAL(IFL_OK, tls_certificate_names(der, &issuer, &subject));
+    seen_issuers_match = seen_count == 0 || (seen_issuers_match && bytes_equal(issuer, child_issuer));
+    child_issuer = subject;
+    if (seen_count < 8) {
+        seen_depths[seen_count++] = depth;
+    }
+}
+
+static void an_observer_is_told_the_servers_chain_root_first(void)
+{
+    client.context.see_certificate = see;
+    for (size_t v = 0; v < VERSION_COUNT; v++) {
+        seen_count = 0;
+        serve_rsa(versions[v]);
+        TEST_ASSERT_EQUAL(IFL_OK, connect_now());
+        TEST_ASSERT_EQUAL_UINT(3, seen_count);
+        TEST_ASSERT_EQUAL_INT(2, seen_depths[0]);
+        TEST_ASSERT_EQUAL_INT(0, seen_depths[2]);
+        TEST_ASSERT_TRUE(seen_issuers_match);
+        tls_close(&client.tls);
+    }
+    client.trusted_count = 0;
+    seen_count = 0;
+    serve_rsa(TLS1_3_VERSION);
+    TEST_ASSERT_EQUAL(IFL_TLS_UNTRUSTED, connect_now());
+    TEST_ASSERT_EQUAL_UINT(2, seen_count); /* as far as the chain could be built */
 }
 
 static void a_bare_reset_after_our_finished_leaves_the_facts_to_judge_it(void)
@@ -292,6 +331,7 @@ int main(void)
     RUN_TEST(with_tls_1_2_an_alert_after_our_certificate_is_about_the_certificate);
     RUN_TEST(a_server_that_refuses_our_certificate_is_understood_in_both_versions);
     RUN_TEST(a_server_that_insists_on_a_certificate_refuses_us_without_one);
+    RUN_TEST(an_observer_is_told_the_servers_chain_root_first);
     RUN_TEST(a_bare_reset_after_our_finished_leaves_the_facts_to_judge_it);
     RUN_TEST(the_alert_is_found_even_when_sending_fails_first);
     RUN_TEST(an_early_answer_can_be_read_when_sending_fails);

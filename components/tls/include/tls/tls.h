@@ -63,6 +63,10 @@ struct tls_context {
     /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close(). */
     const struct identity *identity;
     uint32_t identity_generation; /* a change makes saved sessions void */
+    /* For a diagnosis: told each certificate of the server's chain in a full handshake, as far as the chain could be built, a root of the
+     * bundle first (the largest `depth`), the leaf last (depth 0). `der` is valid during the call. May be NULL. */
+    void (*see_certificate)(void *ctx, struct bytes der, int depth);
+    void *see_ctx;
     /* private to the room */
     ifl_ms now;               /* of the last call that was told the time */
     uint8_t connection_count; /* initialised so far; numbers the owners in the arena */
