@@ -396,6 +396,8 @@ class Tenant:
             return catalogue.ANSWERS["403_role"], ""
         if flow.methods and request.method not in flow.methods:
             return catalogue.ANSWERS["405"], ""
+        if request.method == "OPTIONS":
+            return self._options(flow, request), ""
         if flow.csrf:
             refused = self._csrf(flow, request)
             if refused is not None:
@@ -479,18 +481,29 @@ class Tenant:
         if request.method in ("GET", "HEAD"):
             if token.lower() != "fetch":
                 return None
-            if session_id not in self.sessions:
-                session_id = secrets.token_hex(16).upper()
-                self.sessions[session_id] = {"vcap": str(uuid.uuid4())[:8] + "-worker-0"}
-            session = self.sessions[session_id]
-            session[flow.path] = secrets.token_hex(16).upper()
-            headers = (("X-CSRF-Token", session[flow.path]),
-                       ("Set-Cookie", f"JSESSIONID={session_id}; Path={flow.path}; Secure; HttpOnly"),
-                       ("Set-Cookie", f"__VCAP_ID__={session['vcap']}; Path={flow.path}; HttpOnly; Secure"))
-            return catalogue.Answer(200, "tomcat", headers)
+            return catalogue.Answer(200, "tomcat", self._new_token(flow, session_id))
         session = self.sessions.get(session_id)
         good = session is not None and session.get(flow.path) == token and session["vcap"] == cookies.get("__VCAP_ID__")
         return None if good else catalogue.ANSWERS["403_csrf"]
+
+    def _new_token(self, flow, session_id=""):
+        """The header fields that bring a token."""
+        if session_id not in self.sessions:
+            session_id = secrets.token_hex(16).upper()
+            self.sessions[session_id] = {"vcap": str(uuid.uuid4())[:8] + "-worker-0"}
+        session = self.sessions[session_id]
+        session[flow.path] = secrets.token_hex(16).upper()
+        return (("X-CSRF-Token", session[flow.path]),
+                ("Set-Cookie", f"JSESSIONID={session_id}; Path={flow.path}; Secure; HttpOnly"),
+                ("Set-Cookie", f"__VCAP_ID__={session['vcap']}; Path={flow.path}; HttpOnly; Secure"))
+
+    def _options(self, flow, request):
+        """The servlet answers it by itself; the flow doesn't run (Apache Camel, CamelServlet.doService)."""
+        methods = flow.methods or ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+        headers = (("Allow", ",".join(methods)),)
+        if flow.csrf and request.get("x-csrf-token").lower() == "fetch":
+            headers += self._new_token(flow)
+        return catalogue.Answer(200, "tomcat", headers)
 
     def _run(self, flow, request, record, answer):
         """The flow takes the message: the duplicate check drops one whose id it has seen, the sender gets a 2xx."""

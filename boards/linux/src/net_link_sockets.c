@@ -20,6 +20,7 @@
 
 #include "base/profile.h"
 #include "linux/loop.h"
+#include "linux/peer.h"
 #include "net_link_sockets.h"
 
 #define LINK_COUNT 4
@@ -404,6 +405,22 @@ void net_link_close(int number)
         forget_lookup(link);
         close_socket(link);
         link->state = FREE;
+    }
+}
+
+void net_link_peer(int number, struct text *out)
+{
+    const struct link *link = link_at(number);
+    char buf[INET6_ADDRSTRLEN];
+    if (link == NULL || link->address_next == 0) {
+        return;
+    }
+    const struct sockaddr_storage *address = &link->address[link->address_next - 1].storage;
+    const void *raw = address->ss_family == AF_INET6
+                          ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                          : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (inet_ntop(address->ss_family, raw, buf, sizeof buf) != NULL) {
+        text_str(out, buf);
     }
 }
 
