@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -17,7 +15,6 @@
 #include "clock/clock.h"
 #include "flash/flash.h"
 #include "health/health.h"
-#include "identity/service_key.h"
 #include "linux/address.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
@@ -25,14 +22,14 @@
 #include "linux/system_clock.h"
 #include "linux/trust_files.h"
 #include "outbox/outbox.h"
+#include "own_key.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "tls/tls.h"
 #include "verbs.h"
 
 #define ROUTE_NAME "send"
-#define KEY_FILES_MAX 4
-#define KEY_FILE_SIZE_MAX (1024u * 1024u)
+#define KEY_FILES_MAX SERVICE_KEY_INPUT_MAX
 #define ARENA_SIZE (4u * 1024u * 1024u)
 #define SECTOR_SIZE (256u * 1024u) /* a block; the largest payload takes half of one */
 #define SECTOR_COUNT 6u            /* dead letters, the route, two free, and some */
@@ -91,9 +88,7 @@ struct one_shot {
     struct health health;
     struct clock clock;
     struct arena arena;
-    struct identity identity; /* secret */
-    struct service_key_report report;
-    uint8_t identity_bytes[IFL_IDENTITY_SIZE_MAX]; /* secret */
+    struct own_key key; /* secret */
     struct trust_files trust;
     struct net_proxy proxy;
     char host[IFL_HOST_SIZE];
@@ -259,40 +254,25 @@ static void warn_of_expiry(struct one_shot *shot)
 {
     int64_t days_left = 0;
     const enum ifl_status status =
-        identity_expiry(&shot->identity, clock_read(&shot->clock, loop_now()).unix_s, &days_left);
-    if (status != IFL_OK && shot->report.warning_count < SERVICE_KEY_NOTE_COUNT) {
-        shot->report.warnings[shot->report.warning_count++] = status;
+        identity_expiry(&shot->key.identity, clock_read(&shot->clock, loop_now()).unix_s, &days_left);
+    if (status != IFL_OK && shot->key.report.warning_count < SERVICE_KEY_NOTE_COUNT) {
+        shot->key.report.warnings[shot->key.report.warning_count++] = status;
     }
 }
 
 static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
 {
-    static uint8_t texts[KEY_FILES_MAX][KEY_FILE_SIZE_MAX];
-    struct bytes inputs[KEY_FILES_MAX] = {{0}};
-    const struct ifl_random random = entropy_random();
-    enum ifl_status status = IFL_OK;
-    for (size_t i = 0; i < options->key_count && status == IFL_OK; i++) {
-        size_t size = 0;
-        status = file_read("", options->key_files[i], texts[i], sizeof texts[i], &size, detail);
-        inputs[i] = bytes_of(texts[i], size);
-    }
-    if (status == IFL_OK) {
-        status = service_key_read(inputs, options->key_count, &shot->arena, &random, shot->identity_bytes,
-                                  sizeof shot->identity_bytes, &shot->identity, &shot->report);
-        text_str(detail, shot->report.detail);
-    }
+    const enum ifl_status status =
+        own_key_read(&shot->key, options->key_files, options->key_count, &shot->arena, detail);
     if (status == IFL_OK) {
         warn_of_expiry(shot);
-    }
-    for (size_t i = 0; i < options->key_count; i++) {
-        bytes_wipe(texts[i], inputs[i].size);
     }
     return status;
 }
 
 static enum ifl_status find_host(struct one_shot *shot, struct text *detail)
 {
-    const char *url = shot->settings.url[0] != '\0' ? shot->settings.url : shot->identity.url;
+    const char *url = shot->settings.url[0] != '\0' ? shot->settings.url : shot->key.identity.url;
     if (url[0] == '\0') {
         return IFL_KEY_NO_URL;
     }
@@ -333,7 +313,7 @@ static enum ifl_status start_sender(struct one_shot *shot)
     shot->tls_context.random = entropy_random();
     shot->tls_context.clock = &shot->clock;
     shot->tls_context.trust = trust_files_trust(&shot->trust);
-    shot->tls_context.identity = &shot->identity;
+    shot->tls_context.identity = &shot->key.identity;
     const enum ifl_status status = tls_setup(&shot->tls_context);
     if (status != IFL_OK) {
         return status;
@@ -484,15 +464,15 @@ static void tell_person(const struct one_shot *shot, enum ifl_status status, con
     if (id[0] != '\0') {
         printf("  message id  %s\n", id);
     }
-    for (size_t i = 0; i < shot->report.warning_count; i++) {
-        const struct ifl_diag *warning = ifl_diag(shot->report.warnings[i]);
+    for (size_t i = 0; i < shot->key.report.warning_count; i++) {
+        const struct ifl_diag *warning = ifl_diag(shot->key.report.warnings[i]);
         printf("  note        E%d %s %s\n", (int)warning->status, warning->cause, warning->remedy);
     }
 }
 
 static void wipe_secrets(struct one_shot *shot)
 {
-    bytes_wipe(shot->identity_bytes, sizeof shot->identity_bytes);
+    own_key_wipe(&shot->key);
     bytes_wipe(&shot->proxy, sizeof shot->proxy);
     bytes_wipe(shot->settings.proxy, sizeof shot->settings.proxy);
     bytes_wipe(arena_bytes, shot->arena.extent);
@@ -510,9 +490,7 @@ int verb_send(int argc, char **argv)
     }
     text_init(&detail, buf, sizeof buf);
     text_init(&id, id_buf, sizeof id_buf);
-    const struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none); /* the private key is in memory */
-    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    own_key_protect_process();
 
     enum ifl_status status = prepare(shot, &options, &detail);
     if (status == IFL_OK) {
