@@ -17,6 +17,8 @@ struct verb {
 static const struct verb VERBS[] = {
     {"key", "check", verb_key_check, "FILE...", "what is in a service key, what was mended, and whether it works"},
     {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes"},
+    {"doctor", NULL, verb_doctor, "--key FILE... [--route PATH] [--ca FILE] [--post]",
+     "which step on the way to a flow fails, why, and what to do"},
     {"send", NULL, verb_send, "--key FILE... --route PATH [--file F|-] [--ca FILE]",
      "one message, at once, with the verdict"},
     {"node", "image", verb_node_image, "--key FILE... --config FILE --board NAME -o FILE [--ca FILE]",

@@ -40,8 +40,8 @@ static bool has_colours(void)
 
 void report_mark(enum mark mark)
 {
-    static const char *const signs[] = {"\xE2\x9C\x94", "!", "\xE2\x9C\x98"};
-    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m"};
+    static const char *const signs[] = {"\xE2\x9C\x94", "!", "\xE2\x9C\x98", "\xE2\x80\x93"};
+    static const char *const colours[] = {"\033[32m", "\033[33m", "\033[31m", "\033[2m"};
     const bool coloured = has_colours();
     printf("%s%s%s ", coloured ? colours[mark] : "", signs[mark], coloured ? "\033[0m" : "");
 }

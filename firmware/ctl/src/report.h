@@ -12,6 +12,7 @@ enum mark {
     MARK_GOOD, /* ✔ */
     MARK_NOTE, /* ! */
     MARK_BAD,  /* ✘ */
+    MARK_NONE, /* – */
 };
 
 #define REPORT_PROBLEM_MAX 16

@@ -8,6 +8,8 @@
 int verb_key_check(int argc, char **argv);
 int verb_config_check(int argc, char **argv);
 
+int verb_doctor(int argc, char **argv);
+
 int verb_send(int argc, char **argv);
 
 int verb_node_image(int argc, char **argv);
