@@ -252,9 +252,17 @@ static bool has_address(void)
     return netif_is_up(&interface) && !ip4_addr_isany_val(*netif_ip4_addr(&interface));
 }
 
+enum ifl_status ip_network(void)
+{
+    if (!started || !netif_is_link_up(&interface)) {
+        return IFL_NET_DOWN;
+    }
+    return has_address() ? IFL_OK : IFL_NET_NO_ADDRESS;
+}
+
 bool ip_is_usable(void)
 {
-    return started && netif_is_link_up(&interface) && has_address();
+    return ip_network() == IFL_OK;
 }
 
 static void poll_cable(ifl_ms now)

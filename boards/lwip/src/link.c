@@ -156,8 +156,9 @@ static struct link *find_free(void)
 enum ifl_status net_link_open(const char *host, uint16_t port, int *number)
 {
     ip_addr_t address;
-    if (!ip_is_usable()) {
-        return IFL_NET_DOWN;
+    enum ifl_status network = ip_network();
+    if (network != IFL_OK) {
+        return network;
     }
     struct link *link = find_free();
     if (link == NULL) {

@@ -2,10 +2,10 @@
 #ifndef LINKS_H
 #define LINKS_H
 
-#include <stdbool.h>
+#include "base/status.h"
 
-/* There are a cable and an address. */
-bool ip_is_usable(void);
+/* OK: there are a cable and an address. NET_DOWN, NET_NO_ADDRESS. */
+enum ifl_status ip_network(void);
 /* Send what the links have handed over. */
 void links_push(void);
 

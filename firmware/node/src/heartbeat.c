@@ -23,13 +23,26 @@ static void string(struct text *text, const char *name, const char *value)
     text_json(text, bytes_of_string(value));
 }
 
-static uint64_t queued(void)
+static uint64_t older(uint64_t oldest_s, uint8_t lane, int64_t unix_s)
+{
+    struct outbox_message message;
+    if (outbox_first(&node.outbox, lane, &message) != IFL_OK || message.time.unix_s >= unix_s) {
+        return oldest_s;
+    }
+    const uint64_t age_s = (uint64_t)(unix_s - message.time.unix_s);
+    return age_s > oldest_s ? age_s : oldest_s;
+}
+
+/* Messages that wait, and the age of the oldest in seconds; 0 where none waits. */
+static uint64_t queued(int64_t unix_s, uint64_t *oldest_s)
 {
     uint64_t sum = 0;
+    *oldest_s = 0;
     for (size_t lane = OUTBOX_LANE_DEAD + 1; lane < outbox_lane_count(&node.outbox); lane++) {
         struct outbox_lane_stats stats;
         if (outbox_lane_stats(&node.outbox, (uint8_t)lane, &stats) == IFL_OK) {
             sum += stats.queued;
+            *oldest_s = older(*oldest_s, (uint8_t)lane, unix_s);
         }
     }
     return sum;
@@ -57,7 +70,9 @@ static void write_heartbeat(struct text *text, ifl_ms now)
         number(text, "reboot_pc", last->pc);
         number(text, "reboot_lr", last->lr);
     }
-    number(text, "queued", queued());
+    uint64_t oldest_s;
+    number(text, "queued", queued(reading.unix_s, &oldest_s));
+    number(text, "oldest_s", oldest_s);
     for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
         number(text, health_counter_name((enum health_counter)i), node.health.counters[i]);
     }
@@ -66,6 +81,7 @@ static void write_heartbeat(struct text *text, ifl_ms now)
     number(text, "last_error", last_error());
     number(text, "arena_peak", node.arena.peak);
     number(text, "stack_used", board_stack_used());
+    number(text, "watchdog_feeds", board_watchdog_feed_count());
     text_char(text, '}');
 }
 

@@ -307,6 +307,27 @@ static enum ifl_status start_sender(ifl_ms now)
     return status;
 }
 
+/* The pause of a host that couldn't be asked for want of a network has nothing to do with the host: it ends soon after the network came. A random time
+ * after it, because a switch that starts brings back all nodes of a plant at once. */
+static ifl_ms notice_network(ifl_ms now)
+{
+    const bool usable = ip_is_usable();
+    if (usable && !node.network_was_usable) {
+        const struct ifl_random random = seed_random(&node.seed);
+        node.retry_at = ifl_ms_after(now, ifl_random_below(&random, (uint64_t)node.settings.boot_jitter_ms + 1));
+    }
+    node.network_was_usable = usable;
+    if (usable && now >= node.retry_at && node.sending) {
+        struct sender_view host;
+        sender_host_view(&node.sender, &host);
+        if (host.status == IFL_NET_DOWN || host.status == IFL_NET_NO_ADDRESS) {
+            sender_retry(&node.sender, HEALTH_ROUTE_NONE, now);
+        }
+        node.retry_at = IFL_NEVER;
+    }
+    return usable ? node.retry_at : IFL_NEVER;
+}
+
 /* The identity on trial was refused: the old one goes on. */
 static void return_to_old_identity(ifl_ms now)
 {
@@ -373,6 +394,7 @@ enum ifl_status node_start(struct text *detail)
 {
     health_init(&node.health);
     node.slot = -1;
+    node.retry_at = IFL_NEVER;
     enum ifl_status status = start_storage(detail);
     status = status == IFL_OK ? name_it(start_identity(), detail, "identity") : status;
     status = status == IFL_OK ? name_it(start_trust(), detail, "trust bundle") : status;
@@ -390,7 +412,7 @@ enum ifl_status node_start(struct text *detail)
 
 ifl_ms node_step(ifl_ms now)
 {
-    ifl_ms wish = net_link_step(now);
+    ifl_ms wish = ifl_ms_min(net_link_step(now), notice_network(now));
     uart_console_step(now);
     wish = ifl_ms_min(wish, app_step(now));
     wish = ifl_ms_min(wish, heartbeat_step(now));

@@ -46,7 +46,8 @@ struct node {
     uint16_t port;
     enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
     ifl_ms next_time_save, next_heartbeat;
-    bool sending;
+    ifl_ms retry_at; /* the network came back: then don't wait any longer */
+    bool sending, network_was_usable;
 };
 
 extern struct node node;

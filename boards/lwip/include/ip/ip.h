@@ -34,6 +34,9 @@ struct ip_setup {
 /* Start, once. CONFIG_VALUE: an address that isn't one; nothing was started then. */
 enum ifl_status ip_start(const struct ip_setup *setup, ifl_ms now);
 
+/* There are a cable and an address. */
+bool ip_is_usable(void);
+
 struct ip_status {
     bool has_link;
     bool has_address;

@@ -18,7 +18,7 @@
 
 /* Resolve `host` (a name, or an IPv4 or IPv6 address without brackets) and connect, trying one address after the
  * other; both go on by themselves. The name is copied. *link is a number >= 0, or NET_LINK_NONE after an error.
- * NO_MEMORY: all links are in use. NET_DOWN: there is no network. INVALID: `host` is empty or longer than a DNS name. */
+ * NO_MEMORY: all links are in use. NET_DOWN: there is no network; NET_NO_ADDRESS: it gives us no address. INVALID: `host` is empty or longer than a DNS name. */
 enum ifl_status net_link_open(const char *host, uint16_t port, int *link);
 /* AGAIN: still resolving or connecting. OK: connected. NET_DNS, NET_REFUSED, NET_UNREACHABLE, NET_TIMEOUT, NET_RESET,
  * NET_DOWN: it failed; close it. */
