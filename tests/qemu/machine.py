@@ -120,14 +120,16 @@ class Qmp:
 
 
 class Machine:
-    """`flash`: path of an image that survives us (None: no chip at all). `second_uart`: also have UART 1."""
+    """`flash`: path of an image that survives us (None: no chip at all). `second_uart`: also have UART 1. `wire`: what stands between
+    the board and its network (wire.py). `network`: False, True, or options of user networking."""
 
-    def __init__(self, image, flash=None, second_uart=False, network=True, options=(), reboots=True):
+    def __init__(self, image, flash=None, second_uart=False, network=True, options=(), reboots=True, wire=None, cable=True):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="board-"))
         self.process = None
         self.console = Console(self.directory / "uart0")
         self.log = Console(self.directory / "uart1") if second_uart else None
         self.qmp = Qmp(self.directory / "qmp")
+        self.wire, self.cable = wire, cable
         command = [QEMU, "-S", "-M", "emcraft-sf2", "-display", "none", "-monitor", "none", "-nodefaults",
                    "-kernel", str(image), "-semihosting-config", "enable=on,target=native,arg=image",
                    "-qmp", f"unix:{self.directory}/qmp", "-serial", f"unix:{self.directory}/uart0"]
@@ -136,7 +138,9 @@ class Machine:
         if flash is not None:
             command += ["-drive", f"if=mtd,format=raw,file={flash}"]
         if network:
-            command += ["-nic", "user,model=msf2-emac"]
+            command += ["-nic", "user,id=net,model=msf2-emac" + (f",{network}" if isinstance(network, str) else "")]
+        if wire is not None:
+            command += wire.options()
         if not reboots:
             command += ["-no-reboot"]
         self.command = command + list(options)
@@ -146,9 +150,11 @@ class Machine:
             self.errors = open(self.directory / "errors", "w+b")
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
                                             preexec_fn=_die_with_parent)
-            for part in (self.qmp, self.console, self.log):
+            for part in (self.qmp, self.console, self.log, self.wire):
                 if part is not None:
                     self._accept(part)
+            if not self.cable:
+                self.set_cable(False)
             self.qmp.command("cont")  # only now: a short program would end before we are connected
         except BaseException:
             self.__exit__()
