@@ -407,6 +407,14 @@ void sender_identity_changed(struct sender *sender, ifl_ms now)
     sender_retry(sender, HEALTH_ROUTE_NONE, now);
 }
 
+bool sender_pause(struct sender *sender, bool at_once)
+{
+    if (!at_once && sender->state != SENDER_IDLE && sender->state != SENDER_READY)
+        return false;
+    sender_disconnect(sender);
+    return true;
+}
+
 void sender_stop(struct sender *sender)
 {
     sender_disconnect(sender);

@@ -528,6 +528,11 @@ static const struct row probe_rows[] = {
      .min = 100,
      .max = 86400000,
      .allowed = ", at least first_ms"},
+    {.name = "path",
+     .read = read_text,
+     FIELD(probe_path),
+     .check = check_path,
+     .allowed = "a path of up to 63 characters"},
 };
 
 static const char *const tls_words[] = {"auto", "1.2", "1.3"};
@@ -576,7 +581,7 @@ static const struct row document_rows[] = {
     SECTION("network", network_rows, "an object with address, gateway, dns, ntp, proxy, resolve"),
     SECTION("outbox", outbox_rows, "an object with size, payload_max"),
     SECTION("backoff", backoff_rows, "an object with base_ms, cap_ms, boot_jitter_ms"),
-    SECTION("probe", probe_rows, "an object with first_ms, cap_ms"),
+    SECTION("probe", probe_rows, "an object with first_ms, cap_ms, path"),
     {.name = "routes",
      .read = read_routes,
      .allowed = "an object with at least one \"name\": \"/path\" or \"name\": { \"path\": ... }",
@@ -598,6 +603,7 @@ static void set_defaults(struct settings *settings)
     settings->backoff_cap_ms = 900000;
     settings->probe_first_ms = 60000;
     settings->probe_cap_ms = 3600000;
+    set_text(settings->probe_path, sizeof settings->probe_path, "/http/iflow-agent-probe");
     settings->idle_close_ms = 50000;
     settings->boot_jitter_ms = 5000;
 }

@@ -64,6 +64,7 @@ static void the_shortest_document_gets_all_defaults(void)
     TEST_ASSERT_EQUAL_UINT32(900000, settings.backoff_cap_ms);
     TEST_ASSERT_EQUAL_UINT32(60000, settings.probe_first_ms);
     TEST_ASSERT_EQUAL_UINT32(3600000, settings.probe_cap_ms);
+    TEST_ASSERT_EQUAL_STRING("/http/iflow-agent-probe", settings.probe_path);
     TEST_ASSERT_EQUAL_UINT32(50000, settings.idle_close_ms);
     TEST_ASSERT_EQUAL_UINT32(5000, settings.boot_jitter_ms);
     TEST_ASSERT_EQUAL(1, settings.route_count);
@@ -90,7 +91,7 @@ static void a_document_with_every_key_is_read_completely(void)
         "               \"ntp\": [\"pool.ntp.org\", \"10.0.0.1:1123\"], \"proxy\": \"http://u:p@proxy:8080\", \"resolve\": \"::1\" },\n"
         "  \"outbox\": { \"size\": 8388608, \"payload_max\": 4096 },\n"
         "  \"backoff\": { \"base_ms\": 200, \"cap_ms\": 3000, \"boot_jitter_ms\": 0 },\n"
-        "  \"probe\": { \"first_ms\": 300, \"cap_ms\": 400 },\n"
+        "  \"probe\": { \"first_ms\": 300, \"cap_ms\": 400, \"path\": \"/http/nobody\" },\n"
         "  \"routes\": { \"telemetry\": { \"path\": \"/http/plant/t%20x?a=1\", \"content_type\": \"text/csv; charset=utf-8\",\n"
         "      \"priority\": 0, \"full\": \"give_up_oldest\", \"timeout_ms\": 5000, \"on_flow_error\": { \"dead_letter_after\": 3 },\n"
         "      \"headers\": { \"X-Plant\": \"7\", \"X-Line\": \"a b\" }, \"batch\": { \"max_count\": 1, \"max_delay_ms\": 5 } },\n"
@@ -118,6 +119,7 @@ static void a_document_with_every_key_is_read_completely(void)
     TEST_ASSERT_EQUAL_UINT32(0, settings.boot_jitter_ms);
     TEST_ASSERT_EQUAL_UINT32(300, settings.probe_first_ms);
     TEST_ASSERT_EQUAL_UINT32(400, settings.probe_cap_ms);
+    TEST_ASSERT_EQUAL_STRING("/http/nobody", settings.probe_path);
     TEST_ASSERT_EQUAL(2, settings.route_count);
     const struct settings_route *route = &settings.routes[0];
     TEST_ASSERT_EQUAL_STRING("/http/plant/t%20x?a=1", route->path);

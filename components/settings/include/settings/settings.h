@@ -95,6 +95,7 @@ struct settings {
     uint32_t payload_max; /* bytes of one message */
     uint32_t backoff_base_ms, backoff_cap_ms;
     uint32_t probe_first_ms, probe_cap_ms;
+    char probe_path[64]; /* where a new identity is tried: an address at which nothing is deployed */
     uint32_t idle_close_ms;
     uint32_t boot_jitter_ms; /* first connection after a start: uniform in 0..this */
     size_t route_count;
