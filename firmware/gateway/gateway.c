@@ -32,6 +32,7 @@
 #include "log.h"
 #include "notify.h"
 #include "plan.h"
+#include "renewal/renewal.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "store.h"
@@ -57,13 +58,13 @@ struct gateway {
     struct tls_context tls_context;
     struct tls tls;
     struct sender sender;
+    struct renewal renewal;
     struct doors doors;
     struct sender_wiring sender_wiring;
     struct ingest_wiring ingest_wiring;
     struct console_wiring console_wiring;
 
-    int signals;                      /* signalfd(2) */
-    enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
+    int signals; /* signalfd(2) */
     enum ifl_status last_sync;
     ifl_ms next_time_save;
     uint64_t dead_letters_before; /* when the program started */
@@ -142,30 +143,27 @@ static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint
     return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), host, port);
 }
 
-/* Load the identity to use, and with it the host to go to. */
-static enum ifl_status use_identity(struct gateway *gateway, struct text *detail)
+/* For the room renewal: show the identity of this slot from now on, and go to its host. */
+static enum ifl_status use_identity(void *ctx, int slot)
 {
-    const enum ifl_status status = keys_load(&gateway->keys, &gateway->store.slots);
+    struct gateway *gateway = ctx;
+    const enum ifl_status status = keys_load(&gateway->keys, &gateway->store.slots, slot);
     if (status != IFL_OK) {
         return status;
     }
-    const struct identity *identity = &gateway->keys.identity;
-    const char *url = url_of(gateway->plan, identity);
-    text_str(detail, url);
-    gateway->tls_context.identity = identity;
+    gateway->tls_context.identity = &gateway->keys.identity;
     gateway->tls_context.identity_generation = gateway->keys.generation;
-    return find_host(url, gateway->host, &gateway->port);
+    return find_host(url_of(gateway->plan, &gateway->keys.identity), gateway->host, &gateway->port);
 }
 
 static void log_identity(const struct gateway *gateway)
 {
-    const bool on_trial = keys_on_trial(&gateway->keys, &gateway->store.slots);
     char buf[32];
     struct text until;
     text_init(&until, buf, sizeof buf);
     text_utc(&until, gateway->keys.identity.not_after);
     log_info("identity %s, %s, valid until %s%s", gateway->keys.identity.subject, gateway->keys.identity.key_type, buf,
-             on_trial ? "; new: it's proven at the next connection, else the old one goes on" : "");
+             gateway->store.slots.pending < 0 ? "" : "; a new one waits to be proven");
 }
 
 /* Nobody else tells people that the certificate ends. Again with every day's save of the time. */
@@ -187,23 +185,11 @@ static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
     health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, buf);
 }
 
-/* Called by the sender in the middle of its step: only what doesn't touch the identity in use. */
+/* Called by the sender in the middle of its step. */
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
     struct gateway *gateway = ctx;
-    if (!keys_on_trial(&gateway->keys, &gateway->store.slots)) {
-        return;
-    }
-    if (verdict != IFL_OK) {
-        gateway->identity_refused = verdict;
-        return;
-    }
-    const enum ifl_status status = identity_slots_activate(&gateway->store.slots);
-    if (status == IFL_OK) {
-        log_info("the new identity is proven and in force");
-    } else {
-        log_status(status, "identity.flash");
-    }
+    renewal_learn(&gateway->renewal, verdict);
 }
 
 /* ---- delivery ---- */
@@ -256,27 +242,48 @@ static void stop_sender(struct gateway *gateway)
     }
 }
 
-/* The identity on trial was refused: the old one goes on. */
-static void return_to_old_identity(struct gateway *gateway, ifl_ms now)
+/* ---- which identity ---- */
+
+static bool pause_sender(void *ctx, bool at_once)
 {
-    char buf[DETAIL_SIZE];
-    struct text detail;
-    text_init(&detail, buf, sizeof buf);
-    log_info("the new identity is refused (E%d): the one before goes on", (int)gateway->identity_refused);
-    gateway->identity_refused = IFL_OK;
-    stop_sender(gateway);
-    tls_forget_session(&gateway->tls);
-    enum ifl_status status = identity_slots_refuse(&gateway->store.slots);
-    if (status == IFL_OK) {
-        status = use_identity(gateway, &detail);
+    struct gateway *gateway = ctx;
+    return !gateway->sending || sender_pause(&gateway->sender, at_once);
+}
+
+static void resume_sender(void *ctx, bool changed, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    if (!changed || !gateway->sending) {
+        return;
     }
-    if (status == IFL_OK) {
-        status = start_sender(gateway, now);
+    if (gateway->sender_wiring.port != gateway->port) {
+        stop_sender(gateway);
+        (void)start_sender(gateway, now); /* it was possible before with the same settings */
     }
-    if (status != IFL_OK) {
-        log_status(status, buf);
-        gateway->stop = gateway->failed = true;
-    }
+    sender_identity_changed(&gateway->sender, now);
+    log_identity(gateway);
+}
+
+static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms, ifl_ms now)
+{
+    const struct settings *settings = &gateway->plan->settings;
+    const struct renewal_wiring wiring = {.slots = &gateway->store.slots,
+                                          .tls = &gateway->tls,
+                                          .arena = &gateway->tls_arena,
+                                          .health = &gateway->health,
+                                          .random = entropy_random(),
+                                          .host = gateway->host,
+                                          .port = &gateway->port,
+                                          .address = settings->resolve,
+                                          .proxy = &gateway->plan->proxy,
+                                          .probe_path = settings->probe_path,
+                                          .first_ms = settings->probe_first_ms,
+                                          .cap_ms = settings->probe_cap_ms,
+                                          .pause = pause_sender,
+                                          .use = use_identity,
+                                          .resume = resume_sender,
+                                          .ctx = gateway};
+    return renewal_start(&gateway->renewal, &wiring, jitter_ms, now);
 }
 
 /* ---- time ---- */
@@ -369,16 +376,15 @@ static void wire_doors(struct gateway *gateway)
 /* A key that can't be used is no reason to stop as long as there is an older one that can. */
 static enum ifl_status start_identity(struct gateway *gateway, struct text *detail)
 {
-    char buf[DETAIL_SIZE];
-    struct text ignored;
-    text_init(&ignored, buf, sizeof buf);
-    (void)use_identity(gateway, &ignored); /* the host of before, if there is one */
+    if (gateway->store.slots.active >= 0) {
+        (void)use_identity(gateway, gateway->store.slots.active); /* the host of before */
+    }
     enum ifl_status status = read_key(gateway, gateway->plan, detail);
     if (status == IFL_OK) {
         status = keys_take_in(&gateway->store.slots, &gateway->plan->key_file);
         key_file_wipe(&gateway->plan->key_file);
     }
-    if (status != IFL_OK && gateway->keys.slot < 0) {
+    if (status != IFL_OK && gateway->store.slots.active < 0 && gateway->store.slots.pending < 0) {
         return status;
     }
     if (status != IFL_OK && status != IFL_IDENTITY_NONE) {
@@ -386,7 +392,7 @@ static enum ifl_status start_identity(struct gateway *gateway, struct text *deta
         log_info("the identity that is installed already goes on");
     }
     text_init(detail, detail->buf, detail->size);
-    return use_identity(gateway, detail);
+    return IFL_OK;
 }
 
 static enum ifl_status start_store(struct gateway *gateway, struct text *detail)
@@ -418,6 +424,17 @@ static enum ifl_status start_tls(struct gateway *gateway)
     return status;
 }
 
+/* The identity to use, with its host, and the sender. */
+static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_ms, ifl_ms now, struct text *detail)
+{
+    const enum ifl_status status = start_renewal(gateway, jitter_ms, now);
+    if (status != IFL_OK) {
+        text_str(detail, gateway->keys.slot >= 0 ? url_of(gateway->plan, &gateway->keys.identity) : "identity.flash");
+        return status;
+    }
+    return start_sender(gateway, now);
+}
+
 static enum ifl_status start(struct gateway *gateway, struct text *detail)
 {
     health_init(&gateway->health);
@@ -437,7 +454,8 @@ static enum ifl_status start(struct gateway *gateway, struct text *detail)
     text_init(detail, detail->buf, detail->size);
     status = start_identity(gateway, detail);
     status = status == IFL_OK ? start_tls(gateway) : status;
-    status = status == IFL_OK ? start_sender(gateway, loop_now()) : status;
+    status =
+        status == IFL_OK ? start_delivery(gateway, gateway->plan->settings.boot_jitter_ms, loop_now(), detail) : status;
     if (status != IFL_OK) {
         return status;
     }
@@ -499,6 +517,7 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
         key_file_wipe(&next->key_file);
         return status;
     }
+    renewal_stop(&gateway->renewal);
     stop_sender(gateway);
     tls_forget_session(&gateway->tls); /* a resumed one isn't verified again, and the trust may have changed */
     status = switch_plan(gateway, next);
@@ -524,8 +543,7 @@ static void reload(struct gateway *gateway, ifl_ms now)
     if (!gateway->sending && !gateway->failed) {
         text_init(&detail, buf, sizeof buf);
         wire_doors(gateway);
-        status = use_identity(gateway, &detail);
-        status = status == IFL_OK ? start_sender(gateway, now) : status;
+        status = start_delivery(gateway, 0, now, &detail);
         if (status != IFL_OK) {
             log_status(status, buf);
             gateway->stop = gateway->failed = true;
@@ -593,10 +611,10 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     if (sync != IFL_OK) {
         health_event(&gateway->health, now, sync, HEALTH_ROUTE_NONE, "outbox.flash");
     }
-    wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
-    if (gateway->identity_refused != IFL_OK) {
-        return_to_old_identity(gateway, now);
-        return now;
+    wish = ifl_ms_min(
+        wish, renewal_step(&gateway->renewal, now)); /* first: a new identity is tried before the next message */
+    if (!renewal_is_busy(&gateway->renewal)) {
+        wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
     }
     wish = ifl_ms_min(wish, outbox_step(&gateway->store.outbox, now));
     wish = ifl_ms_min(wish, state_step(&gateway->store.state, now));
@@ -639,6 +657,7 @@ static void finish(struct gateway *gateway)
 {
     notify_stopping();
     doors_close(&gateway->doors);
+    renewal_stop(&gateway->renewal);
     stop_sender(gateway);
     const enum ifl_status status = outbox_flush(&gateway->store.outbox);
     if (status != IFL_OK) {

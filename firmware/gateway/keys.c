@@ -85,24 +85,15 @@ enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file
     return status == IFL_OK ? identity_slots_write(slots, &file->identity, slots->active < 0) : status;
 }
 
-enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots)
+enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots, int slot)
 {
     const uint32_t generation = keys->generation + 1;
     bytes_wipe(keys, sizeof *keys);
     keys->generation = generation;
     keys->slot = -1;
-    const int slot = slots->pending >= 0 ? slots->pending : slots->active;
-    if (slot < 0) {
-        return IFL_IDENTITY_NONE;
-    }
     const enum ifl_status status = identity_slots_load(slots, slot, keys->buf, sizeof keys->buf, &keys->identity);
     if (status == IFL_OK) {
         keys->slot = slot;
     }
     return status;
-}
-
-bool keys_on_trial(const struct keys *keys, const struct identity_slots *slots)
-{
-    return keys->slot >= 0 && keys->slot == slots->pending;
 }

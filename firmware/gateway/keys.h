@@ -1,9 +1,8 @@
 /* keys.h: which identity iflowd shows to the tenant.
  *
  * The service key named in the configuration is compared with what the slots hold, by the fingerprint of its leaf. A new one goes into
- * the slot that isn't in force and is *pending*: the next connection shows it. The sender's verdict decides: proven, it becomes active; refused, the
- * old one goes on, until iflowd reads the file again (start, SIGHUP) and gives it another trial. The first identity ever is active at once: there
- * is nothing to fall back to. */
+ * the slot that isn't in force and is *pending*: the room renewal tries it, and uses it when it's proven. Refused, the old one goes on, until iflowd
+ * reads the file again (start, SIGHUP) and gives it another trial. The first identity ever is active at once: there is nothing to fall back to. */
 #ifndef GATEWAY_KEYS_H
 #define GATEWAY_KEYS_H
 
@@ -42,9 +41,7 @@ void key_file_wipe(struct key_file *file);
  * active one is untouched. */
 enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file *file);
 
-/* Load the identity to use now: the pending one if there is one, else the active one. IDENTITY_NONE; STORE_CORRUPT, FLASH_*: *keys holds
- * none. */
-enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots);
-bool keys_on_trial(const struct keys *keys, const struct identity_slots *slots);
+/* Load the identity of this slot. STORE_CORRUPT, FLASH_*: *keys holds none. */
+enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots, int slot);
 
 #endif

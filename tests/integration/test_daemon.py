@@ -388,6 +388,9 @@ class Identities(DaemonTest):
     def slots(self, daemon):
         return {slot["state"]: slot for slot in daemon.ask("identity")["slots"]}
 
+    def in_force(self, daemon):
+        return next(slot for slot in daemon.ask("identity")["slots"] if slot["in_force"])
+
     def subjects(self):
         return [record["subject"] for record in self.s.records()]
 
@@ -402,16 +405,22 @@ class Identities(DaemonTest):
         daemon = self.daemon()
         ids = [daemon.put("with the first key")]
         daemon.wait_empty()
+        self.s.connection_fault("silence", times=0)  # nothing is decided yet
         self.rotate(daemon, leaf="second")
         slots = self.slots(daemon)
         self.assertTrue(slots["active"]["in_force"])
         self.assertFalse(slots["pending"]["in_force"])
         new = slots["pending"]["leaf_sha256"]
+        self.s.repair()
+        self.s.command("reset")
+        daemon.reload()  # asks for another trial
+        wait_for(lambda: self.in_force(daemon)["leaf_sha256"] == new, "it's proven without a message", daemon.explain)
+        self.assertEqual(self.in_force(daemon)["state"], "active")
+        self.assertEqual([(record["method"], record["path"]) for record in self.s.records()[1:]],
+                         [("HEAD", "/http/iflow-agent-probe")])  # fmt: skip
         ids.append(daemon.put("with the second key"))
         daemon.wait_empty()
-        in_force = next(slot for slot in daemon.ask("identity")["slots"] if slot["in_force"])
-        self.assertEqual((in_force["state"], in_force["leaf_sha256"]), ("active", new))
-        self.assertEqual(self.subjects(), [self.subject("default"), self.subject("second")])
+        self.assertEqual(self.subjects(), [self.subject("default"), self.subject("second"), self.subject("second")])
         self.assertEqual(self.accepted(), ids)
         daemon.kill()
         daemon.start()
@@ -421,7 +430,7 @@ class Identities(DaemonTest):
         self.assertEqual(self.accepted(), ids)
 
     def test_a_new_key_that_is_refused_leaves_the_old_one_in_force(self):
-        for row, name in (("401", "ANSWER_KEY_UNKNOWN"), ("alert", "TLS_CLIENT_REFUSED"), ("dropped", "ANSWER_NO_CLIENT_CERT")):
+        for row, name in (("401", "ANSWER_UNAUTHORIZED"), ("alert", "TLS_CLIENT_REFUSED"), ("dropped", "ANSWER_NO_CLIENT_CERT")):
             with self.subTest(refused_by=row):
                 self.s.reset()
                 daemon = self.prepared(name=f"daemon-{row}")
@@ -454,15 +463,20 @@ class Identities(DaemonTest):
         daemon.wait_empty()
         self.s.fault("503", times=0)
         self.rotate(daemon, leaf="second")
-        daemon.put("with the second key")
+        daemon.put("waits for the tenant")
         wait_for(lambda: daemon.route()["attempts"] >= 2, "it's tried", daemon.explain)
         self.assertIn("pending", self.slots(daemon))
+        self.assertEqual({record["method"]: record["subject"] for record in self.s.records()},
+                         {"POST": self.subject("default"), "HEAD": self.subject("second")})  # fmt: skip
         daemon.kill()
         daemon.start()
         self.assertIn("pending", self.slots(daemon))
         self.s.repair()
+        daemon.reload()
+        wait_for(lambda: "pending" not in self.slots(daemon), "it's proven", daemon.explain)
         daemon.wait_empty()
-        self.assertNotIn("pending", self.slots(daemon))
+        daemon.put("with the second key")
+        daemon.wait_empty()
         self.assertEqual(self.subjects()[-1], self.subject("second"))
 
     def test_a_key_file_that_cannot_be_used_leaves_everything_as_it_is(self):
