@@ -5,9 +5,14 @@ usage: run_node_test.py NODE.elf IFLOWCTL [name of a test …]
 Each test makes an image of its own and boots it. No port is fixed, nothing keeps running."""
 
 import json
+import os
 import pathlib
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
+import tty
 
 import machine
 import world
@@ -55,6 +60,75 @@ def a_heartbeat_says_how_it_is(elf, iflowctl):
         assert beat["starts"] == 1 and beat["days_left"] > 300 and beat["watchdog_feeds"] > 0 and beat["oldest_s"] == 0, beat
 
 
+class Port:
+    """The board's console as something that iflowctl opens: a pseudo-terminal as a serial port is one, or a Unix socket."""
+
+    def __init__(self, board, as_socket, directory):
+        self.board = board
+        if as_socket:
+            self.path = str(directory / "port")
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(self.path)
+            self.listener.listen(1)
+        else:
+            self.master, slave = os.openpty()
+            tty.setraw(slave)
+            self.path, self.listener = os.ttyname(slave), None
+        threading.Thread(target=self._carry, daemon=True).start()
+
+    def _carry(self):
+        if self.listener is not None:
+            self.connection, _ = self.listener.accept()
+            self.master = self.connection.fileno()
+        threading.Thread(target=self._bring, daemon=True).start()
+        try:
+            while data := os.read(self.master, 4096):
+                self.board.console.send(data)
+        except OSError:
+            pass
+
+    def _bring(self):
+        console = self.board.console
+        at = len(console.received)
+        while not console.closed:
+            with console.changed:
+                console.changed.wait_for(lambda: len(console.received) > at or console.closed)
+                data, at = bytes(console.received[at:]), len(console.received)
+            try:
+                os.write(self.master, data.replace(b"\n", b"\r\n"))  # as some terminals want it
+            except OSError:
+                return
+
+
+def iflowctl_talks_to_the_console(elf, iflowctl):
+    def run(*words, said=""):
+        return subprocess.run([iflowctl, "node", "console", *words], input=said, capture_output=True, text=True, timeout=60, check=False)
+
+    with World(elf, iflowctl) as node_world, node_world.node() as board:
+        board.wait_ready()
+        for as_socket in (False, True):
+            port = Port(board, as_socket, node_world.work).path
+            if not as_socket:
+                answer = run(port, "status")
+                assert answer.returncode == 0 and "node-1, iflow-node" in answer.stdout and "log: " not in answer.stdout, answer
+                answer = run(port, "nonsense")
+                assert answer.returncode == 1 and "E106" in answer.stderr, answer
+                answer = run(port, "send", "telemetry", '{"a b": 1}', "--json")
+                assert answer.returncode == 0, answer
+                node_world.acknowledged[json.loads(answer.stdout)["id"]] = ("telemetry", '{"a b": 1}')
+            answer = run(port, said="send telemetry by hand\nhelp\n")
+            assert answer.returncode == 0 and "Stored as" in answer.stdout and "queue [ROUTE]" in answer.stdout, answer
+        node_world.wait_delivered(board)
+        assert [m for m in node_world.accepted() if m["body"] == b"by hand"], "what was said by hand isn't there"
+        answer = run("/nowhere", "status")
+        assert answer.returncode == 1 and "E104" in answer.stderr, answer
+        silent_master, silent = os.openpty()
+        answer = run(os.ttyname(silent), "status", "--timeout", "1", "--json")
+        assert answer.returncode == 1 and json.loads(answer.stdout)["error"]["name"] == "NODE_SILENT", answer
+        os.close(silent_master)
+        assert run().returncode == 2
+
+
 def a_node_without_an_image_says_what_is_missing(elf, iflowctl):
     with tempfile.TemporaryDirectory(prefix="node-") as work:
         flash = pathlib.Path(work) / "flash.img"
@@ -65,7 +139,7 @@ def a_node_without_an_image_says_what_is_missing(elf, iflowctl):
 
 TESTS = [readings_are_delivered, over_tls_1_2_with_rsa_4096_and_83_ca_names, over_tls_1_3_with_rsa_4096_and_83_ca_names,
          over_tls_1_3_with_a_root_on_p_384, the_console_says_how_it_goes, the_time_of_a_time_server_is_taken,
-         a_heartbeat_says_how_it_is, a_node_without_an_image_says_what_is_missing]  # fmt: skip
+         a_heartbeat_says_how_it_is, iflowctl_talks_to_the_console, a_node_without_an_image_says_what_is_missing]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ static const struct verb VERBS[] = {
      "one message, at once, with the verdict"},
     {"node", "image", verb_node_image, "--key FILE... --config FILE --board NAME -o FILE [--ca FILE]",
      "the flash image of a microcontroller node"},
+    {"node", "console", verb_node_console, "PORT [COMMAND...]", "a node's console: a conversation, or one command"},
     {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing"},
     {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when"},
     {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters"},

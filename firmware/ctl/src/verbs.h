@@ -13,6 +13,7 @@ int verb_doctor(int argc, char **argv);
 int verb_send(int argc, char **argv);
 
 int verb_node_image(int argc, char **argv);
+int verb_node_console(int argc, char **argv);
 
 /* Questions to a running iflowd. */
 int verb_status(int argc, char **argv);
