@@ -2,16 +2,6 @@
 
 #include <string.h>
 
-struct bytes bytes_of(const void *data, size_t size)
-{
-    return (struct bytes){data, size};
-}
-
-struct bytes bytes_of_string(const char *text)
-{
-    return (struct bytes){(const uint8_t *)text, strlen(text)};
-}
-
 bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
@@ -32,19 +22,34 @@ bool bytes_equal_ignore_case(struct bytes a, struct bytes b)
     return true;
 }
 
+bool bytes_is(struct bytes span, const char *word)
+{
+    return bytes_equal_ignore_case(span, bytes_of_string(word));
+}
+
 bool bytes_starts_with(struct bytes whole, struct bytes head)
 {
     return whole.size >= head.size && bytes_equal(bytes_head(whole, head.size), head);
 }
 
-size_t bytes_find(struct bytes hay, struct bytes needle)
+static size_t find(struct bytes hay, struct bytes needle, bool equal(struct bytes, struct bytes))
 {
     if (needle.size == 0)
         return 0;
     for (size_t at = 0; needle.size <= hay.size - at; at++)
-        if (bytes_equal(bytes_of(hay.data + at, needle.size), needle))
+        if (equal(bytes_of(hay.data + at, needle.size), needle))
             return at;
     return hay.size;
+}
+
+size_t bytes_find(struct bytes hay, struct bytes needle)
+{
+    return find(hay, needle, bytes_equal);
+}
+
+size_t bytes_find_ignore_case(struct bytes hay, struct bytes needle)
+{
+    return find(hay, needle, bytes_equal_ignore_case);
 }
 
 struct bytes bytes_head(struct bytes span, size_t size)

@@ -72,7 +72,11 @@ static void a_span_is_found_compared_and_cut(void)
     TEST_ASSERT_EQUAL_UINT64(hay.size, bytes_find(hay, bytes_of_string("Before")));
     TEST_ASSERT_EQUAL_UINT64(hay.size, bytes_find(hay, bytes_of_string("Retry-After-All")));
     TEST_ASSERT_EQUAL_UINT64(0, bytes_find(hay, bytes_of(NULL, 0)));
+    TEST_ASSERT_EQUAL_UINT64(6, bytes_find_ignore_case(hay, bytes_of_string("aFTER")));
+    TEST_ASSERT_EQUAL_UINT64(hay.size, bytes_find_ignore_case(hay, bytes_of_string("afterx")));
     TEST_ASSERT_TRUE(bytes_equal_ignore_case(hay, bytes_of_string("RETRY-aFTER")));
+    TEST_ASSERT_TRUE(bytes_is(hay, "RETRY-aFTER"));
+    TEST_ASSERT_FALSE(bytes_is(hay, "RETRY-aFTE"));
     TEST_ASSERT_FALSE(bytes_equal(hay, bytes_of_string("RETRY-aFTER")));
     TEST_ASSERT_TRUE(bytes_starts_with(hay, bytes_of_string("Retry")));
     TEST_ASSERT_EQUAL_UINT64(11, bytes_head(hay, 99).size);

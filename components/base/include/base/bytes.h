@@ -7,20 +7,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     const uint8_t *data;
     size_t size; /* bytes */
 };
 
-struct bytes bytes_of(const void *data, size_t size);
-struct bytes bytes_of_string(const char *text); /* without the terminating zero */
+/* Both are inline because a struct that comes back from a call goes through memory. */
+static inline struct bytes bytes_of(const void *data, size_t size)
+{
+    return (struct bytes){.data = data, .size = size};
+}
+static inline struct bytes bytes_of_string(const char *text) /* without the terminating zero */
+{
+    return bytes_of(text, strlen(text));
+}
 bool bytes_equal(struct bytes a, struct bytes b);
 /* ASCII case-insensitive; for header names and tokens. */
 bool bytes_equal_ignore_case(struct bytes a, struct bytes b);
+/* The same with a word: bytes_is(name, "Content-Length"). */
+bool bytes_is(struct bytes span, const char *word);
 bool bytes_starts_with(struct bytes whole, struct bytes head);
 /* First position of `needle` in `hay`, or hay.size if it isn't there. An empty needle is at 0. */
 size_t bytes_find(struct bytes hay, struct bytes needle);
+size_t bytes_find_ignore_case(struct bytes hay, struct bytes needle);
 /* The first `size` bytes / what is behind them; both clip to what is there. */
 struct bytes bytes_head(struct bytes span, size_t size);
 struct bytes bytes_tail(struct bytes span, size_t skip);
