@@ -217,7 +217,7 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
                                                     .host = gateway->host,
                                                     .port = gateway->port,
                                                     .proxy = &gateway->plan->proxy,
-                                                    .version = IFL_VERSION,
+                                                    .user_agent = "iflow-agent/" IFL_VERSION,
                                                     .identity_verdict = on_identity_verdict,
                                                     .csrf_needed = on_csrf_needed,
                                                     .ctx = gateway};

@@ -2,30 +2,27 @@
 
 #include "token.h"
 
-static void refuse(struct http_request *request)
-{
-    if (!request->text.cut) /* the first error counts */
-        request->invalid = true;
-}
-
 /* Bytes from `lowest` on but DEL: ' ' for field values, '!' for parts of the request line. */
 static void put_checked(struct http_request *request, struct bytes raw, uint8_t lowest)
 {
     for (size_t i = 0; i < raw.size; i++)
         if (raw.data[i] < lowest || raw.data[i] == 0x7f)
-            refuse(request);
+            request->invalid = true;
     text_bytes(&request->text, raw);
 }
 
 static void put_name(struct http_request *request, const char *name)
 {
-    const uint8_t *at = (const uint8_t *)name;
-    while (http_is_token_char(*at))
-        at++;
-    if (*at != '\0' || *name == '\0')
-        refuse(request);
-    text_str(&request->text, name);
+    struct bytes span = bytes_of(name, strlen(name));
+    if (span.size == 0 || http_token_size(span) < span.size)
+        request->invalid = true;
+    text_bytes(&request->text, span);
     text_char(&request->text, ':'); /* a space behind it is optional (RFC 9112 section 5): five bytes of a small POST */
+}
+
+static void end_line(struct http_request *request)
+{
+    text_str(&request->text, "\r\n");
 }
 
 void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path,
@@ -37,36 +34,34 @@ void http_request_begin(struct http_request *request, uint8_t *buf, size_t size,
     text_str(text, method);
     text_char(text, ' ');
     put_checked(request, path, '!');
-    text_str(text, " HTTP/1.1\r\n");
-    put_name(request, "Host");
+    text_str(text, " HTTP/1.1\r\nHost:");
     put_checked(request, host, '!');
     if (port != 443) {
         text_char(text, ':');
         text_u64(text, port);
     }
-    text_str(text, "\r\n");
+    end_line(request);
 }
 
 void http_request_header(struct http_request *request, const char *name, struct bytes value)
 {
     put_name(request, name);
     put_checked(request, value, ' ');
-    text_str(&request->text, "\r\n");
+    end_line(request);
 }
 
 void http_request_header_u64(struct http_request *request, const char *name, uint64_t value)
 {
     put_name(request, name);
     text_u64(&request->text, value);
-    text_str(&request->text, "\r\n");
+    end_line(request);
 }
 
 enum ifl_status http_request_end(struct http_request *request, struct bytes *head)
 {
-    const struct text *text = &request->text;
-    text_str(&request->text, "\r\n");
-    *head = http_span(text->buf, text->len);
+    end_line(request);
+    *head = bytes_of(request->text.buf, request->text.len);
     if (request->invalid)
         return IFL_INVALID;
-    return text->cut ? IFL_TOO_LARGE : IFL_OK;
+    return request->text.cut ? IFL_TOO_LARGE : IFL_OK;
 }

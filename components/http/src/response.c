@@ -3,11 +3,12 @@
  *           ▼             │
  *      STATUS_LINE ─► FIELD_LINE ── empty line ─┬─► UNTIL_CLOSE ── closed ──────────► COMPLETE
  *                                               ├─► LENGTH ── all bytes ────────────► COMPLETE
- *                                               └─► CHUNK_SIZE ◄──────────┐
- *                                                     │ ';' CHUNK_EXTENSION
+ *                                               └─► CHUNK_SIZE ◄─────────┐
  *                                                     ├─► CHUNK_DATA ─► CHUNK_END
  *                                                     └─ 0 ─► TRAILER ── empty line ─► COMPLETE
  *      any ── error ─► BROKEN
+ *
+ * Everything but the body's bytes stands in lines; a line is judged when its end is there.
  *
  * Where RFC 9112 leaves a choice to the recipient, or a lenient reading would let two parties see two different answers:
  *
@@ -26,8 +27,9 @@
  *   Content-Length and Transfer-Encoding                     refused: section 6.1 calls it an attempt of smuggling
  *   a transfer coding other than one "chunked"               refused, section 6.1: it was never offered by TE
  *   Transfer-Encoding in HTTP/1.0                            refused, section 6.1: the framing is faulty
- *   chunk size: 1..16 hexadecimal digits, then ';' or CR LF  anything else is refused, section 7.1
- *   chunk extensions                                         skipped, at most HTTP_LINE_SIZE bytes each
+ *   chunk size: hexadecimal digits, then ';' or CR LF        anything else is refused, section 7.1
+ *   Content-Length or chunk size of 4 GiB or more            HTTP_TOO_LARGE: nobody answers a message with that
+ *   chunk extensions                                         skipped; a longer line than HTTP_LINE_SIZE is refused
  *   trailers                                                 checked like fields and dropped, section 7.1.2
  */
 #include "http/response.h"
@@ -40,13 +42,12 @@
 enum state {
     STATUS_LINE,
     FIELD_LINE,
+    TRAILER,
+    CHUNK_SIZE, /* from here on chunk framing: lines end with CR LF and are never cut */
+    CHUNK_END,
+    CHUNK_DATA, /* from here on no lines */
     LENGTH,
     UNTIL_CLOSE,
-    CHUNK_SIZE,
-    CHUNK_EXTENSION,
-    CHUNK_DATA,
-    CHUNK_END,
-    TRAILER,
     COMPLETE,
     BROKEN,
 };
@@ -58,79 +59,52 @@ void http_response_init(struct http_response *response, const struct http_respon
     response->head_request = head_request;
 }
 
-static void start_line(struct http_response *response, enum state state)
-{
-    response->state = (uint8_t)state;
-    response->line_len = 0;
-    response->line_cut = false;
-}
-
-static void complete(struct http_response *response)
+static enum ifl_status complete(struct http_response *response)
 {
     response->state = COMPLETE;
     response->complete = true;
+    return IFL_OK;
 }
 
-/* One byte of a line. OK: the line is there, without its end. AGAIN: not yet. */
-static enum ifl_status line_byte(struct http_response *response, uint8_t c)
-{
-    if (++response->head_size > HTTP_HEAD_LIMIT)
-        return IFL_HTTP_TOO_LARGE;
-    if (c == '\n') {
-        response->saw_cr = false;
-        return IFL_OK;
-    }
-    if (response->saw_cr || (http_is_control(c) && c != '\r'))
-        return IFL_HTTP_MALFORMED;
-    if (c == '\r')
-        response->saw_cr = true;
-    else if (response->line_len < sizeof response->line)
-        response->line[response->line_len++] = (char)c;
-    else
-        response->line_cut = true;
-    return IFL_AGAIN;
-}
+/* ---- lines ---- */
 
 /* "HTTP/1.1 200 OK" (RFC 9112 section 4). */
 static enum ifl_status status_line(struct http_response *response)
 {
-    const uint8_t *line = (const uint8_t *)response->line;
-    if (response->line_len < 12 || memcmp(line, "HTTP/", 5) != 0 || !http_is_digit(line[5]))
-        return IFL_HTTP_MALFORMED;
-    if (line[5] != '1')
-        return IFL_HTTP_VERSION;
-    if (line[6] != '.' || !http_is_digit(line[7]) || line[8] != ' ' || (response->line_len > 12 && line[12] != ' '))
-        return IFL_HTTP_MALFORMED;
-
-    unsigned status = 0;
-    for (size_t i = 9; i < 12; i++) {
-        if (!http_is_digit(line[i]))
+    static const char form[] = "HTTP/0.0 000"; /* 0: any digit */
+    enum { MAJOR = 5, MINOR = 7, CODE = 9, REASON = 12 };
+    const char *line = response->line;
+    for (size_t i = 0; i < REASON; i++) {
+        bool fits = form[i] == '0' ? http_is_digit((uint8_t)line[i]) : line[i] == form[i];
+        if (!fits || i == response->line_len)
             return IFL_HTTP_MALFORMED;
-        status = status * 10 + (line[i] - '0');
+        if (i == MAJOR && line[MAJOR] != '1')
+            return IFL_HTTP_VERSION;
     }
-    if (status < 100 || status > 599 || status == 101)
+    int status = line[CODE] * 100 + line[CODE + 1] * 10 + line[CODE + 2] - '0' * 111;
+    if ((response->line_len > REASON && line[REASON] != ' ') || status < 100 || status > 599 || status == 101)
         return IFL_HTTP_MALFORMED;
-    response->minor_version = (uint8_t)(line[7] - '0');
+    response->minor_version = (uint8_t)(line[MINOR] - '0');
     response->status = (uint16_t)status;
-    start_line(response, FIELD_LINE);
+    response->state = FIELD_LINE;
     return IFL_OK;
 }
 
 static enum ifl_status content_length(struct http_response *response, struct bytes value)
 {
     uint64_t length = 0;
-    if (response->line_cut || !bytes_to_u64(value, &length))
+    if (!bytes_to_u64(value, &length) || (response->has_length && length != response->remaining))
         return IFL_HTTP_MALFORMED;
-    if (response->has_length && length != response->remaining)
-        return IFL_HTTP_MALFORMED;
+    if (length > UINT32_MAX)
+        return IFL_HTTP_TOO_LARGE;
     response->has_length = true;
-    response->remaining = length;
+    response->remaining = (uint32_t)length;
     return IFL_OK;
 }
 
 static enum ifl_status transfer_encoding(struct http_response *response, struct bytes value)
 {
-    if (response->has_chunked || response->line_cut || response->minor_version == 0 || !http_is(value, "chunked"))
+    if (response->has_chunked || response->minor_version == 0 || !bytes_is(value, "chunked"))
         return IFL_HTTP_MALFORMED;
     response->has_chunked = true;
     return IFL_OK;
@@ -139,13 +113,15 @@ static enum ifl_status transfer_encoding(struct http_response *response, struct 
 /* What decides about where the body ends and whether the connection lives on. */
 static enum ifl_status framing_field(struct http_response *response, struct bytes name, struct bytes value)
 {
-    if (http_is(name, "Content-Length"))
-        return content_length(response, value);
-    if (http_is(name, "Transfer-Encoding"))
-        return transfer_encoding(response, value);
-    if (http_is(name, "Connection")) {
-        response->has_close = response->has_close || response->line_cut || http_has_token(value, "close");
-        response->has_keep_alive = response->has_keep_alive || http_has_token(value, "keep-alive");
+    bool length = bytes_is(name, "Content-Length");
+    if (length || bytes_is(name, "Transfer-Encoding")) {
+        if (response->line_cut)
+            return IFL_HTTP_MALFORMED;
+        return length ? content_length(response, value) : transfer_encoding(response, value);
+    }
+    if (bytes_is(name, "Connection")) {
+        response->has_close |= response->line_cut || http_has_token(value, "close");
+        response->has_keep_alive |= http_has_token(value, "keep-alive");
     }
     return IFL_OK;
 }
@@ -154,15 +130,15 @@ static enum ifl_status field_line(struct http_response *response)
 {
     if (++response->field_count > HTTP_FIELD_LIMIT)
         return IFL_HTTP_TOO_LARGE;
-    struct bytes line = http_span(response->line, response->line_len);
-    size_t colon = http_token_size(line);
-    if (colon == 0 || colon == line.size || line.data[colon] != ':')
+    struct bytes value = bytes_of(response->line, response->line_len);
+    struct bytes name = bytes_of(value.data, http_token_size(value));
+    if (name.size == 0 || name.size == value.size || value.data[name.size] != ':')
         return IFL_HTTP_MALFORMED;
     if (response->state == TRAILER || response->status < 200)
         return IFL_OK;
 
-    struct bytes name = http_span(line.data, colon);
-    struct bytes value = http_trim(http_span(line.data + colon + 1, line.size - colon - 1));
+    http_skip(&value, name.size + 1);
+    http_trim(&value);
     enum ifl_status status = framing_field(response, name, value);
     if (status == IFL_OK && response->events.header != NULL)
         response->events.header(response->events.ctx, name, value, response->line_cut);
@@ -170,142 +146,119 @@ static enum ifl_status field_line(struct http_response *response)
 }
 
 /* RFC 9112 section 6.3, in its order. */
-static void start_body(struct http_response *response)
+static enum ifl_status start_body(struct http_response *response)
 {
     response->keep_alive = !response->has_close && (response->minor_version > 0 || response->has_keep_alive);
-    if (response->head_request || response->status == 204 || response->status == 304) {
-        complete(response);
-    } else if (response->has_chunked) {
-        response->body_kind = HTTP_BODY_CHUNKED;
-        start_line(response, CHUNK_SIZE);
-    } else if (response->has_length) {
-        response->body_kind = HTTP_BODY_LENGTH;
-        response->state = LENGTH;
-        if (response->remaining == 0)
-            complete(response);
-    } else {
-        response->body_kind = HTTP_BODY_UNTIL_CLOSE;
+    if (response->head_request || response->status == 204 || response->status == 304)
+        return complete(response);
+    response->state = response->has_chunked ? CHUNK_SIZE : response->has_length ? LENGTH : UNTIL_CLOSE;
+    if (response->state == UNTIL_CLOSE)
         response->keep_alive = false;
-        response->state = UNTIL_CLOSE;
-    }
+    if (response->state == LENGTH && response->remaining == 0)
+        return complete(response);
+    return IFL_OK;
 }
 
+/* The empty line behind the fields. */
 static enum ifl_status end_of_head(struct http_response *response)
 {
     if (response->status < 200) {
-        if (++response->interim_count > HTTP_INTERIM_LIMIT)
-            return IFL_HTTP_TOO_LARGE;
-        start_line(response, STATUS_LINE);
-        return IFL_OK;
+        response->state = STATUS_LINE;
+        return ++response->interim_count > HTTP_INTERIM_LIMIT ? IFL_HTTP_TOO_LARGE : IFL_OK;
     }
     if (response->has_length && response->has_chunked)
         return IFL_HTTP_MALFORMED;
     response->head_complete = true;
-    start_body(response);
+    return start_body(response);
+}
+
+/* The value of a hexadecimal digit; 16: it's none. */
+static unsigned hex_value(unsigned c)
+{
+    if (c - '0' < 10)
+        return c - '0';
+    c = (c | 0x20) - 'a';
+    return c < 6 ? c + 10 : 16;
+}
+
+/* "<size>[;extension]" */
+static enum ifl_status chunk_size(struct http_response *response)
+{
+    const char *line = response->line;
+    size_t digits = 0;
+    response->remaining = 0;
+    for (unsigned digit; digits < response->line_len && (digit = hex_value((uint8_t)line[digits])) < 16; digits++) {
+        if (response->remaining >> 28 > 0)
+            return IFL_HTTP_TOO_LARGE;
+        response->remaining = response->remaining << 4 | digit;
+    }
+    if (digits == 0 || (digits < response->line_len && line[digits] != ';'))
+        return IFL_HTTP_MALFORMED;
+    response->state = response->remaining > 0 ? CHUNK_DATA : TRAILER;
     return IFL_OK;
 }
 
-/* A complete line of the status line, the fields or the trailers. */
 static enum ifl_status end_of_line(struct http_response *response)
 {
-    if (response->state == STATUS_LINE)
+    bool empty = response->line_len == 0;
+    switch (response->state) {
+    case STATUS_LINE:
         return status_line(response);
-    if (response->line_len > 0) {
-        enum ifl_status status = field_line(response);
-        start_line(response, (enum state)response->state);
+    case FIELD_LINE:
+        return empty ? end_of_head(response) : field_line(response);
+    case TRAILER:
+        return empty ? complete(response) : field_line(response);
+    case CHUNK_SIZE:
+        return chunk_size(response);
+    default: /* CHUNK_END */
+        response->state = CHUNK_SIZE;
+        return empty ? IFL_OK : IFL_HTTP_MALFORMED;
+    }
+}
+
+static enum ifl_status line_byte(struct http_response *response, uint8_t c)
+{
+    bool strict = response->state >= CHUNK_SIZE;
+    bool after_cr = response->saw_cr;
+    response->saw_cr = c == '\r';
+    if (!strict && ++response->head_size > HTTP_HEAD_LIMIT)
+        return IFL_HTTP_TOO_LARGE;
+    if (c == '\n' && (after_cr || !strict)) {
+        enum ifl_status status = end_of_line(response);
+        response->line_len = 0;
+        response->line_cut = false;
         return status;
     }
-    if (response->state == FIELD_LINE)
-        return end_of_head(response);
-    complete(response);
-    return IFL_OK;
-}
-
-/* -1: not a hexadecimal digit. */
-static int hex_value(uint8_t c)
-{
-    if (http_is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static void end_of_chunk_size(struct http_response *response)
-{
-    response->saw_cr = false;
-    response->chunk_digits = 0;
-    start_line(response, response->remaining > 0 ? CHUNK_DATA : TRAILER);
-}
-
-/* One byte of "<size>[;extension] CR LF". */
-static enum ifl_status chunk_size_byte(struct http_response *response, uint8_t c)
-{
-    if (response->saw_cr) {
-        if (c != '\n')
-            return IFL_HTTP_MALFORMED;
-        end_of_chunk_size(response);
-        return IFL_OK;
-    }
-    if (c == '\r' && response->chunk_digits > 0) {
-        response->saw_cr = true;
-        return IFL_OK;
-    }
-    if (response->state == CHUNK_EXTENSION)
-        return http_is_control(c) || ++response->line_len > HTTP_LINE_SIZE ? IFL_HTTP_MALFORMED : IFL_OK;
-    if (c == ';' && response->chunk_digits > 0) {
-        response->state = CHUNK_EXTENSION;
-        return IFL_OK;
-    }
-    int digit = hex_value(c);
-    if (digit < 0 || ++response->chunk_digits > 16)
+    if (after_cr || (http_is_control(c) && c != '\r'))
         return IFL_HTTP_MALFORMED;
-    response->remaining = response->remaining << 4 | (unsigned)digit;
-    return IFL_OK;
+    if (c == '\r')
+        return IFL_OK;
+    if (response->line_len < sizeof response->line)
+        response->line[response->line_len++] = (char)c;
+    else
+        response->line_cut = true;
+    return strict && response->line_cut ? IFL_HTTP_MALFORMED : IFL_OK;
 }
 
-/* The CR LF behind the data of a chunk. */
-static enum ifl_status chunk_end_byte(struct http_response *response, uint8_t c)
-{
-    if (c != (response->saw_cr ? '\n' : '\r'))
-        return IFL_HTTP_MALFORMED;
-    if (response->saw_cr)
-        start_line(response, CHUNK_SIZE);
-    response->saw_cr = !response->saw_cr;
-    return IFL_OK;
-}
-
-static enum ifl_status framing_byte(struct http_response *response, uint8_t c)
-{
-    if (response->state == CHUNK_END)
-        return chunk_end_byte(response, c);
-    if (response->state == CHUNK_SIZE || response->state == CHUNK_EXTENSION)
-        return chunk_size_byte(response, c);
-    enum ifl_status status = line_byte(response, c);
-    if (status == IFL_OK)
-        return end_of_line(response);
-    return status == IFL_AGAIN ? IFL_OK : status;
-}
-
-static bool in_body(const struct http_response *response)
-{
-    return response->state == LENGTH || response->state == CHUNK_DATA || response->state == UNTIL_CLOSE;
-}
+/* ---- the body ---- */
 
 /* Hand out the body bytes at the front of `input`; returns how many. */
 static size_t body_piece(struct http_response *response, struct bytes input)
 {
     if (response->state != UNTIL_CLOSE) {
         if (input.size > response->remaining)
-            input.size = (size_t)response->remaining;
-        response->remaining -= input.size;
+            input.size = response->remaining;
+        response->remaining -= (uint32_t)input.size;
+        if (response->remaining == 0) {
+            if (response->state == LENGTH)
+                complete(response);
+            else
+                response->state = CHUNK_END;
+        }
     }
-    response->body_size += input.size;
+    response->body_size += (uint32_t)input.size;
     if (response->events.body != NULL)
         response->events.body(response->events.ctx, input);
-    if (response->state == LENGTH && response->remaining == 0)
-        complete(response);
-    if (response->state == CHUNK_DATA && response->remaining == 0)
-        response->state = CHUNK_END;
     return input.size;
 }
 
@@ -314,10 +267,10 @@ enum ifl_status http_response_feed(struct http_response *response, struct bytes 
     enum ifl_status status = response->state == BROKEN ? IFL_HTTP_MALFORMED : IFL_OK;
     size_t pos = 0;
     while (pos < input.size && status == IFL_OK && response->state != COMPLETE) {
-        if (in_body(response))
-            pos += body_piece(response, http_span(input.data + pos, input.size - pos));
+        if (response->state >= CHUNK_DATA)
+            pos += body_piece(response, bytes_of(input.data + pos, input.size - pos));
         else
-            status = framing_byte(response, input.data[pos++]);
+            status = line_byte(response, input.data[pos++]);
     }
     if (status != IFL_OK)
         response->state = BROKEN;

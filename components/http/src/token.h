@@ -25,13 +25,14 @@ static inline bool http_is_control(uint8_t c)
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* `span` without spaces and tabs at its ends. */
-struct bytes http_trim(struct bytes span);
+/* Take the spaces and tabs off the ends of `span`. */
+void http_trim(struct bytes *span);
 
-/* bytes_of() without a call. */
-static inline struct bytes http_span(const void *data, size_t size)
+/* Take `size` bytes off its front; it has them. */
+static inline void http_skip(struct bytes *span, size_t size)
 {
-    return (struct bytes){.data = data, .size = size};
+    span->data += size;
+    span->size -= size;
 }
 
 #endif

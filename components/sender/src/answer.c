@@ -6,31 +6,34 @@
 #define RETRY_AFTER_LIMIT_S 3600
 
 /* What the answer to a HEAD brings into the jar. "Required" and "Fetch" aren't tokens. */
-static void keep_token(struct sender *sender, struct bytes name, struct bytes value, bool cut)
+static bool keep_token(struct sender_jar *jar, struct bytes value, bool cut)
 {
-    bool kept = true;
-    if (http_is(name, "X-CSRF-Token")) {
-        kept = http_is(value, "Required") || http_is(value, "Fetch") || (!cut && csrf_add_token(sender->jar, value));
-    } else if (http_is(name, "Set-Cookie")) {
-        struct bytes pair = http_cookie_pair(value);
-        bool whole = !cut || pair.size < value.size; /* only attributes were cut off */
-        kept = whole && csrf_add_cookie(sender->jar, pair);
-    }
-    sender->token_too_large = sender->token_too_large || !kept;
+    return bytes_is(value, "Required") || bytes_is(value, "Fetch") || (!cut && csrf_add_token(jar, value));
+}
+
+static bool keep_cookie(struct sender_jar *jar, struct bytes value, bool cut)
+{
+    size_t size = http_cookie_size(value);
+    bool whole = !cut || size < value.size; /* only attributes were cut off */
+    return whole && csrf_add_cookie(jar, bytes_of(value.data, size));
 }
 
 static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
 {
     struct sender *sender = ctx;
-    catalogue_field(&sender->answer, name, value);
-    if (http_is(name, "Date")) {
+    struct sender_jar *jar = sender->jar;
+    switch (catalogue_field(&sender->answer, name, value)) {
+    case CATALOGUE_DATE:
         http_date(value, &sender->date_unix_s);
-    } else if (http_is(name, "Retry-After")) {
-        struct text out;
-        text_init(&out, sender->retry_after, sizeof sender->retry_after);
-        text_bytes(&out, value);
-    } else if (sender->jar != NULL) {
-        keep_token(sender, name, value, cut);
+        break;
+    case CATALOGUE_CSRF_TOKEN:
+        sender->token_too_large |= jar != NULL && !keep_token(jar, value, cut);
+        break;
+    case CATALOGUE_SET_COOKIE:
+        sender->token_too_large |= jar != NULL && !keep_cookie(jar, value, cut);
+        break;
+    default:
+        break;
     }
 }
 
@@ -51,7 +54,6 @@ void answer_begin(struct sender *sender)
     sender->token_too_large = false;
     sender->write_error = IFL_OK;
     sender->date_unix_s = 0;
-    sender->retry_after[0] = '\0';
     if (sender->fetching)
         sender->jar = csrf_jar_new(sender);
 }
@@ -90,6 +92,6 @@ uint32_t answer_retry_after_ms(const struct sender *sender)
     if (now_s == 0)
         now_s = clock_read(sender->wiring.clock, sender->now).unix_s;
     uint32_t wait_s = 0;
-    http_retry_after(bytes_of_string(sender->retry_after), now_s, RETRY_AFTER_LIMIT_S, &wait_s);
+    http_retry_after(bytes_of_string(sender->answer.retry_after), now_s, RETRY_AFTER_LIMIT_S, &wait_s);
     return wait_s * 1000;
 }

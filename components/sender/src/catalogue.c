@@ -1,9 +1,6 @@
 #include "sender/catalogue.h"
 
-#include <string.h>
-
 #include "base/text.h"
-#include "http/values.h"
 
 enum {
     HTML = CATALOGUE_HTML,
@@ -11,99 +8,56 @@ enum {
     ROUTER = CATALOGUE_ROUTER,
     CSRF = CATALOGUE_CSRF,
     BASIC = CATALOGUE_BASIC,
-    BEARER = CATALOGUE_BEARER,
+    TOKEN = CATALOGUE_TOKEN,
     MPL = CATALOGUE_MPL,
     OWN = CATALOGUE_OWN,
+    UNKNOWN = CATALOGUE_UNKNOWN,
+    TWICE = CATALOGUE_TWICE,
+    WRONG = CATALOGUE_WRONG,
+    NO_HOST = CATALOGUE_NO_HOST,
+    SSL = CATALOGUE_SSL,
+    LATER = CATALOGUE_LATER,
 };
 
-struct row {
-    uint16_t first, last; /* status codes */
-    uint8_t with;         /* marks that must be there */
-    uint8_t without;      /* marks that must not be there */
-    uint16_t verdict;     /* enum ifl_status */
-    const char
-        *text; /* NULL, or what the body (with ROUTER: X-Cf-RouterError) has, whatever its case; here in lower case */
+/* ---- what is noticed ---- */
+
+static const char *const names[CATALOGUE_BODY] = {
+    [CATALOGUE_CONTENT_TYPE] = "Content-Type",     [CATALOGUE_CSRF_TOKEN] = "X-CSRF-Token",
+    [CATALOGUE_AUTHENTICATE] = "WWW-Authenticate", [CATALOGUE_MPL_ID] = "SAP_MessageProcessingLogID",
+    [CATALOGUE_ROUTER_ERROR] = "X-Cf-RouterError", [CATALOGUE_LOCATION] = "Location",
+    [CATALOGUE_RETRY_AFTER] = "Retry-After",       [CATALOGUE_DATE] = "Date",
+    [CATALOGUE_SET_COOKIE] = "Set-Cookie",
 };
 
-/* The first row that fits is the verdict. A row that isn't about the payload never dead-letters it: 400 and 415 count only with an MPL id,
- * because what stands before the flow answers 400 too. */
-static const struct row rows[] = {
-    /* the servlet container's page, no XML or JSON: nobody was there to be judged */
-    {401, 401, HTML, OWN, IFL_ANSWER_NO_CLIENT_CERT, ""},
-    /* <InvalidClientException>: the key was deleted, or is of another subaccount */
-    {401, 401, 0, 0, IFL_ANSWER_KEY_UNKNOWN, "not configured in a service key"},
-    /* the same exception: two service keys have this certificate */
-    {401, 401, 0, 0, IFL_ANSWER_KEY_TWICE, "exactly once"},
-    /* unauthorized_user: Basic or secret is wrong */
-    {401, 401, 0, 0, IFL_ANSWER_BAD_CREDENTIALS, "unauthorized_user"},
-    {401, 401, 0, 0, IFL_ANSWER_BAD_CREDENTIALS, "bad credentials"},
-    /* WWW-Authenticate: Bearer, invalid_token */
-    {401, 401, BEARER, 0, IFL_ANSWER_TOKEN, ""},
-    {401, 401, 0, 0, IFL_ANSWER_TOKEN, "invalid_token"},
-    {401, 401, BASIC | OWN, 0, IFL_ANSWER_BAD_CREDENTIALS, ""},
-    /* an answer without a body, as to HEAD */
-    {401, 401, BASIC, 0, IFL_ANSWER_NO_CLIENT_CERT, ""},
-    {401, 401, 0, 0, IFL_ANSWER_UNAUTHORIZED, ""},
-    /* the container's page, without a CSRF field */
-    {403, 403, 0, CSRF | ROUTER, IFL_ANSWER_ROLE, ""},
-    /* X-CSRF-Token: Required */
-    {403, 403, CSRF, 0, IFL_ANSWER_CSRF, ""},
-    /* X-Cf-RouterError: unknown_route */
-    {404, 404, ROUTER, 0, IFL_ANSWER_HOST_UNKNOWN, ""},
-    {404, 404, 0, 0, IFL_ANSWER_NOT_DEPLOYED, ""},
-    /* X-Cf-RouterError: empty_host */
-    {400, 400, ROUTER, 0, IFL_ANSWER_NO_HOST, "empty_host"},
+/* A field that has this text, whatever its case, sets the mark. */
+static const struct note {
+    const char *text;
+    uint16_t mark;
+    uint8_t field;
+} notes[] = {
+    {"text/html", HTML, CATALOGUE_CONTENT_TYPE},
+    {"required", CSRF, CATALOGUE_CSRF_TOKEN},
+    {"basic", BASIC, CATALOGUE_AUTHENTICATE},
+    {"bearer", TOKEN, CATALOGUE_AUTHENTICATE},
+    {"", MPL, CATALOGUE_MPL_ID},
+    {"", ROUTER, CATALOGUE_ROUTER_ERROR},
+    {"empty_host", NO_HOST, CATALOGUE_ROUTER_ERROR},
+    {"", LATER, CATALOGUE_RETRY_AFTER},
+    /* the addresses of SAP's authentication services, of OAuth and of SAML */
+    {".authentication.", LOGIN, CATALOGUE_LOCATION},
+    {"/oauth/", LOGIN, CATALOGUE_LOCATION},
+    {"/saml2/", LOGIN, CATALOGUE_LOCATION},
+    {"/login", LOGIN, CATALOGUE_LOCATION},
+    /* <InvalidClientException>: "... is not configured in a service key", "... is not configured exactly once in a service key" */
+    {"not configured in", UNKNOWN, CATALOGUE_BODY},
+    {"exactly once", TWICE, CATALOGUE_BODY},
+    {"bad credentials", WRONG, CATALOGUE_BODY},
+    {"invalid_token", TOKEN, CATALOGUE_BODY},
     /* nginx: "The SSL certificate error", "No required SSL certificate was sent" */
-    {400, 400, 0, MPL, IFL_ANSWER_PROXY_CERT, "ssl certificate"},
-    /* MPL id, no router error: the flow rejects this payload */
-    {400, 400, MPL, ROUTER, IFL_ANSWER_REJECTED, ""},
-    {415, 415, MPL, ROUTER, IFL_ANSWER_REJECTED, ""},
-    {405, 405, 0, 0, IFL_ANSWER_METHOD, ""},
-    {408, 408, 0, 0, IFL_ANSWER_TEMPORARY, ""},
-    {425, 425, 0, 0, IFL_ANSWER_TEMPORARY, ""},
-    {429, 429, 0, 0, IFL_ANSWER_BUSY, ""},
-    /* X-Cf-RouterError: endpoint_failure, no_endpoints, Connection Limit Reached */
-    {502, 504, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, ""},
-    {502, 504, 0, 0, IFL_ANSWER_TEMPORARY, ""},
-    {413, 413, 0, 0, IFL_ANSWER_BODY_TOO_LARGE, ""},
-    /* X-Cf-RouterError: max-request-size-exceeded; never the body */
-    {431, 431, 0, 0, IFL_ANSWER_HEADERS_TOO_LARGE, ""},
-    /* "... The MPL ID for the failed message is : <id>" */
-    {500, 500, MPL, ROUTER, IFL_ANSWER_FLOW_FAILED, ""},
-    /* the container's page: a trial tenant chokes on the certificate */
-    {500, 500, HTML, ROUTER | OWN, IFL_ANSWER_TRIAL, ""},
-    /* A page from something that isn't a flow (a flow's answer has an MPL id): most often a login page. */
-    {200, 299, HTML, MPL, IFL_ANSWER_LOGIN_PAGE, ""},
-    {300, 399, LOGIN, 0, IFL_ANSWER_LOGIN_PAGE, ""},
-    {200, 299, 0, 0, IFL_ACCEPTED, ""},
-    /* what the catalogue doesn't know */
-    {300, 399, 0, 0, IFL_ANSWER_REDIRECT, ""},
-    {400, 499, 0, 0, IFL_ANSWER_CLIENT_ERROR, ""},
-    {500, 599, ROUTER, 0, IFL_ANSWER_NO_ENDPOINT, ""},
+    {"ssl certificate", SSL, CATALOGUE_BODY},
+    /* "... The MPL ID for the failed message is : <id>": an old runtime has no field for it */
+    {"failed message is : ", MPL, CATALOGUE_BODY},
 };
-
-/* What is behind `lower_text` in `hay`; without data if it isn't there. */
-static struct bytes behind(struct bytes hay, const char *lower_text)
-{
-    size_t len = strlen(lower_text);
-    for (; hay.size >= len; hay.data++, hay.size--)
-        if (http_is((struct bytes){hay.data, len}, lower_text))
-            return (struct bytes){hay.data + len, hay.size - len};
-    return (struct bytes){NULL, 0};
-}
-
-static bool has(struct bytes hay, const char *lower_text)
-{
-    return behind(hay, lower_text).data != NULL;
-}
-
-/* Keep a text of the other side: for people, so printable and bounded. */
-static void keep(char *buf, size_t size, struct bytes value)
-{
-    struct text out;
-    text_init(&out, buf, size);
-    text_printable(&out, value, size - 1);
-}
 
 void catalogue_begin(struct catalogue_answer *answer, bool own_credentials)
 {
@@ -112,37 +66,60 @@ void catalogue_begin(struct catalogue_answer *answer, bool own_credentials)
     answer->body_len = 0;
     answer->router_error[0] = '\0';
     answer->mpl_id[0] = '\0';
+    answer->retry_after[0] = '\0';
 }
 
-/* What a field's value says, in lower case; "" = whatever it is. */
-static const struct {
-    const char *name, *text;
-    uint16_t mark;
-} notes[] = {
-    {"Content-Type", "text/html", HTML},
-    {"X-CSRF-Token", "required", CSRF},
-    {"WWW-Authenticate", "basic", BASIC},
-    {"WWW-Authenticate", "bearer", BEARER},
-    {"SAP_MessageProcessingLogID", "", MPL},
-    {"X-Cf-RouterError", "", ROUTER},
-    /* the addresses of SAP's authentication services, of OAuth and of SAML */
-    {"Location", ".authentication.", LOGIN},
-    {"Location", "/oauth/authorize", LOGIN},
-    {"Location", "/saml2/", LOGIN},
-    {"Location", "/login", LOGIN},
-};
-
-void catalogue_field(struct catalogue_answer *answer, struct bytes name, struct bytes value)
+/* Keep a text of the other side: for people, so printable and bounded. */
+static void keep(char text[CATALOGUE_TEXT_SIZE], struct bytes value)
 {
-    unsigned marks = 0;
-    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        if (http_is(name, notes[i].name) && has(value, notes[i].text))
-            marks |= notes[i].mark;
-    answer->marks |= (uint16_t)marks;
-    if (marks == MPL)
-        keep(answer->mpl_id, sizeof answer->mpl_id, value);
-    if (marks == ROUTER)
-        keep(answer->router_error, sizeof answer->router_error, value);
+    struct text out;
+    text_init(&out, text, CATALOGUE_TEXT_SIZE);
+    text_printable(&out, value, CATALOGUE_TEXT_SIZE - 1);
+}
+
+/* The id in front: it ends at a space or a tag. */
+static struct bytes id_of(struct bytes text)
+{
+    size_t len = 0;
+    while (len < text.size && text.data[len] > ' ' && text.data[len] != '<')
+        len++;
+    return bytes_of(text.data, len);
+}
+
+/* The field has the text of `note`, and `rest` stands behind it. */
+static void notice(struct catalogue_answer *answer, const struct note *note, struct bytes rest)
+{
+    answer->marks |= note->mark;
+    char *text = note->mark == MPL      ? answer->mpl_id
+                 : note->mark == ROUTER ? answer->router_error
+                 : note->mark == LATER  ? answer->retry_after
+                                        : NULL;
+    if (text == answer->mpl_id && text[0] == '\0')
+        rest = id_of(rest);
+    if (text != NULL && text[0] == '\0')
+        keep(text, rest);
+}
+
+static void look_at(struct catalogue_answer *answer, enum catalogue_field field, struct bytes value)
+{
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        struct bytes text = bytes_of_string(notes[i].text);
+        if (notes[i].field != field)
+            continue;
+        size_t end = bytes_find_ignore_case(value, text) + text.size;
+        if (end <= value.size)
+            notice(answer, &notes[i], bytes_of(value.data + end, value.size - end));
+    }
+}
+
+enum catalogue_field catalogue_field(struct catalogue_answer *answer, struct bytes name, struct bytes value)
+{
+    enum catalogue_field field = 0;
+    while (field < CATALOGUE_BODY && !bytes_is(name, names[field]))
+        field++;
+    if (field < CATALOGUE_BODY)
+        look_at(answer, field, value);
+    return field;
 }
 
 void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
@@ -151,38 +128,66 @@ void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
         answer->body[answer->body_len++] = (char)piece.data[i];
 }
 
-/* A failed flow tells its MPL id in the text (at least where an old runtime has no field for it). */
-static void find_mpl_id(struct catalogue_answer *answer, struct bytes body)
-{
-    struct bytes id = behind(body, "mpl id for the failed message is : ");
-    if (id.data == NULL)
-        return;
-    answer->marks |= MPL;
-    size_t len = 0;
-    while (len < id.size && id.data[len] > ' ' && id.data[len] != '<')
-        len++;
-    if (answer->mpl_id[0] == '\0')
-        keep(answer->mpl_id, sizeof answer->mpl_id, (struct bytes){id.data, len});
-}
+/* ---- what it means ---- */
 
-static bool fits(const struct row *row, const struct catalogue_answer *answer, struct bytes body)
-{
-    if (answer->status < row->first || answer->status > row->last || (answer->marks & row->with) != row->with ||
-        (answer->marks & row->without) != 0)
-        return false;
-    if ((row->with & ROUTER) != 0)
-        body = bytes_of_string(answer->router_error);
-    return has(body, row->text);
-}
+/* The first row that fits is the verdict. A row that isn't about the payload never dead-letters it: 400 and 415 count only with an MPL id
+ * and without a router error, because what stands before the flow answers 400 too. */
+static const struct row {
+    uint16_t status;  /* 4: all of 400..499 */
+    uint16_t with;    /* marks that must be there */
+    uint16_t verdict; /* enum ifl_status */
+} rows[] = {
+    {2, MPL, IFL_ACCEPTED},
+    {2, HTML, IFL_ANSWER_LOGIN_PAGE}, /* a page from something that isn't a flow */
+    {2, 0, IFL_ACCEPTED},
+
+    {3, LOGIN, IFL_ANSWER_LOGIN_PAGE},
+    {3, 0, IFL_ANSWER_REDIRECT},
+
+    {401, UNKNOWN, IFL_ANSWER_KEY_UNKNOWN}, /* the key was deleted, or is of another subaccount */
+    {401, TWICE, IFL_ANSWER_KEY_TWICE},
+    {401, WRONG, IFL_ANSWER_BAD_CREDENTIALS},
+    {401, TOKEN, IFL_ANSWER_TOKEN},
+    {401, OWN, IFL_ANSWER_BAD_CREDENTIALS},
+    {401, HTML,
+     IFL_ANSWER_NO_CLIENT_CERT}, /* the servlet container's page, no XML or JSON: nobody was there to be judged */
+    {401, BASIC, IFL_ANSWER_NO_CLIENT_CERT}, /* an answer without a body, as to HEAD */
+    {401, 0, IFL_ANSWER_UNAUTHORIZED},
+    {405, 0, IFL_ANSWER_METHOD},
+    {408, 0, IFL_ANSWER_TEMPORARY},
+    {413, 0, IFL_ANSWER_BODY_TOO_LARGE},
+    {425, 0, IFL_ANSWER_TEMPORARY},
+    {429, 0, IFL_ANSWER_BUSY},
+    {431, 0, IFL_ANSWER_HEADERS_TOO_LARGE}, /* never the body */
+    {403, CSRF, IFL_ANSWER_CSRF},
+    {404, ROUTER, IFL_ANSWER_HOST_UNKNOWN},
+    {400, NO_HOST, IFL_ANSWER_NO_HOST},
+    {4, ROUTER, IFL_ANSWER_CLIENT_ERROR},
+    {403, 0, IFL_ANSWER_ROLE},
+    {404, 0, IFL_ANSWER_NOT_DEPLOYED},
+    {400, MPL, IFL_ANSWER_REJECTED},
+    {415, MPL, IFL_ANSWER_REJECTED},
+    {400, SSL, IFL_ANSWER_PROXY_CERT},
+    {4, 0, IFL_ANSWER_CLIENT_ERROR},
+
+    {5, ROUTER, IFL_ANSWER_NO_ENDPOINT}, /* endpoint_failure, no_endpoints, Connection Limit Reached */
+    {502, 0, IFL_ANSWER_TEMPORARY},
+    {503, 0, IFL_ANSWER_TEMPORARY},
+    {504, 0, IFL_ANSWER_TEMPORARY},
+    {500, MPL, IFL_ANSWER_FLOW_FAILED},
+    {500, OWN, IFL_ANSWER_SERVER_ERROR},
+    {500, HTML, IFL_ANSWER_TRIAL}, /* the container's page: a trial tenant chokes on the certificate */
+    {5, 0, IFL_ANSWER_SERVER_ERROR},
+};
 
 enum ifl_status catalogue_classify(struct catalogue_answer *answer)
 {
-    struct bytes body = bytes_of(answer->body, answer->body_len);
-    find_mpl_id(answer, body);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (fits(&rows[i], answer, body))
-            return (enum ifl_status)rows[i].verdict;
-    return IFL_ANSWER_SERVER_ERROR;
+    if (answer->status >= 400)
+        look_at(answer, CATALOGUE_BODY, bytes_of(answer->body, answer->body_len));
+    const struct row *row = rows;
+    while ((row->status != answer->status && row->status != answer->status / 100) || (row->with & ~answer->marks) != 0)
+        row++; /* the last rows of 2, 3, 4 and 5 fit whatever it is */
+    return (enum ifl_status)row->verdict;
 }
 
 bool catalogue_proves_identity(enum ifl_status verdict)

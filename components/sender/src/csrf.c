@@ -2,47 +2,45 @@
 
 #include "parts.h"
 
-struct sender_jar *csrf_jar(struct sender *sender)
-{
-    for (size_t i = 0; i < IFL_CSRF_COUNT; i++)
-        if (sender->jars[i].fetch_nr > 0 && sender->jars[i].route == sender->route)
-            return &sender->jars[i];
-    return NULL;
-}
-
 struct sender_jar *csrf_jar_new(struct sender *sender)
 {
-    csrf_jar_drop(sender);
-    struct sender_jar *jar = &sender->jars[0];
+    csrf_jar_drop(sender->route);
+    struct sender_jar *jar = sender->jars;
     for (size_t i = 1; i < IFL_CSRF_COUNT; i++)
         if (sender->jars[i].fetch_nr < jar->fetch_nr)
             jar = &sender->jars[i];
-    bytes_wipe(jar, sizeof *jar);
+    if (jar->route != NULL)
+        csrf_jar_drop(jar->route);
     jar->route = sender->route;
     jar->fetch_nr = ++sender->fetch_count;
+    sender->route->jar = jar;
     return jar;
 }
 
-void csrf_jar_drop(struct sender *sender)
+void csrf_jar_drop(struct sender_route *route)
 {
-    struct sender_jar *jar = csrf_jar(sender);
-    if (jar != NULL)
-        bytes_wipe(jar, sizeof *jar);
+    if (route->jar != NULL)
+        bytes_wipe(route->jar, sizeof *route->jar);
+    route->jar = NULL;
 }
 
-static size_t room(const struct sender_jar *jar)
+struct bytes csrf_token(const struct sender_jar *jar)
 {
-    return sizeof jar->text - jar->token_len - jar->cookies_len;
+    return bytes_of(jar->text + sizeof jar->text - jar->token_len, jar->token_len);
 }
 
-/* The token stands before the cookies, whichever comes first. */
+/* The token stands at the end, the cookies at the front. */
+static bool fits(const struct sender_jar *jar, size_t size)
+{
+    return size <= sizeof jar->text - jar->token_len - jar->cookies_len;
+}
+
 bool csrf_add_token(struct sender_jar *jar, struct bytes token)
 {
-    if (token.size == 0 || token.size > room(jar) || jar->token_len > 0)
+    if (token.size == 0 || jar->token_len > 0 || !fits(jar, token.size))
         return false;
-    memmove(jar->text + token.size, jar->text, jar->cookies_len);
-    memcpy(jar->text, token.data, token.size);
     jar->token_len = (uint16_t)token.size;
+    memcpy(jar->text + sizeof jar->text - token.size, token.data, token.size);
     return true;
 }
 
@@ -50,22 +48,19 @@ bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair)
 {
     if (pair.size == 0)
         return true;
-    if (pair.size + 2 > room(jar))
+    size_t at = jar->cookies_len > 0 ? jar->cookies_len + 2u : 0; /* "a=b; c=d" */
+    if (!fits(jar, pair.size + 2))
         return false;
-    char *at = jar->text + jar->token_len + jar->cookies_len;
-    if (jar->cookies_len > 0) {
-        memcpy(at, "; ", 2);
-        at += 2;
-        jar->cookies_len = (uint16_t)(jar->cookies_len + 2);
-    }
-    memcpy(at, pair.data, pair.size);
-    jar->cookies_len = (uint16_t)(jar->cookies_len + pair.size);
+    if (at > 0)
+        memcpy(jar->text + at - 2, "; ", 2);
+    memcpy(jar->text + at, pair.data, pair.size);
+    jar->cookies_len = (uint16_t)(at + pair.size);
     return true;
 }
 
 void csrf_set_needed(struct sender *sender, bool needed)
 {
-    struct sender_route *route = sender_route(sender);
+    struct sender_route *route = sender->route;
     bool told = route->csrf_needed == needed || sender->wiring.csrf_needed == NULL;
     route->csrf_needed = needed;
     if (!told)

@@ -20,8 +20,7 @@
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route);
 /* The host or a route waits: soon again, or held with slow probes; not shorter than `at_least_ms`. What is held stays held until a success or an
  * answer that shows it's mended; a failure of another kind only moves the next probe. An event with `detail` where the cause is new. */
-void wait_retry(struct sender *sender, struct sender_wait *wait, enum ifl_status status);
-void wait_hold(struct sender *sender, struct sender_wait *wait, enum ifl_status status);
+void wait_begin(struct sender *sender, struct sender_wait *wait, enum ifl_status status, bool hold);
 /* It goes again; the event `why` if it didn't before. */
 void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status why);
 /* Try at once, with fresh counts; state and cause stay until the outcome is known. */
@@ -33,11 +32,10 @@ void sender_count(struct sender *sender, enum health_counter counter);
 
 /* ---- csrf.c ---- */
 
-/* The jar of the present route, or NULL: no token is known. */
-struct sender_jar *csrf_jar(struct sender *sender);
-/* An empty jar for it: its old one, a free one, or the oldest one. */
+/* An empty jar for the present route: its old one, a free one, or the oldest one. */
 struct sender_jar *csrf_jar_new(struct sender *sender);
-void csrf_jar_drop(struct sender *sender);
+void csrf_jar_drop(struct sender_route *route);
+struct bytes csrf_token(const struct sender_jar *jar);
 /* False: it doesn't fit, or is no token. */
 bool csrf_add_token(struct sender_jar *jar, struct bytes token);
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
@@ -66,10 +64,9 @@ uint32_t answer_retry_after_ms(const struct sender *sender);
 
 /* ---- verdict.c ---- */
 
-/* The connection to the host failed before a request was begun. */
-void verdict_host(struct sender *sender, enum ifl_status status);
-/* The request ended without an answer: what became of it isn't known, or it never went out. */
-void verdict_no_answer(struct sender *sender, enum ifl_status status);
+/* The connection failed before a request was begun; or the request ended without an answer: what became of it isn't known, or it never went
+ * out. */
+void verdict_failure(struct sender *sender, enum ifl_status status);
 /* The message can't be sent at all: its route waits, or gives it up where it's damaged. */
 void verdict_unsendable(struct sender *sender, enum ifl_status status);
 /* An answer. */
@@ -80,15 +77,10 @@ void verdict_answer(struct sender *sender);
 /* Count its bytes, close it, wipe what was secret. */
 void sender_disconnect(struct sender *sender);
 void sender_set_deadline(struct sender *sender, uint32_t after_ms);
-
-static inline struct sender_route *sender_route(struct sender *sender)
+/* A request is under way: its bytes go out, or its answer comes in. */
+static inline bool sender_is_asking(const struct sender *sender)
 {
-    return &sender->routes[sender->route];
-}
-
-static inline const struct settings_route *sender_route_settings(const struct sender *sender)
-{
-    return &sender->wiring.settings->routes[sender->route];
+    return sender->state >= SENDER_POST;
 }
 
 #endif

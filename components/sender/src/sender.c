@@ -29,13 +29,15 @@ enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *w
     memset(sender, 0, sizeof *sender);
     sender->wiring = *wiring;
     for (uint8_t i = 0; i < settings->route_count; i++) {
-        sender->routes[i].lane = outbox_lane_of(wiring->outbox, settings->routes[i].name);
-        if (sender->routes[i].lane == OUTBOX_LANE_NONE)
+        struct sender_route *route = &sender->routes[i];
+        route->settings = &settings->routes[i];
+        route->lane = outbox_lane_of(wiring->outbox, route->settings->name);
+        if (route->lane == OUTBOX_LANE_NONE)
             return IFL_INVALID;
-        wait_init(sender, &sender->routes[i].wait, i);
+        wait_init(sender, &route->wait, i);
     }
     wait_init(sender, &sender->host, HEALTH_ROUTE_NONE);
-    sender->host.until = ifl_ms_after(now, ifl_random_below(&wiring->random, (uint64_t)settings->boot_jitter_ms + 1));
+    sender->host.view.until = now + ifl_random_below(&wiring->random, (uint64_t)settings->boot_jitter_ms + 1);
     return IFL_OK;
 }
 
@@ -50,12 +52,7 @@ void sender_csrf_remembered(struct sender *sender, uint8_t lane)
 
 void sender_set_deadline(struct sender *sender, uint32_t after_ms)
 {
-    sender->deadline = ifl_ms_after(sender->now, after_ms);
-}
-
-static void wake_at_once(struct sender *sender)
-{
-    sender->wish = sender->now;
+    sender->deadline = sender->now + after_ms;
 }
 
 /* Before that, the sender wakes up at the deadline. */
@@ -70,10 +67,11 @@ static void count_bytes(struct sender *sender)
 {
     const struct tls_facts *facts = tls_facts(sender->wiring.tls);
     struct health *health = sender->wiring.health;
-    health_count(health, HEALTH_BYTES_SENT, facts->bytes_sent - sender->bytes_sent);
-    health_count(health, HEALTH_BYTES_RECEIVED, facts->bytes_received - sender->bytes_received);
-    sender->bytes_sent = facts->bytes_sent;
-    sender->bytes_received = facts->bytes_received;
+    uint32_t sent = (uint32_t)facts->bytes_sent, received = (uint32_t)facts->bytes_received;
+    health_count(health, HEALTH_BYTES_SENT, sent - sender->bytes_sent);
+    health_count(health, HEALTH_BYTES_RECEIVED, received - sender->bytes_received);
+    sender->bytes_sent = sent;
+    sender->bytes_received = received;
 }
 
 /* What a request leaves behind: bytes to count, a secret in a buffer, a jar that wasn't filled. */
@@ -82,7 +80,7 @@ static void clean_up(struct sender *sender)
     count_bytes(sender);
     post_wipe(sender);
     if (sender->jar != NULL)
-        csrf_jar_drop(sender);
+        csrf_jar_drop(sender->route);
     sender->jar = NULL;
 }
 
@@ -102,12 +100,14 @@ static void connect(struct sender *sender)
     const struct sender_wiring *wiring = &sender->wiring;
     const char *address = wiring->settings->resolve;
     sender->state = SENDER_CONNECT;
+    sender->host.view.attempts++;
     enum ifl_status status = tls_open(wiring->tls, wiring->host, wiring->port, address[0] == '\0' ? NULL : address,
                                       wiring->proxy, sender->fresh, CONNECT_MS, sender->now);
     sender->bytes_sent = 0;
     sender->bytes_received = 0;
+    sender->heard = false;
     if (status != IFL_OK && status != IFL_AGAIN)
-        verdict_host(sender, status);
+        verdict_failure(sender, status);
 }
 
 static void enter_ready(struct sender *sender)
@@ -126,10 +126,9 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
     if (status == IFL_FLASH_BUSY) {
         sender_is_ahead(sender, sender->now + POLL_MS);
     } else if (status != IFL_OK && status != IFL_END) {
-        sender->at_least_ms = 0;
-        sender->detail[0] = '\0';
-        wait_retry(sender, &route->wait, status);
-        sender_is_ahead(sender, route->wait.until);
+        sender->route = route;
+        verdict_unsendable(sender, status);
+        sender_is_ahead(sender, route->wait.view.until);
     }
     return status == IFL_OK;
 }
@@ -138,59 +137,58 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 static bool pick(struct sender *sender)
 {
     const struct settings *settings = sender->wiring.settings;
-    if (sender_is_ahead(sender, sender->host.until))
+    if (sender_is_ahead(sender, sender->host.view.until))
         return false;
-    int best = -1;
-    uint8_t at = sender->next;
-    for (size_t i = 0; i < settings->route_count; i++, at++) {
-        if (at >= settings->route_count)
-            at = 0;
+    struct sender_route *best = NULL;
+    for (size_t i = 0; i < settings->route_count; i++) {
         struct outbox_message message;
-        struct sender_route *route = &sender->routes[at];
-        if (!sender_is_ahead(sender, route->wait.until) && settings->routes[at].priority > best &&
-            first_of(sender, route, &message)) {
-            best = settings->routes[at].priority;
-            sender->route = at;
-            sender->message = message;
-        }
+        struct sender_route *route = &sender->routes[(sender->next + i) % settings->route_count];
+        if (sender_is_ahead(sender, route->wait.view.until) ||
+            (best != NULL && route->settings->priority <= best->settings->priority) ||
+            !first_of(sender, route, &message))
+            continue;
+        best = route;
+        sender->message = message;
     }
-    return best >= 0;
+    if (best != NULL)
+        sender->route = best;
+    return best != NULL;
 }
 
-/* ---- the states ---- */
+/* ---- the states. True: something was done, and there may be more; false: `wish` says when. ---- */
 
-static void step_idle(struct sender *sender)
+static bool step_idle(struct sender *sender)
 {
-    if (!pick(sender))
-        return;
-    connect(sender);
-    wake_at_once(sender);
+    bool may_go = pick(sender);
+    if (may_go)
+        connect(sender);
+    return may_go;
 }
 
-static void step_connect(struct sender *sender)
+static bool step_connect(struct sender *sender)
 {
     struct tls *tls = sender->wiring.tls;
     enum tls_state state = tls_state(tls);
     if (state != TLS_FAILED && state != TLS_OPEN)
-        return; /* tls_step() knows when */
-    wake_at_once(sender);
+        return false; /* tls_step() knows when */
     if (tls_facts(tls)->bytes_sent > 0)
         sender_count(sender, HEALTH_CONNECTS);
     if (state == TLS_FAILED) {
-        verdict_host(sender, tls_status(tls));
-        return;
+        verdict_failure(sender, tls_status(tls));
+    } else {
+        sender_count(sender, tls_facts(tls)->resumed ? HEALTH_HANDSHAKES_RESUMED : HEALTH_HANDSHAKES_FULL);
+        sender->fresh = false;
+        enter_ready(sender);
     }
-    sender_count(sender, tls_facts(tls)->resumed ? HEALTH_HANDSHAKES_RESUMED : HEALTH_HANDSHAKES_FULL);
-    sender->fresh = false;
-    enter_ready(sender);
+    return true;
 }
 
 /* post_begin() failed: its route waits. */
 static void refuse_request(struct sender *sender, enum ifl_status status)
 {
     if (status == IFL_TOO_LARGE)
-        status = csrf_jar(sender) != NULL ? IFL_ANSWER_CSRF_TOO_LARGE : IFL_ANSWER_HEADERS_TOO_LARGE;
-    csrf_jar_drop(sender);
+        status = sender->route->jar != NULL ? IFL_ANSWER_CSRF_TOO_LARGE : IFL_ANSWER_HEADERS_TOO_LARGE;
+    csrf_jar_drop(sender->route);
     post_wipe(sender);
     verdict_unsendable(sender, status);
 }
@@ -198,14 +196,14 @@ static void refuse_request(struct sender *sender, enum ifl_status status)
 /* The request for the message that pick() has found. */
 static void begin_request(struct sender *sender)
 {
-    struct sender_route *route = sender_route(sender);
+    struct sender_route *route = sender->route;
     if (route->n != sender->message.n) {
         route->n = sender->message.n;
-        route->attempts = 0;
+        route->wait.view.attempts = 0;
         route->flow_failures = 0;
     }
-    sender->next = (uint8_t)(sender->route + 1);
-    sender->fetching = route->csrf_needed && !route->token_fresh && csrf_jar(sender) == NULL;
+    sender->next = (uint8_t)(route->wait.route + 1);
+    sender->fetching = route->csrf_needed && !route->token_fresh && route->jar == NULL;
     enum ifl_status status = post_begin(sender);
     if (status != IFL_OK) {
         refuse_request(sender, status);
@@ -213,31 +211,32 @@ static void begin_request(struct sender *sender)
     }
     answer_begin(sender);
     sender->state = SENDER_POST;
-    sender_set_deadline(sender, sender_route_settings(sender)->timeout_ms);
+    sender_set_deadline(sender, route->settings->timeout_ms);
     if (!sender->fetching) {
         sender_count(sender, HEALTH_POSTED);
-        route->attempts++;
+        route->wait.view.attempts++;
     }
 }
 
 /* An open connection on which nothing is asked: whatever comes ends it. */
-static void step_ready(struct sender *sender)
+static bool step_ready(struct sender *sender)
 {
     uint8_t unasked[16];
     size_t got = 0;
     enum ifl_status status = tls_read(sender->wiring.tls, unasked, sizeof unasked, &got);
-    if (status == IFL_AGAIN && !pick(sender)) {
-        if (!is_time_up(sender))
-            return;
-        sender_disconnect(sender);
-    } else if (status == IFL_AGAIN) {
-        begin_request(sender);
+    if (status == IFL_AGAIN) {
+        if (pick(sender))
+            begin_request(sender);
+        else if (is_time_up(sender))
+            sender_disconnect(sender);
+        else
+            return false;
     } else if (sender->used) {
         sender_disconnect(sender);
     } else {
-        verdict_host(sender, status == IFL_OK ? IFL_HTTP_MALFORMED : status);
+        verdict_failure(sender, status == IFL_OK ? IFL_HTTP_MALFORMED : status);
     }
-    wake_at_once(sender);
+    return true;
 }
 
 /* The connection or the answer broke, or time is up. What was complete before still counts. */
@@ -246,7 +245,7 @@ static void end_answer(struct sender *sender, enum ifl_status status)
     if (!sender->decided && sender->response.head_complete)
         verdict_answer(sender);
     else if (!sender->decided)
-        verdict_no_answer(sender, sender->write_error != IFL_OK ? sender->write_error : status);
+        verdict_failure(sender, sender->write_error != IFL_OK ? sender->write_error : status);
     sender_disconnect(sender);
 }
 
@@ -259,7 +258,6 @@ static bool take_answer(struct sender *sender)
             return false;
         status = IFL_HTTP_TIMEOUT;
     }
-    wake_at_once(sender);
     if (status != IFL_OK)
         end_answer(sender, status);
     else if (!sender->decided && answer_is_decidable(sender))
@@ -267,40 +265,43 @@ static bool take_answer(struct sender *sender)
     return true;
 }
 
-static void step_answer(struct sender *sender)
+static bool step_answer(struct sender *sender)
 {
-    if (!take_answer(sender) || sender->state == SENDER_IDLE || !sender->decided)
-        return;
     const struct http_response *response = &sender->response;
+    if (!take_answer(sender))
+        return false;
+    if (sender->state == SENDER_IDLE || !sender->decided)
+        return true;
     if (response->complete && response->keep_alive && !sender->early)
         enter_ready(sender);
     else if (response->complete || response->body_size > REST_SIZE || sender->early)
         sender_disconnect(sender);
+    return true;
 }
 
 /* The next record of the request. */
-static void write_request(struct sender *sender)
+static bool write_request(struct sender *sender)
 {
     size_t taken = 0;
     struct bytes rest = bytes_of(sender->request + sender->request_pos, sender->request_len - sender->request_pos);
     enum ifl_status status = tls_write(sender->wiring.tls, rest, &taken);
     if (status == IFL_AGAIN) { /* some refuse before they have read it all */
         sender->early = true;
-        take_answer(sender);
+        bool taken_some = take_answer(sender);
         sender->early = sender->response.head_complete;
-        return;
+        return taken_some;
     }
-    wake_at_once(sender);
     if (status == IFL_OK) {
         sender->request_pos += taken;
-        sender_set_deadline(sender, sender_route_settings(sender)->timeout_ms);
+        sender_set_deadline(sender, sender->route->settings->timeout_ms);
     } else {
         sender->early = true;
         sender->write_error = status;
     }
+    return true;
 }
 
-static void step_post(struct sender *sender)
+static bool step_post(struct sender *sender)
 {
     if (sender->request_pos == sender->request_len)
         sender->request_pos = sender->request_len = 0;
@@ -308,21 +309,37 @@ static void step_post(struct sender *sender)
         enum ifl_status status = post_fill(sender);
         if (status == IFL_FLASH_BUSY && !is_time_up(sender)) {
             sender_is_ahead(sender, sender->now + POLL_MS);
-            return;
+            return false;
         }
         if (status != IFL_OK) {
             sender_disconnect(sender); /* cut off, so that the receiver can't take it for a message */
             verdict_unsendable(sender, status);
-            wake_at_once(sender);
-            return;
+            return true;
         }
     }
-    write_request(sender);
+    bool done = write_request(sender);
     bool sent = sender->request_pos == sender->request_len && sender->body_left == 0;
     if (sender->decided) /* nobody wants the rest of the request any more */
         sender_disconnect(sender);
     else if (sender->state == SENDER_POST && (sent || sender->early))
         sender->state = SENDER_ANSWER;
+    return done;
+}
+
+static bool step(struct sender *sender)
+{
+    switch (sender->state) {
+    case SENDER_IDLE:
+        return step_idle(sender);
+    case SENDER_CONNECT:
+        return step_connect(sender);
+    case SENDER_READY:
+        return step_ready(sender);
+    case SENDER_POST:
+        return step_post(sender);
+    default:
+        return step_answer(sender);
+    }
 }
 
 ifl_ms sender_step(struct sender *sender, ifl_ms now)
@@ -333,24 +350,7 @@ ifl_ms sender_step(struct sender *sender, ifl_ms now)
         return IFL_NEVER;
     if (sender->state != SENDER_IDLE)
         sender->wish = tls_step(sender->wiring.tls, now);
-    switch (sender->state) {
-    case SENDER_IDLE:
-        step_idle(sender);
-        break;
-    case SENDER_CONNECT:
-        step_connect(sender);
-        break;
-    case SENDER_READY:
-        step_ready(sender);
-        break;
-    case SENDER_POST:
-        step_post(sender);
-        break;
-    default:
-        step_answer(sender);
-        break;
-    }
-    return sender->wish;
+    return step(sender) ? now : sender->wish;
 }
 
 /* ---- what others ask for ---- */
@@ -368,34 +368,19 @@ void sender_retry(struct sender *sender, uint8_t route, ifl_ms now)
 
 enum sender_state sender_state(const struct sender *sender)
 {
-    return sender->state >= SENDER_POST && sender->fetching ? SENDER_CSRF : sender->state;
-}
-
-static void view_wait(const struct sender_wait *wait, struct sender_view *view)
-{
-    memset(view, 0, sizeof *view);
-    view->state = wait->state;
-    view->status = wait->status;
-    view->until = wait->until;
+    return sender_is_asking(sender) && sender->fetching ? SENDER_CSRF : sender->state;
 }
 
 void sender_host_view(const struct sender *sender, struct sender_view *view)
 {
-    view_wait(&sender->host, view);
-    view->attempts = (uint32_t)sender->host.retry.attempts + sender->host.probe.attempts;
-    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
-        view->accepted_count += sender->routes[i].accepted_count;
+    *view = sender->host.view;
 }
 
 enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view)
 {
     if (route >= sender->wiring.settings->route_count)
         return IFL_NOT_FOUND;
-    const struct sender_route *of = &sender->routes[route];
-    view_wait(&of->wait, view);
-    view->attempts = of->attempts;
-    view->accepted_count = of->accepted_count;
-    memcpy(view->mpl_id, of->mpl_id, sizeof view->mpl_id);
+    *view = sender->routes[route].wait.view;
     return IFL_OK;
 }
 

@@ -13,6 +13,14 @@ static enum ifl_action action_of(enum ifl_status status)
 
 /* ---- what people read ---- */
 
+static void add(struct text *out, const char *before, const char *what)
+{
+    if (what[0] == '\0')
+        return;
+    text_str(out, before);
+    text_str(out, what);
+}
+
 static void set_detail(struct sender *sender, const char *text)
 {
     struct text out;
@@ -28,67 +36,67 @@ static void set_detail_of_answer(struct sender *sender)
     text_init(&out, sender->detail, sizeof sender->detail);
     text_str(&out, "HTTP ");
     text_u64(&out, answer->status);
-    text_str(&out, answer->router_error[0] != '\0' ? " " : "");
-    text_str(&out, answer->router_error);
-    text_str(&out, answer->mpl_id[0] != '\0' ? " MPL " : "");
-    text_str(&out, answer->mpl_id);
+    add(&out, " ", answer->router_error);
+    add(&out, " MPL ", answer->mpl_id);
 }
 
 /* ---- outcomes of a message ---- */
 
 static void accepted(struct sender *sender)
 {
-    struct sender_route *route = sender_route(sender);
+    struct sender_route *route = sender->route;
     sender_count(sender, HEALTH_ACCEPTED);
-    route->accepted_count++;
+    route->wait.view.accepted_count++;
+    sender->host.view.accepted_count++;
     route->rejected_count = 0;
     enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, sender->message.n);
     if (status == IFL_OK)
         wait_over(sender, &route->wait, IFL_ACCEPTED);
     else /* it will be sent again, under the same id; not at once */
-        wait_retry(sender, &route->wait, status);
+        wait_begin(sender, &route->wait, status, false);
 }
 
 static void dead_letter(struct sender *sender, enum ifl_status reason)
 {
-    struct sender_wait *wait = &sender_route(sender)->wait;
+    struct sender_wait *wait = &sender->route->wait;
     enum ifl_status status = outbox_dead_letter(sender->wiring.outbox, &sender->message, reason);
-    if (status == IFL_FLASH_BUSY) {
-        wait_retry(sender, wait, reason);
-    } else if (status != IFL_OK) { /* no room among the dead letters: nothing is dropped, so it waits where it is */
-        sender_event(sender, status, sender->route);
-        wait_hold(sender, wait, reason);
-    } else {
+    if (status == IFL_OK) {
         sender_count(sender, HEALTH_DEAD_LETTERED);
-        sender_event(sender, reason, sender->route);
-        wait->state = SENDER_ROUTE_GOING; /* no other event */
+        sender_event(sender, reason, wait->route);
+        wait->view.state = SENDER_ROUTE_GOING; /* no other event */
         wait_over(sender, wait, reason);
+        return;
     }
+    bool no_room = status != IFL_FLASH_BUSY; /* among the dead letters: nothing is dropped, so it waits where it is */
+    if (no_room)
+        sender_event(sender, status, wait->route);
+    wait_begin(sender, wait, reason, no_room);
 }
 
 static void rejected(struct sender *sender, enum ifl_status status)
 {
-    struct sender_route *route = sender_route(sender);
-    if (status == IFL_ANSWER_REJECTED && ++route->rejected_count >= REJECTED_LIMIT) {
-        route->rejected_count = REJECTED_LIMIT - 1;
-        wait_hold(sender, &route->wait, IFL_ANSWER_REJECTS_ALL);
+    struct sender_route *route = sender->route;
+    if (status == IFL_ANSWER_REJECTED && route->rejected_count + 1 >= REJECTED_LIMIT) {
+        wait_begin(sender, &route->wait, IFL_ANSWER_REJECTS_ALL, true);
         return;
     }
+    route->rejected_count = (uint8_t)(route->rejected_count + (status == IFL_ANSWER_REJECTED));
     dead_letter(sender, status);
 }
 
 /* A failing flow blocks its route, because a receiver that is down fails on every message; the route may say otherwise. */
 static bool is_flow_failure_too_many(struct sender *sender, enum ifl_status status)
 {
-    uint32_t limit = sender_route_settings(sender)->dead_letter_after;
-    return status == IFL_ANSWER_FLOW_FAILED && ++sender_route(sender)->flow_failures >= limit && limit > 0;
+    uint32_t limit = sender->route->settings->dead_letter_after;
+    return status == IFL_ANSWER_FLOW_FAILED && ++sender->route->flow_failures >= limit && limit > 0;
 }
 
 /* Act by the action of `status`. */
 static void act(struct sender *sender, enum ifl_status status)
 {
-    struct sender_wait *route = &sender_route(sender)->wait;
-    switch (action_of(status)) {
+    struct sender_wait *route = &sender->route->wait;
+    enum ifl_action action = action_of(status);
+    switch (action) {
     case IFL_ACTION_DONE:
         accepted(sender);
         break;
@@ -99,16 +107,13 @@ static void act(struct sender *sender, enum ifl_status status)
         if (is_flow_failure_too_many(sender, status))
             dead_letter(sender, status);
         else
-            wait_retry(sender, route, status);
+            wait_begin(sender, route, status, false);
         break;
     case IFL_ACTION_HOLD_ROUTE:
-        wait_hold(sender, route, status);
+        wait_begin(sender, route, status, true);
         break;
-    case IFL_ACTION_RETRY_HOST:
-        wait_retry(sender, &sender->host, status);
-        break;
-    default: /* nothing that another message could change */
-        wait_hold(sender, &sender->host, status);
+    default: /* soon again, or nothing that another message could change */
+        wait_begin(sender, &sender->host, status, action != IFL_ACTION_RETRY_HOST);
         break;
     }
 }
@@ -123,86 +128,74 @@ static void tell_identity(struct sender *sender, enum ifl_status status)
     sender->wiring.identity_verdict(sender->wiring.ctx, proves ? IFL_OK : status);
 }
 
+/* The message can go at once: it's next. */
+static void stay(struct sender *sender)
+{
+    sender->next = sender->route->wait.route;
+}
+
 /* ---- no answer ---- */
 
 /* With TLS 1.3 a refused client certificate shows only after our Finished (RFC 8446 section 4.4.2.4), some say it by a bare reset: twice in
  * a row on fresh handshakes, before any byte of an answer, it's that. */
-static enum ifl_status see_refusal(struct sender *sender, enum ifl_status status)
+static bool is_refusal(struct sender *sender)
 {
     const struct tls_facts *facts = tls_facts(sender->wiring.tls);
-    bool reset = status == IFL_NET_RESET || status == IFL_TLS_RESET;
-    if (!reset || facts->version != 0x0304 || !facts->certificate_sent || facts->resumed ||
-        facts->application_data_seen || sender->used)
-        return status;
-    return ++sender->refused_count >= 2 ? IFL_TLS_CLIENT_DROPPED : status;
+    return facts->version == 0x0304 && facts->certificate_sent && !facts->resumed && !facts->application_data_seen &&
+           !sender->used && ++sender->refused_count >= 2;
 }
 
-/* The connection is of no use any more, and what might be resumed neither. */
-static void drop_with_session(struct sender *sender)
+/* Might a session be the reason, it isn't used again. */
+static void drop_with_session(struct sender *sender, bool forget)
 {
-    tls_forget_session(sender->wiring.tls);
+    if (forget)
+        tls_forget_session(sender->wiring.tls);
     sender_disconnect(sender);
 }
 
-void verdict_host(struct sender *sender, enum ifl_status status)
+void verdict_failure(struct sender *sender, enum ifl_status status)
 {
+    bool asked = sender_is_asking(sender);
+    bool reset = status == IFL_NET_RESET || status == IFL_TLS_RESET;
+    bool ended = asked && (reset || status == IFL_CLOSED);
     sender->at_least_ms = 0;
-    set_detail(sender, sender->wiring.host);
-    status = see_refusal(sender, status);
-    bool tls = status >= IFL_TLS_PROTOCOL && status <= IFL_TLS_INTERNAL;
-    if (tls || tls_facts(sender->wiring.tls)->resumed)
-        drop_with_session(sender);
-    else
-        sender_disconnect(sender);
-    act(sender, status);
-    tell_identity(sender, status);
-}
-
-void verdict_no_answer(struct sender *sender, enum ifl_status status)
-{
-    bool ended = status == IFL_CLOSED || status == IFL_NET_RESET || status == IFL_TLS_RESET;
-    if (!sender->fetching)
+    if (asked && !sender->fetching)
         sender_count(sender, HEALTH_RETRIED);
     if (ended && !sender->heard && sender->used && !sender->closed_once) {
         /* The other side closed the idle connection while the request was on its way: nobody's fault. */
         sender->closed_once = true;
-        sender->next = sender->route;
+        stay(sender);
         sender_disconnect(sender);
         return;
     }
-    sender->at_least_ms = 0;
-    set_detail(sender, ifl_diag(status)->name);
-    status = see_refusal(sender, status);
-    if (!sender->heard && tls_facts(sender->wiring.tls)->resumed)
-        drop_with_session(sender);
-    else
-        sender_disconnect(sender);
-    if (ended && status != IFL_TLS_CLIENT_DROPPED)
+    set_detail(sender, asked ? ifl_diag(status)->name : sender->wiring.host);
+    if (reset && is_refusal(sender))
+        status = IFL_TLS_CLIENT_DROPPED;
+    else if (ended)
         status = IFL_HTTP_CUT;
+    bool of_tls = status >= IFL_TLS_PROTOCOL && status <= IFL_TLS_INTERNAL;
+    drop_with_session(sender, !sender->heard && (of_tls || tls_facts(sender->wiring.tls)->resumed));
     act(sender, status);
     /* The route waits as well, so that one message on which connections die can't keep the others from their turn. */
-    if (action_of(status) == IFL_ACTION_RETRY_HOST)
-        wait_retry(sender, &sender_route(sender)->wait, status);
+    if (asked && action_of(status) == IFL_ACTION_RETRY_HOST)
+        wait_begin(sender, &sender->route->wait, status, false);
     tell_identity(sender, status);
 }
 
 void verdict_unsendable(struct sender *sender, enum ifl_status status)
 {
-    struct sender_route *route = sender_route(sender);
-    sender->at_least_ms = 0;
+    struct sender_route *route = sender->route;
     set_detail(sender, "");
+    sender->at_least_ms = 0;
     if (status == IFL_STORE_CORRUPT) {
         status = outbox_give_up(sender->wiring.outbox, route->lane, sender->message.n, status);
         if (status == IFL_OK) {
             sender_count(sender, HEALTH_GIVEN_UP);
-            sender_event(sender, IFL_STORE_CORRUPT, sender->route);
+            sender_event(sender, IFL_STORE_CORRUPT, route->wait.route);
             return;
         }
     }
-    if (action_of(status) == IFL_ACTION_HOLD_ROUTE)
-        wait_hold(sender, &route->wait, status);
-    else
-        wait_retry(sender, &route->wait, status);
+    wait_begin(sender, &route->wait, status, action_of(status) == IFL_ACTION_HOLD_ROUTE);
 }
 
 /* ---- an answer ---- */
@@ -210,10 +203,10 @@ void verdict_unsendable(struct sender *sender, enum ifl_status status)
 /* 403 Required: a token is fetched and the message repeated at once; a second time with a fresh token the route waits. */
 static enum ifl_status csrf_required(struct sender *sender)
 {
-    csrf_jar_drop(sender);
+    csrf_jar_drop(sender->route);
     csrf_set_needed(sender, true);
-    sender->next = sender->route;
-    return sender_route(sender)->token_fresh ? IFL_ANSWER_CSRF_AGAIN : IFL_ANSWER_CSRF;
+    stay(sender);
+    return sender->route->token_fresh ? IFL_ANSWER_CSRF_AGAIN : IFL_ANSWER_CSRF;
 }
 
 /* The answer to HEAD. OK: post now, with a token or because none is needed any more. */
@@ -221,12 +214,12 @@ static enum ifl_status token_fetched(struct sender *sender, enum ifl_status stat
 {
     bool has_token = sender->jar->token_len > 0 && !sender->token_too_large;
     sender->jar = NULL;
-    sender->next = sender->route;
+    stay(sender);
     if (has_token) {
         sender_count(sender, HEALTH_CSRF_FETCHED);
         return IFL_OK;
     }
-    csrf_jar_drop(sender);
+    csrf_jar_drop(sender->route);
     if (sender->token_too_large)
         return IFL_ANSWER_CSRF_TOO_LARGE;
     if (status == IFL_ANSWER_CSRF)
@@ -243,7 +236,7 @@ static void notice(struct sender *sender)
 {
     set_detail_of_answer(sender);
     if (sender->answer.mpl_id[0] != '\0')
-        memcpy(sender_route(sender)->mpl_id, sender->answer.mpl_id, sizeof sender->answer.mpl_id);
+        memcpy(sender->route->wait.view.mpl_id, sender->answer.mpl_id, sizeof sender->answer.mpl_id);
     if (sender->date_unix_s > 0)
         clock_set(sender->wiring.clock, sender->date_unix_s, CLOCK_HTTP,
                   tls_facts(sender->wiring.tls)->server_not_after, sender->now);
@@ -254,16 +247,17 @@ static void notice(struct sender *sender)
 static void settle(struct sender *sender, enum ifl_status verdict)
 {
     enum ifl_action action = action_of(verdict);
-    bool of_host =
-        action == IFL_ACTION_RETRY_HOST || action == IFL_ACTION_HOLD_HOST || action == IFL_ACTION_HOLD_IDENTITY;
-    if (!of_host)
+    bool hold_host = action == IFL_ACTION_HOLD_HOST || action == IFL_ACTION_HOLD_IDENTITY;
+    if (!hold_host && action != IFL_ACTION_RETRY_HOST) {
         wait_over(sender, &sender->host, IFL_RECOVERED);
+        sender->host.view.attempts = 0;
+    }
     if (verdict != IFL_OK && action != IFL_ACTION_CSRF)
         act(sender, verdict);
     if (action != IFL_ACTION_DONE && !sender->fetching)
         sender_count(sender, HEALTH_RETRIED);
-    if (of_host && action != IFL_ACTION_RETRY_HOST)
-        drop_with_session(sender);
+    if (hold_host)
+        drop_with_session(sender, true);
 }
 
 void verdict_answer(struct sender *sender)
@@ -271,7 +265,7 @@ void verdict_answer(struct sender *sender)
     sender->answer.status = sender->response.status;
     enum ifl_status status = catalogue_classify(&sender->answer);
     if (sender->early && status == IFL_ACCEPTED) { /* it can't be about a request that isn't there yet */
-        verdict_no_answer(sender, IFL_HTTP_MALFORMED);
+        verdict_failure(sender, IFL_HTTP_MALFORMED);
         return;
     }
     sender->decided = true;
@@ -281,8 +275,8 @@ void verdict_answer(struct sender *sender)
         /* Some proxies lose the certificate on resumption: one full handshake before it counts. */
         sender_count(sender, HEALTH_RETRIED);
         sender->fresh = true;
-        sender->next = sender->route;
-        drop_with_session(sender);
+        stay(sender);
+        drop_with_session(sender, true);
         return;
     }
     notice(sender);
@@ -291,7 +285,7 @@ void verdict_answer(struct sender *sender)
         verdict = token_fetched(sender, status);
     else if (status == IFL_ANSWER_CSRF)
         verdict = csrf_required(sender);
-    sender_route(sender)->token_fresh = verdict == IFL_OK;
+    sender->route->token_fresh = verdict == IFL_OK;
     settle(sender, verdict);
     tell_identity(sender, status);
 }

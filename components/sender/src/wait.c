@@ -3,9 +3,11 @@
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route)
 {
     const struct settings *settings = sender->wiring.settings;
-    *wait = (struct sender_wait){.state = SENDER_ROUTE_GOING, .status = IFL_OK, .route = route};
-    backoff_init(&wait->retry, settings->backoff_base_ms, settings->backoff_cap_ms);
-    backoff_init(&wait->probe, settings->probe_first_ms, settings->probe_cap_ms);
+    *wait = (struct sender_wait){
+        .route = route,
+        .retry = {.base_ms = settings->backoff_base_ms, .cap_ms = settings->backoff_cap_ms},
+        .probe = {.base_ms = settings->probe_first_ms, .cap_ms = settings->probe_cap_ms},
+    };
 }
 
 bool sender_is_ahead(struct sender *sender, ifl_ms at)
@@ -26,44 +28,38 @@ void sender_count(struct sender *sender, enum health_counter counter)
     health_count(sender->wiring.health, counter, 1);
 }
 
-void wait_hold(struct sender *sender, struct sender_wait *wait, enum ifl_status status)
+void wait_begin(struct sender *sender, struct sender_wait *wait, enum ifl_status status, bool hold)
 {
-    uint64_t wait_ms = backoff_probe_ms(&wait->probe, &sender->wiring.random, sender->at_least_ms);
-    wait->until = ifl_ms_after(sender->now, wait_ms);
-    if (wait->state != SENDER_ROUTE_HELD)
+    const struct ifl_random *random = &sender->wiring.random;
+    struct sender_view *view = &wait->view;
+    bool held = view->state == SENDER_ROUTE_HELD;
+    if (view->status != status || (hold && !held))
+        sender_event(sender, status, wait->route);
+    if (hold && !held)
         sender_count(sender, HEALTH_HELD);
-    if (wait->state != SENDER_ROUTE_HELD || wait->status != status)
-        sender_event(sender, status, wait->route);
-    wait->state = SENDER_ROUTE_HELD;
-    wait->status = status;
-}
-
-void wait_retry(struct sender *sender, struct sender_wait *wait, enum ifl_status status)
-{
-    if (wait->status != status)
-        sender_event(sender, status, wait->route);
-    if (wait->state == SENDER_ROUTE_HELD) {
-        wait_hold(sender, wait, wait->status);
-        return;
+    if (hold || !held)
+        view->status = status;
+    if (hold || held) {
+        view->state = SENDER_ROUTE_HELD;
+        view->until = sender->now + backoff_probe_ms(&wait->probe, random, sender->at_least_ms);
+    } else {
+        view->state = SENDER_ROUTE_BACKOFF;
+        view->until = sender->now + backoff_next_ms(&wait->retry, random, sender->at_least_ms);
     }
-    uint64_t wait_ms = backoff_next_ms(&wait->retry, &sender->wiring.random, sender->at_least_ms);
-    wait->until = ifl_ms_after(sender->now, wait_ms);
-    wait->state = SENDER_ROUTE_BACKOFF;
-    wait->status = status;
 }
 
 void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status why)
 {
-    if (wait->state != SENDER_ROUTE_GOING)
+    if (wait->view.state != SENDER_ROUTE_GOING)
         sender_event(sender, why, wait->route);
     wait_skip(wait);
-    wait->state = SENDER_ROUTE_GOING;
-    wait->status = IFL_OK;
+    wait->view.state = SENDER_ROUTE_GOING;
+    wait->view.status = IFL_OK;
 }
 
 void wait_skip(struct sender_wait *wait)
 {
-    wait->until = 0;
+    wait->view.until = 0;
     backoff_reset(&wait->retry);
     backoff_reset(&wait->probe);
 }

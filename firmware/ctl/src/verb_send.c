@@ -328,7 +328,7 @@ static enum ifl_status start_sender(struct one_shot *shot)
                                           .host = shot->host,
                                           .port = shot->port,
                                           .proxy = &shot->proxy,
-                                          .version = IFL_VERSION};
+                                          .user_agent = "iflow-agent/" IFL_VERSION};
     return sender_init(&shot->sender, &shot->wiring, loop_now());
 }
 

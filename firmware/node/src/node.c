@@ -292,7 +292,7 @@ static enum ifl_status start_sender(ifl_ms now)
                                                 .host = node.host,
                                                 .port = node.port,
                                                 .proxy = &node.proxy,
-                                                .version = IFL_VERSION,
+                                                .user_agent = "iflow-agent/" IFL_VERSION,
                                                 .identity_verdict = on_identity_verdict,
                                                 .csrf_needed = on_csrf_needed};
     enum ifl_status status = sender_init(&node.sender, &node.sender_wiring, now);

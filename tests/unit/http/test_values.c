@@ -1,4 +1,4 @@
-/* Dates, Retry-After, tokens, media types and cookies. */
+/* Dates, Retry-After, tokens and cookies. */
 #include "http/values.h"
 
 #include <string.h>
@@ -70,7 +70,8 @@ static void what_is_no_date_is_refused(void)
         "Sun, 06 Nov 1994 23:00:61 GMT",
         "Sun, 06 Nov 1994T08:49:37 GMT",
         "Sun, 06 Nov 1994 08.49.37 GMT",
-        "Sun Nov  6 08:49:37 1994 ",
+        "Sun Nov  6 08:49:37 1994 GMT",
+        "Sun Nov  6 08:49:37 1994 5",
         "Sun Nov  6 08:49:37",
         "1994-11-06T08:49:37Z",
         "Sun, 06 Nov 11994 08:49:37 GMT",
@@ -110,7 +111,7 @@ static void retry_after_takes_seconds_up_to_the_limit(void)
     TEST_ASSERT_EQUAL_UINT32(HOUR_S, wait_of("3600", 0));
     TEST_ASSERT_EQUAL_UINT32(HOUR_S, wait_of("7200", 0));
     TEST_ASSERT_EQUAL_UINT32(HOUR_S, wait_of("4294967297", 0));
-    TEST_ASSERT_EQUAL_UINT32(HOUR_S, wait_of("99999999999999999999999999", 0));
+    TEST_ASSERT_EQUAL_UINT32(HOUR_S, wait_of("18446744073709551615", 0));
 }
 
 static void retry_after_takes_a_date_up_to_the_limit(void)
@@ -126,7 +127,8 @@ static void retry_after_takes_a_date_up_to_the_limit(void)
 
 static void retry_after_garbage_says_nothing(void)
 {
-    static const char *const bad[] = {"", "-5", "+5", "1.5", "5s", "0x10", "5 ", " 5", "1e3", "soon", "1,2"};
+    static const char *const bad[] = {
+        "", "18446744073709551616", "-5", "+5", "1.5", "5s", "0x10", "5 ", " 5", "1e3", "soon", "1,2"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         TEST_ASSERT_EQUAL_UINT32_MESSAGE(0xBADu, wait_of(bad[i], 0), bad[i]);
 }
@@ -143,19 +145,10 @@ static void a_list_has_its_tokens_whatever_their_case_and_spaces(void)
     TEST_ASSERT_FALSE(http_has_token(bytes_of_string("closed, not-close"), "close"));
 }
 
-static void assert_span(const char *expected, struct bytes got)
+static void assert_cookie(const char *expected, const char *set_cookie)
 {
-    TEST_ASSERT_EQUAL_UINT(strlen(expected), got.size);
-    if (got.size > 0)
-        TEST_ASSERT_EQUAL_MEMORY(expected, got.data, got.size);
-}
-
-static void a_media_type_loses_its_parameters(void)
-{
-    assert_span("text/html", http_media_type(bytes_of_string("text/html;charset=utf-8")));
-    assert_span("text/html", http_media_type(bytes_of_string(" text/html ; a=b")));
-    assert_span("", http_media_type(bytes_of_string("; a=b")));
-    assert_span("", http_media_type(bytes_of("", 0)));
+    TEST_ASSERT_EQUAL_UINT(strlen(expected), http_cookie_size(bytes_of_string(set_cookie)));
+    TEST_ASSERT_EQUAL_MEMORY(expected, set_cookie, strlen(expected));
 }
 
 static void a_cookie_loses_its_attributes(void)
@@ -171,9 +164,9 @@ static void a_cookie_loses_its_attributes(void)
     for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         char text[128] = "JSESSIONID=A9\"b=c";
         strcat(text, attributes[i]);
-        assert_span("JSESSIONID=A9\"b=c", http_cookie_pair(bytes_of_string(text)));
+        assert_cookie("JSESSIONID=A9\"b=c", text);
     }
-    assert_span("a=", http_cookie_pair(bytes_of_string("a=; Path=/")));
+    assert_cookie("a=", "a=; Path=/");
 }
 
 static void a_cookie_that_could_add_a_header_or_a_cookie_is_dropped(void)
@@ -181,7 +174,7 @@ static void a_cookie_that_could_add_a_header_or_a_cookie_is_dropped(void)
     static const char *const bad[] = {"",         "=v",    "noequals", "a b=c",   "a=b c", "a=b\tc",
                                       "a=b\r\nX", "a=b,c", "a=\x80",   "a\x80=b", "; a=b", "a=\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        TEST_ASSERT_EQUAL_UINT_MESSAGE(0, http_cookie_pair(bytes_of_string(bad[i])).size, bad[i]);
+        TEST_ASSERT_EQUAL_UINT_MESSAGE(0, http_cookie_size(bytes_of_string(bad[i])), bad[i]);
 }
 
 int main(void)
@@ -196,7 +189,6 @@ int main(void)
     RUN_TEST(retry_after_takes_a_date_up_to_the_limit);
     RUN_TEST(retry_after_garbage_says_nothing);
     RUN_TEST(a_list_has_its_tokens_whatever_their_case_and_spaces);
-    RUN_TEST(a_media_type_loses_its_parameters);
     RUN_TEST(a_cookie_loses_its_attributes);
     RUN_TEST(a_cookie_that_could_add_a_header_or_a_cookie_is_dropped);
     return UNITY_END();

@@ -61,7 +61,7 @@ static const struct outcome outcomes[] = {
     {LINE("307") "Location: http://other/\r\n" EMPTY, IFL_AGAIN, IFL_ANSWER_REDIRECT, IFL_ACTION_HOLD_ROUTE},
     {LINE("418") EMPTY, IFL_AGAIN, IFL_ANSWER_CLIENT_ERROR, IFL_ACTION_HOLD_ROUTE},
     {LINE("503") "Content-Length: 500\r\n\r\ncut", IFL_NET_RESET, IFL_ANSWER_TEMPORARY, IFL_ACTION_RETRY_ROUTE},
-    {LINE("503") "Transfer-Encoding: chunked\r\n\r\nxyz", IFL_AGAIN, IFL_ANSWER_TEMPORARY, IFL_ACTION_RETRY_ROUTE},
+    {LINE("503") "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", IFL_AGAIN, IFL_ANSWER_TEMPORARY, IFL_ACTION_RETRY_ROUTE},
     {"HTTP/1.0 503 Busy\r\n\r\nlater", IFL_CLOSED, IFL_ANSWER_TEMPORARY, IFL_ACTION_RETRY_ROUTE},
     /* answers that aren't answers */
     {"hello, this is not HTTP\r\n\r\n", IFL_CLOSED, IFL_HTTP_MALFORMED, IFL_ACTION_RETRY_HOST},

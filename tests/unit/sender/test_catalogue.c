@@ -171,7 +171,7 @@ static void neither_case_nor_the_size_of_pieces_matters(void)
 static void every_status_has_a_verdict_that_is_an_outcome(void)
 {
     for (unsigned status = 200; status < 600; status++)
-        for (unsigned marks = 0; marks < 256; marks++) {
+        for (unsigned marks = 0; marks < 16384; marks++) {
             catalogue_begin(&answer, false);
             answer.status = (uint16_t)status;
             answer.marks = (uint16_t)marks;
@@ -203,7 +203,7 @@ static void what_is_kept_for_people_is_printable_and_bounded(void)
     catalogue_begin(&answer, false);
     catalogue_field(&answer, bytes_of_string("SAP_MessageProcessingLogID"), bytes_of(value, sizeof value));
     catalogue_field(&answer, bytes_of_string("X-Cf-RouterError"), bytes_of(value, sizeof value));
-    TEST_ASSERT_TRUE(strlen(answer.mpl_id) < CATALOGUE_MPL_SIZE);
+    TEST_ASSERT_TRUE(strlen(answer.mpl_id) < CATALOGUE_TEXT_SIZE);
     TEST_ASSERT_TRUE(strlen(answer.router_error) < sizeof answer.router_error);
     TEST_ASSERT_NULL(strchr(answer.mpl_id, '\x1b'));
     for (unsigned i = 0; i < 100; i++)

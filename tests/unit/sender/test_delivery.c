@@ -297,7 +297,7 @@ static void a_head_that_is_too_large_holds_its_route(void)
 
 static void everything_optional_may_be_absent(void)
 {
-    world.wiring.version = NULL;
+    world.wiring.user_agent = NULL;
     world.wiring.identity_verdict = NULL;
     world.wiring.csrf_needed = NULL;
     world_restart();
@@ -306,7 +306,7 @@ static void everything_optional_may_be_absent(void)
     world_put(0, 10);
     world_run_for(1000);
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
-    TEST_ASSERT_EQUAL_STRING("iflow-agent", world_field(&world.requests[0], "User-Agent"));
+    TEST_ASSERT_EQUAL_STRING("", world_field(&world.requests[0], "User-Agent"));
 }
 
 static void a_handshake_may_take_its_time(void)

@@ -261,7 +261,7 @@ static void retry_after_is_capped_at_an_hour(void)
 {
     static const char *const far[] = {
         LINE("503") "Retry-After: 7200\r\n" EMPTY,
-        LINE("429") "Retry-After: 99999999999999999999999\r\n" EMPTY,
+        LINE("429") "Retry-After: 9999999999999999999\r\n" EMPTY,
         LINE("503") "Retry-After: Fri, 01 Jan 2100 00:00:00 GMT\r\n" EMPTY,
     };
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {

@@ -417,7 +417,7 @@ void world_start(void)
         .random = {.fill = fill},
         .host = "tenant.it-cpi000-rt.cfapps.example",
         .port = 443,
-        .version = "0.1.0",
+        .user_agent = "iflow-agent/0.1.0",
         .identity_verdict = verdict,
         .csrf_needed = csrf_needed,
     };

@@ -26,8 +26,8 @@ void http_request_begin(struct http_request *request, uint8_t *buf, size_t size,
 /* `name` is a token, `value` printable or beyond ASCII; nothing is quoted or escaped. */
 void http_request_header(struct http_request *request, const char *name, struct bytes value);
 void http_request_header_u64(struct http_request *request, const char *name, uint64_t value);
-/* The empty line. OK: *head is what to send, it lies in `buf`. TOO_LARGE: it and a terminating zero don't fit; INVALID: a forbidden character came
- * before that; *head is what was written then (to wipe it). */
+/* The empty line. OK: *head is what to send, it lies in `buf`. INVALID: a forbidden character; TOO_LARGE: it and a terminating zero don't fit;
+ * *head is what was written then (to wipe it). */
 enum ifl_status http_request_end(struct http_request *request, struct bytes *head);
 
 #endif

@@ -21,6 +21,7 @@
 #define HTTP_HEAD_LIMIT 65536 /* bytes of status line, headers, 1xx answers and trailers in all */
 #define HTTP_FIELD_LIMIT 256  /* header fields in all; more is an attack (the load balancer takes 101) */
 #define HTTP_INTERIM_LIMIT 8  /* 1xx answers before the final one */
+/* And a Content-Length or a chunk is smaller than 4 GiB. */
 
 struct http_response_events {
     /* A header field of the final answer; the spans are valid during the call. Names keep their case, values have no spaces at their ends.
@@ -31,25 +32,21 @@ struct http_response_events {
     void *ctx;
 };
 
-enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_UNTIL_CLOSE };
-
 struct http_response {
     /* readable once head_complete is true */
     bool head_complete; /* status and all headers of the final answer are there */
     bool complete;      /* the body too: the connection can be used again if keep_alive */
     bool keep_alive;
     uint8_t minor_version;
-    uint16_t status; /* 200..599 */
-    enum http_body_kind body_kind;
-    uint64_t body_size; /* payload bytes seen so far */
+    uint16_t status;    /* 200..599 */
+    uint32_t body_size; /* payload bytes seen so far, modulo 2^32 */
 
     /* private to response.c; small ones first, that makes the code smaller */
-    uint8_t state, interim_count, chunk_digits;
+    uint8_t state, interim_count;
     bool head_request, has_length, has_chunked, has_close, has_keep_alive, line_cut, saw_cr;
     uint16_t line_len, field_count;
     uint32_t head_size;
-    uint64_t
-        remaining; /* payload bytes of the body or the chunk that are still to come; before the body: Content-Length */
+    uint32_t remaining; /* bytes of the body or the chunk that are still to come; before the body: Content-Length */
     struct http_response_events events;
     char line[HTTP_LINE_SIZE];
 };

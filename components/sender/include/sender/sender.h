@@ -34,11 +34,11 @@ enum sender_route_state { SENDER_ROUTE_GOING, SENDER_ROUTE_BACKOFF, SENDER_ROUTE
 /* What people see of a route or of the host. */
 struct sender_view {
     enum sender_route_state state;
-    enum ifl_status status; /* why it waits: OK while it's going */
-    ifl_ms until;           /* next try */
-    uint32_t attempts;      /* of the present message or connection */
-    char mpl_id[48];        /* of the last answer that had one: what SAP support asks for; "" */
-    uint64_t accepted_count;
+    enum ifl_status status;  /* why it waits: OK while it's going */
+    ifl_ms until;            /* next try */
+    uint64_t accepted_count; /* since the start */
+    uint32_t attempts;       /* requests of a route's present message; connections since the host answered last */
+    char mpl_id[48];         /* of the last answer of a route that had one: what SAP support asks for; "" */
 };
 
 /* What the sender works with. The struct is copied; what it points to is the caller's and stays until sender_stop(). */
@@ -52,7 +52,7 @@ struct sender_wiring {
     const char *host; /* from the url */
     uint16_t port;
     const struct net_proxy *proxy; /* or NULL */
-    const char *version;           /* of the program, for User-Agent: "0.1.0"; NULL = not told */
+    const char *user_agent;        /* "iflow-agent/0.1.0"; NULL = not told */
     const char *authorization;     /* value of a header: "Basic ..."; a secret. NULL: the certificate speaks alone */
     /* Told when an identity has been proven (an answer that only an authenticated client gets: status OK) or refused (a 401 on a full
      * handshake, or a certificate alert). It may call sender_identity_changed(). May be NULL. */

@@ -17,32 +17,29 @@
 
 /* Why and until when the host, or one route, waits. */
 struct sender_wait {
-    ifl_ms until;           /* nothing is tried before */
-    struct backoff retry;   /* failures in a row that a soon retry may mend */
-    struct backoff probe;   /* slow probes of a hold in a row */
-    enum ifl_status status; /* OK while it's going */
-    enum sender_route_state state;
-    uint8_t route; /* whose; HEALTH_ROUTE_NONE: the host */
+    struct sender_view view; /* nothing is tried before view.until */
+    struct backoff retry;    /* failures in a row that a soon retry may mend */
+    struct backoff probe;    /* slow probes of a hold in a row */
+    uint8_t route;           /* whose; HEALTH_ROUTE_NONE: the host */
 };
 
 struct sender_route {
     struct sender_wait wait;
-    uint64_t accepted_count;
-    uint64_t n;             /* the message that the next two are about */
-    uint32_t attempts;      /* its requests so far */
+    const struct settings_route *settings;
+    struct sender_jar *jar; /* or NULL: no token is known */
+    uint64_t n;             /* the message that view.attempts and the next one are about */
     uint32_t flow_failures; /* its answers ANSWER_FLOW_FAILED */
     uint8_t lane;
     uint8_t rejected_count; /* messages rejected in a row without a success between */
     bool csrf_needed;
     bool token_fresh; /* a token was asked for on behalf of the request that comes next */
-    char mpl_id[CATALOGUE_MPL_SIZE];
 };
 
-/* CSRF token and, behind it, the cookies ("a=b; c=d") of one route. A secret. */
+/* The cookies ("a=b; c=d") of one route and, at the end, its CSRF token. A secret. */
 struct sender_jar {
-    uint32_t fetch_nr; /* 0: free; the oldest one makes room for another route */
+    struct sender_route *route; /* whose; NULL: free */
+    uint32_t fetch_nr;          /* 0: free; the oldest one makes room for another route */
     uint16_t token_len, cookies_len;
-    uint8_t route;
     char text[IFL_COOKIES_SIZE];
 };
 
@@ -50,8 +47,7 @@ struct sender_jar {
 struct sender {
     enum sender_state state;
     bool stopped;
-    uint8_t route; /* of the request under way, or of the last one */
-    uint8_t next;  /* the route whose turn it is among equals */
+    uint8_t next; /* the route whose turn it is among equals */
 
     /* the connection */
     bool fresh; /* the next handshake must not resume */
@@ -70,22 +66,22 @@ struct sender {
     bool token_too_large;        /* or its cookies */
     enum ifl_status write_error; /* OK, or why the request couldn't be sent on */
 
-    ifl_ms now;           /* of the call under way */
-    ifl_ms wish;          /* what sender_step() will answer */
-    ifl_ms deadline;      /* of the present state */
-    uint32_t at_least_ms; /* what Retry-After asks for */
-    uint32_t body_left;   /* payload bytes that aren't in the buffer yet */
+    struct sender_route *route; /* of the request under way, or of the last one */
+    ifl_ms now;                 /* of the call under way */
+    ifl_ms wish;                /* what sender_step() will answer */
+    ifl_ms deadline;            /* of the present state */
+    uint32_t at_least_ms;       /* what Retry-After asks for */
+    uint32_t body_left;         /* payload bytes that aren't in the buffer yet */
     size_t request_len, request_pos;
     struct sender_jar *jar; /* being filled, or NULL */
     int64_t date_unix_s;    /* the answer's Date, 0 = none */
     uint32_t fetch_count;
     struct sender_wiring wiring;
 
-    uint64_t bytes_sent; /* of tls_facts(): counted in health already */
-    uint64_t bytes_received;
+    uint32_t bytes_sent; /* of tls_facts(), modulo 2^32: counted in health already */
+    uint32_t bytes_received;
     struct sender_wait host;
     struct outbox_message message;
-    char retry_after[40];            /* the answer's Retry-After, "" = none */
     char detail[HEALTH_DETAIL_SIZE]; /* for the next event */
     struct sender_route routes[IFL_ROUTE_COUNT];
     struct catalogue_answer answer;
