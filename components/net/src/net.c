@@ -10,8 +10,6 @@
 #include "base/text.h"
 #include "net/link.h"
 
-#include "base64.h"
-
 _Static_assert(NET_REQUEST_SIZE <= UINT16_MAX, "positions in the buffer are 16 bits");
 
 void net_init(struct net *net)
@@ -101,7 +99,7 @@ static enum ifl_status start_tunnel(struct net *net)
     text_authority(&out, net);
     if (net->proxy->credentials[0] != '\0') {
         text_str(&out, "\r\nProxy-Authorization: Basic ");
-        net_base64(&out, bytes_of_string(net->proxy->credentials));
+        text_base64(&out, bytes_of_string(net->proxy->credentials));
     }
     text_str(&out, "\r\n\r\n");
     if (out.cut) {

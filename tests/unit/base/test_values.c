@@ -114,6 +114,16 @@ static void numbers_are_written_as_people_expect(void)
     TEST_ASSERT_EQUAL_STRING("12.045", buf);
     text_fixed(fresh(), 5, 0);
     TEST_ASSERT_EQUAL_STRING("5", buf);
+    text_base64(fresh(), bytes_of("", 0));
+    TEST_ASSERT_EQUAL_STRING("", buf);
+    text_base64(fresh(), bytes_of("f", 1)); /* RFC 4648 section 10 */
+    TEST_ASSERT_EQUAL_STRING("Zg==", buf);
+    text_base64(fresh(), bytes_of("fo", 2));
+    TEST_ASSERT_EQUAL_STRING("Zm8=", buf);
+    text_base64(fresh(), bytes_of("\xFB\xFF\xBF"
+                                  "bar",
+                                  6));
+    TEST_ASSERT_EQUAL_STRING("+/+/YmFy", buf);
     text_hex(fresh(), bytes_of("\x00\xFF", 2));
     TEST_ASSERT_EQUAL_STRING("00ff", buf);
 }
