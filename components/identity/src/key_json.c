@@ -40,7 +40,7 @@ static enum ifl_status take_member(struct key_fields *fields, struct json name, 
     if (json_is(name, "tokenurl"))
         return set_field(&fields->tokenurl, value, "tokenurl", detail);
     if (json_is(name, "clientsecret"))
-        fields->secret = fields->secret || value.type == JSON_STRING;
+        return set_field(&fields->secret, value, "clientsecret", detail);
     return IFL_OK;
 }
 

@@ -13,7 +13,7 @@ struct key_fields {
     struct json certificate, key; /* strings; raw.size 0: not there */
     struct json url, clientid, tokenurl;
     struct json auth_url; /* the `url` beside the fields under `uaa`: where tokens come from, not the tenant */
-    bool secret;          /* there is a clientsecret */
+    struct json secret;   /* the clientsecret */
 };
 
 /* The text begins with JSON, perhaps behind the lines that the cf command prints: the first '{' stands before any PEM block. *at: its place. */

@@ -92,7 +92,7 @@ static enum ifl_status take_json(struct intake *intake, struct bytes text)
     if (status != IFL_OK)
         return status;
     intake->json_key = fields.key.raw.size > 0;
-    intake->secret = fields.secret;
+    intake->secret = fields.secret.raw.size > 0;
     take_text(fields.clientid, intake->identity->clientid, IDENTITY_TEXT_SIZE);
     take_text(fields.tokenurl, intake->identity->tokenurl, IDENTITY_TEXT_SIZE);
     take_url(intake, fields.url);
