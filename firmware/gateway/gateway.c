@@ -69,6 +69,7 @@ struct gateway {
     ifl_ms next_time_save;
     uint64_t dead_letters_before; /* when the program started */
     bool sending;                 /* the sender is started */
+    bool renewing;                /* renewal is started: the identity is a certificate */
     bool stop, reload, failed;
 };
 
@@ -99,22 +100,41 @@ static uint64_t dead_letter_count(const struct gateway *gateway)
     return outbox_lane_stats(&gateway->store.outbox, OUTBOX_LANE_DEAD, &stats) == IFL_OK ? stats.queued : 0;
 }
 
+/* The client certificate says who it is, not a user and a secret. */
+static bool by_certificate(const struct plan *plan)
+{
+    return plan->settings.auth == SETTINGS_AUTH_CERTIFICATE;
+}
+
+/* The url that a plan goes to with the identity that would then be in use. */
+static const char *url_of(const struct plan *plan, const struct identity *identity)
+{
+    if (plan->settings.url[0] != '\0') {
+        return plan->settings.url;
+    }
+    return by_certificate(plan) ? identity->url : plan->credentials.secret.url;
+}
+
 /* Messages wait, and with this key they would go to another host than the one they were meant for. */
 static bool leads_elsewhere(const struct gateway *gateway, const struct plan *plan)
 {
     char host[IFL_HOST_SIZE];
     uint16_t port = 0;
-    if (gateway->options->new_tenant || plan->settings.url[0] != '\0' || gateway->keys.slot < 0 ||
+    if (gateway->options->new_tenant || plan->settings.url[0] != '\0' || gateway->host[0] == '\0' ||
         queued_count(gateway) == 0) {
         return false;
     }
-    const enum ifl_status status = settings_url_split(bytes_of_string(plan->key_file.identity.url), host, &port);
+    const enum ifl_status status =
+        settings_url_split(bytes_of_string(url_of(plan, &plan->key_file.identity)), host, &port);
     return status == IFL_OK && strcmp(host, gateway->host) != 0;
 }
 
 static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, struct text *detail)
 {
     struct arena work;
+    if (!by_certificate(plan)) { /* plan_read() has read it */
+        return leads_elsewhere(gateway, plan) ? IFL_KEY_OTHER_TENANT : IFL_OK;
+    }
     arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
     const struct ifl_random random = entropy_random();
     enum ifl_status status = key_file_read(&plan->key_file, &plan->settings, plan->directory, &work, &random, detail);
@@ -130,12 +150,6 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
                      plan->settings.identity);
     }
     return status;
-}
-
-/* The url that a plan goes to with the identity that would then be in use. */
-static const char *url_of(const struct plan *plan, const struct identity *identity)
-{
-    return plan->settings.url[0] != '\0' ? plan->settings.url : identity->url;
 }
 
 static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint16_t *port)
@@ -156,10 +170,24 @@ static enum ifl_status use_identity(void *ctx, int slot)
     return find_host(url_of(gateway->plan, &gateway->keys.identity), gateway->host, &gateway->port);
 }
 
+/* User and secret stand in the plan: no client certificate is shown, and there is nothing to renew. */
+static enum ifl_status use_secret(struct gateway *gateway)
+{
+    keys_unload(&gateway->keys);
+    gateway->tls_context.identity = NULL;
+    gateway->tls_context.identity_generation = gateway->keys.generation;
+    return find_host(url_of(gateway->plan, NULL), gateway->host, &gateway->port);
+}
+
 static void log_identity(const struct gateway *gateway)
 {
     char buf[32];
     struct text until;
+    if (!by_certificate(gateway->plan)) {
+        log_info("authenticating as %s with a secret, without a client certificate",
+                 gateway->plan->credentials.secret.clientid);
+        return;
+    }
     text_init(&until, buf, sizeof buf);
     text_utc(&until, gateway->keys.identity.not_after);
     log_info("identity %s, %s, valid until %s%s", gateway->keys.identity.subject, gateway->keys.identity.key_type, buf,
@@ -172,6 +200,9 @@ static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
     char buf[HEALTH_DETAIL_SIZE];
     struct text detail;
     int64_t days = 0;
+    if (gateway->keys.slot < 0) {
+        return;
+    }
     const enum ifl_status status =
         identity_expiry(&gateway->keys.identity, clock_read(&gateway->clock, now).unix_s, &days);
     if (status == IFL_OK) {
@@ -189,7 +220,9 @@ static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
     struct gateway *gateway = ctx;
-    renewal_learn(&gateway->renewal, verdict);
+    if (gateway->renewing) {
+        renewal_learn(&gateway->renewal, verdict);
+    }
 }
 
 /* ---- delivery ---- */
@@ -208,19 +241,21 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
     gateway->tls_context.version = VERSIONS[gateway->plan->settings.tls];
     gateway->tls_context.trust = trust_files_trust(&gateway->plan->trust);
-    gateway->sender_wiring = (struct sender_wiring){.settings = &gateway->plan->settings,
-                                                    .outbox = &gateway->store.outbox,
-                                                    .tls = &gateway->tls,
-                                                    .clock = &gateway->clock,
-                                                    .health = &gateway->health,
-                                                    .random = entropy_random(),
-                                                    .host = gateway->host,
-                                                    .port = gateway->port,
-                                                    .proxy = &gateway->plan->proxy,
-                                                    .user_agent = "iflow-agent/" IFL_VERSION,
-                                                    .identity_verdict = on_identity_verdict,
-                                                    .csrf_needed = on_csrf_needed,
-                                                    .ctx = gateway};
+    gateway->sender_wiring = (struct sender_wiring){
+        .settings = &gateway->plan->settings,
+        .outbox = &gateway->store.outbox,
+        .tls = &gateway->tls,
+        .clock = &gateway->clock,
+        .health = &gateway->health,
+        .random = entropy_random(),
+        .host = gateway->host,
+        .port = gateway->port,
+        .proxy = &gateway->plan->proxy,
+        .user_agent = "iflow-agent/" IFL_VERSION,
+        .authorization = by_certificate(gateway->plan) ? NULL : gateway->plan->credentials.authorization,
+        .identity_verdict = on_identity_verdict,
+        .csrf_needed = on_csrf_needed,
+        .ctx = gateway};
     const enum ifl_status status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
     gateway->sending = status == IFL_OK;
     for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&gateway->store.outbox); lane++) {
@@ -283,7 +318,16 @@ static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms
                                           .use = use_identity,
                                           .resume = resume_sender,
                                           .ctx = gateway};
-    return renewal_start(&gateway->renewal, &wiring, jitter_ms, now);
+    gateway->renewing = by_certificate(gateway->plan);
+    return gateway->renewing ? renewal_start(&gateway->renewal, &wiring, jitter_ms, now) : use_secret(gateway);
+}
+
+static void stop_renewal(struct gateway *gateway)
+{
+    if (gateway->renewing) {
+        renewal_stop(&gateway->renewal);
+        gateway->renewing = false;
+    }
 }
 
 /* ---- time ---- */
@@ -376,6 +420,9 @@ static void wire_doors(struct gateway *gateway)
 /* A key that can't be used is no reason to stop as long as there is an older one that can. */
 static enum ifl_status start_identity(struct gateway *gateway, struct text *detail)
 {
+    if (!by_certificate(gateway->plan)) {
+        return IFL_OK;
+    }
     if (gateway->store.slots.active >= 0) {
         (void)use_identity(gateway, gateway->store.slots.active); /* the host of before */
     }
@@ -429,7 +476,8 @@ static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_m
 {
     const enum ifl_status status = start_renewal(gateway, jitter_ms, now);
     if (status != IFL_OK) {
-        text_str(detail, gateway->keys.slot >= 0 ? url_of(gateway->plan, &gateway->keys.identity) : "identity.flash");
+        text_str(detail, gateway->keys.slot >= 0 || !gateway->renewing ? url_of(gateway->plan, &gateway->keys.identity)
+                                                                       : "identity.flash");
         return status;
     }
     return start_sender(gateway, now);
@@ -476,6 +524,7 @@ static enum ifl_status switch_plan(struct gateway *gateway, struct plan *next)
         status = store_mount_outbox(&gateway->store, &next->settings, entropy_random());
     }
     if (status == IFL_OK) {
+        credentials_wipe(&gateway->plan->credentials);
         gateway->plan = next;
         return IFL_OK;
     }
@@ -506,8 +555,8 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
         text_str(detail, "outbox.size can't change while iflowd runs");
         status = IFL_CONFIG_VALUE;
     }
-    const bool names_key = status == IFL_OK && next->settings.identity[0] != '\0';
-    if (names_key) {
+    const bool names_key = status == IFL_OK && by_certificate(next) && next->settings.identity[0] != '\0';
+    if (status == IFL_OK && (names_key || !by_certificate(next))) {
         status = read_key(gateway, next, detail);
     }
     if (status == IFL_OK) {
@@ -517,7 +566,7 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
         key_file_wipe(&next->key_file);
         return status;
     }
-    renewal_stop(&gateway->renewal);
+    stop_renewal(gateway);
     stop_sender(gateway);
     tls_forget_session(&gateway->tls); /* a resumed one isn't verified again, and the trust may have changed */
     status = switch_plan(gateway, next);
@@ -611,9 +660,10 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     if (sync != IFL_OK) {
         health_event(&gateway->health, now, sync, HEALTH_ROUTE_NONE, "outbox.flash");
     }
-    wish = ifl_ms_min(
-        wish, renewal_step(&gateway->renewal, now)); /* first: a new identity is tried before the next message */
-    if (!renewal_is_busy(&gateway->renewal)) {
+    if (gateway->renewing) { /* first: a new identity is tried before the next message */
+        wish = ifl_ms_min(wish, renewal_step(&gateway->renewal, now));
+    }
+    if (!gateway->renewing || !renewal_is_busy(&gateway->renewal)) {
         wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
     }
     wish = ifl_ms_min(wish, outbox_step(&gateway->store.outbox, now));
@@ -657,7 +707,7 @@ static void finish(struct gateway *gateway)
 {
     notify_stopping();
     doors_close(&gateway->doors);
-    renewal_stop(&gateway->renewal);
+    stop_renewal(gateway);
     stop_sender(gateway);
     const enum ifl_status status = outbox_flush(&gateway->store.outbox);
     if (status != IFL_OK) {

@@ -85,12 +85,17 @@ enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file
     return status == IFL_OK ? identity_slots_write(slots, &file->identity, slots->active < 0) : status;
 }
 
-enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots, int slot)
+void keys_unload(struct keys *keys)
 {
     const uint32_t generation = keys->generation + 1;
     bytes_wipe(keys, sizeof *keys);
     keys->generation = generation;
     keys->slot = -1;
+}
+
+enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots, int slot)
+{
+    keys_unload(keys);
     const enum ifl_status status = identity_slots_load(slots, slot, keys->buf, sizeof keys->buf, &keys->identity);
     if (status == IFL_OK) {
         keys->slot = slot;

@@ -41,6 +41,8 @@ void key_file_wipe(struct key_file *file);
  * active one is untouched. */
 enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file *file);
 
+/* No identity by certificate is in use any more. */
+void keys_unload(struct keys *keys);
 /* Load the identity of this slot. STORE_CORRUPT, FLASH_*: *keys holds none. */
 enum ifl_status keys_load(struct keys *keys, struct identity_slots *slots, int slot);
 

@@ -46,7 +46,7 @@ static enum ifl_status read_settings(struct settings *settings, const struct opt
         return status;
     }
     status = settings_parse(settings, bytes_of(json, size), &error);
-    bytes_wipe(json, sizeof json); /* it may hold a proxy's password */
+    bytes_wipe(json, sizeof json); /* it may hold passwords */
     if (status != IFL_OK) {
         tell_settings_error(&error, options->config, detail);
         return status;
@@ -77,9 +77,12 @@ enum ifl_status plan_read(struct plan *plan, const struct options *options, stru
     if (status != IFL_OK) {
         return status;
     }
+    credentials_wipe(&plan->credentials);
     if (plan->settings.auth != SETTINGS_AUTH_CERTIFICATE) {
-        text_str(detail, "auth: iflowd of this version authenticates with the client certificate");
-        return IFL_CONFIG_VALUE;
+        status = credentials_read(&plan->credentials, &plan->settings, plan->directory, detail);
+        if (status != IFL_OK) {
+            return status;
+        }
     }
     status = net_proxy_parse(bytes_of_string(plan->settings.proxy), &plan->proxy);
     if (status != IFL_OK) {

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "base/text.h"
+#include "credentials.h"
 #include "keys.h"
 #include "linux/trust_files.h"
 #include "net/net.h"
@@ -17,10 +18,12 @@ struct plan {
     struct settings settings;
     struct net_proxy proxy; /* secret where it has a password */
     struct trust_files trust;
-    struct key_file key_file; /* secret; filled by key_file_read(), wiped when it's in its slot */
+    struct credentials credentials; /* secret; with `auth` "basic" */
+    struct key_file key_file;       /* secret; filled by key_file_read(), wiped when it's in its slot */
 };
 
-/* Read the configuration that the options name, its trust bundle and its proxy; not the key file. OK; FILE, CONFIG_*, TOO_LARGE: *detail
+/* Read the configuration that the options name, its trust bundle, its proxy and its credentials; not the key file of an
+ * identity by certificate. OK; FILE, CONFIG_*, KEY_*, TOO_LARGE: *detail
  * says where and why, *plan can't be used. */
 enum ifl_status plan_read(struct plan *plan, const struct options *options, struct text *detail);
 

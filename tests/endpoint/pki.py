@@ -40,7 +40,7 @@ assert len(HOST) == 60
 
 LEAVES = ("default", "second", "soon", "expired", "unknown_ca", "ec")
 KEY_FORMS = ("cockpit", "cf7", "cf8", "pem")
-KEY_DEFECTS = ("wrong_key", "expired", "missing_intermediate", "unknown_ca", "api_plan", "external", "ec")
+KEY_DEFECTS = ("wrong_key", "expired", "missing_intermediate", "unknown_ca", "api_plan", "external", "ec", "secret")
 SERVER_KINDS = ("good", "wrong_host", "expired", "not_yet_valid", "self_signed", "wrong_ca", "incomplete")
 SERVER_ROOTS = ("rsa2048", "rsa4096", "p384")
 
@@ -384,6 +384,10 @@ class Pki:
         oauth["certificatedetails"] = self.certificate_details(leaf)
         if defect == "external":
             del oauth["key"]
+        if defect == "secret":  # a key of type ClientId/Secret
+            for name in ("certificate", "key", "certificatedetails"):
+                del oauth[name]
+            oauth["clientsecret"] = CLIENT_SECRET
         return {"oauth": oauth}
 
     def write_service_key(self, directory, url, token_url, form="cockpit", leaf="default", defect=None):

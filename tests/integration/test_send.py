@@ -438,12 +438,12 @@ class BadKeys(SendTest):
                     self.assertTrue(done.json["name"].startswith("KEY_"), done)
                     self.assertEqual(s.connections(), [])
 
-    def test_only_a_client_id_and_secret_are_named_as_such(self):
+    def test_only_a_client_id_and_a_wrong_secret_are_refused_by_the_tenant(self):
         s = self.stand_ins["1.3"]
         s.reset()
         key = {"oauth": {"clientid": "sb-1!b1|it-rt-x!b2", "clientsecret": "very-secret", "url": s.url, "tokenurl": s.token_url}}
         done = send(s, key=self.written(json.dumps(key)))
-        self.assert_unused(s, done, "KEY_SECRET")
+        self.assert_refused(done, "ANSWER_BAD_CREDENTIALS")
         self.assertNotIn("very-secret", done.text)
 
     @each_version

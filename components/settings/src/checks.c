@@ -38,6 +38,11 @@ bool check_printable(const char *text)
     return true;
 }
 
+bool check_user(const char *text)
+{
+    return check_printable(text) && strchr(text, ':') == NULL;
+}
+
 bool check_file(const char *text)
 {
     if (*text == '\0')

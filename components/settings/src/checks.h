@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 bool check_printable(const char *text);   /* printable ASCII, not empty, no space at its ends */
+bool check_user(const char *text);        /* the same without a colon (RFC 7617 section 2) */
 bool check_file(const char *text);        /* not empty, no control characters */
 bool check_route_name(const char *text);  /* [a-z0-9][a-z0-9_-]* */
 bool check_path(const char *text);        /* RFC 3986 section 3.3, absolute, with an optional query */

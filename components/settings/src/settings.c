@@ -499,6 +499,21 @@ static const struct row network_rows[] = {
     {.name = "resolve", .read = read_text, FIELD(resolve), .check = check_address, .allowed = "an IP address"},
 };
 
+static const struct row credentials_rows[] = {
+    {.name = "user",
+     .read = read_text,
+     FIELD(user),
+     .check = check_user,
+     .allowed = "printable ASCII without ':', up to 127 characters",
+     .needed = true},
+    {.name = "password",
+     .read = read_text,
+     FIELD(password),
+     .check = check_printable,
+     .allowed = "printable ASCII, up to 127 characters",
+     .needed = true},
+};
+
 static const struct row outbox_rows[] = {
     {.name = "size", .read = read_u32, AT(outbox_size), .min = 65536, .max = 0xFFFF0000u, .allowed = " (bytes)"},
     {.name = "payload_max",
@@ -536,7 +551,7 @@ static const struct row probe_rows[] = {
 };
 
 static const char *const tls_words[] = {"auto", "1.2", "1.3"};
-static const char *const auth_words[] = {"certificate"}; /* enum settings_auth has what will follow */
+static const char *const auth_words[] = {"certificate", "basic"}; /* as in enum settings_auth */
 
 #define SECTION(key, rows, text)                                                                                       \
     {                                                                                                                  \
@@ -566,7 +581,8 @@ static const struct row document_rows[] = {
      .read = read_auth,
      .size = COUNT(auth_words),
      .more = auth_words,
-     .allowed = "\"certificate\": this version knows no other way"},
+     .allowed = "\"certificate\" or \"basic\""},
+    SECTION("credentials", credentials_rows, "an object with user, password"),
     {.name = "id_header",
      .read = read_text,
      FIELD(id_header),
@@ -639,6 +655,10 @@ static enum ifl_status check_together(struct parser *parser, struct json root)
         return refuse_pair(parser, root, "probe", "cap_ms", "at least probe.first_ms");
     if (settings->gateway[0] != '\0' && strcmp(settings->address, "dhcp") == 0)
         return refuse_pair(parser, root, "network", "gateway", "none with \"address\": \"dhcp\"");
+    if (settings->user[0] != '\0' && settings->auth != SETTINGS_AUTH_BASIC) {
+        (void)key_push(parser, "credentials");
+        return refuse(parser, IFL_CONFIG_VALUE, member_of(root, "credentials"), "none, unless \"auth\" is \"basic\"");
+    }
     return IFL_OK;
 }
 

@@ -18,12 +18,27 @@ void own_key_protect_process(void)
     (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
 
-enum ifl_status own_key_read(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
-                             struct text *detail)
+/* Basic: the only way into a trial tenant. */
+static enum ifl_status take_secret(struct own_key *key, struct bytes text, struct text *detail)
+{
+    struct service_secret secret;
+    struct text out;
+    text_init(&out, key->authorization, sizeof key->authorization);
+    text_init(detail, detail->buf, detail->size);
+    enum ifl_status status = service_secret_read(text, &secret, detail);
+    status = status == IFL_OK ? secret_basic(secret.clientid, secret.secret, &out) : status;
+    memcpy(key->identity.url, secret.url, sizeof key->identity.url);
+    bytes_wipe(&secret, sizeof secret);
+    return status;
+}
+
+static enum ifl_status read_key(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
+                                bool either, struct text *detail)
 {
     struct bytes inputs[SERVICE_KEY_INPUT_MAX] = {{0}};
     const struct ifl_random random = entropy_random();
     enum ifl_status status = count <= SERVICE_KEY_INPUT_MAX ? IFL_OK : IFL_TOO_LARGE;
+    key->authorization[0] = '\0';
     for (size_t i = 0; i < count && status == IFL_OK; i++) {
         size_t size = 0;
         status = strcmp(files[i], "-") == 0 ? file_read_stdin(texts[i], sizeof texts[i], &size, detail)
@@ -35,10 +50,25 @@ enum ifl_status own_key_read(struct own_key *key, const char *const *files, size
                                   &key->report);
         text_str(detail, key->report.detail);
     }
+    if (status == IFL_KEY_SECRET && count == 1 && either) {
+        status = take_secret(key, inputs[0], detail);
+    }
     for (size_t i = 0; i < SERVICE_KEY_INPUT_MAX; i++) {
         bytes_wipe(texts[i], inputs[i].size);
     }
     return status;
+}
+
+enum ifl_status own_key_read(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
+                             struct text *detail)
+{
+    return read_key(key, files, count, arena, false, detail);
+}
+
+enum ifl_status own_key_read_either(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
+                                    struct text *detail)
+{
+    return read_key(key, files, count, arena, true, detail);
 }
 
 void own_key_wipe(struct own_key *key)

@@ -4,12 +4,14 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "identity/secret.h"
 #include "identity/service_key.h"
 
 struct own_key {
     struct identity identity; /* its spans point into `bytes`; a secret */
     struct service_key_report report;
-    uint8_t bytes[IFL_IDENTITY_SIZE_MAX]; /* secret */
+    uint8_t bytes[IFL_IDENTITY_SIZE_MAX];  /* secret */
+    char authorization[SECRET_BASIC_SIZE]; /* secret; of a key without a certificate, else "" */
 };
 
 /* From here on the process leaves no core file and can't be traced by others. */
@@ -18,6 +20,9 @@ void own_key_protect_process(void);
  * read are wiped. */
 enum ifl_status own_key_read(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
                              struct text *detail);
+/* The same; and a service key of type ClientId/Secret is taken too: then the identity has a url and no chain, and `authorization` says who it is. */
+enum ifl_status own_key_read_either(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
+                                    struct text *detail);
 void own_key_wipe(struct own_key *key);
 
 #endif

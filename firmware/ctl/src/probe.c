@@ -72,7 +72,7 @@ static void keep(char *buf, size_t size, struct bytes value)
 
 static void keep_cookie(struct probe_seen *seen, struct bytes value)
 {
-    const struct bytes pair = http_cookie_pair(value);
+    const struct bytes pair = bytes_head(value, http_cookie_size(value));
     const size_t used = strlen(seen->cookies);
     struct text out;
     text_init(&out, seen->cookies + used, sizeof seen->cookies - used);
@@ -101,13 +101,13 @@ static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut
     };
     catalogue_field(&seen->answer, name, value);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        if (http_is(name, kept[i].name)) {
+        if (bytes_is(name, kept[i].name)) {
             keep(kept[i].to, kept[i].size, value);
         }
     }
-    if (http_is(name, "Set-Cookie")) {
+    if (bytes_is(name, "Set-Cookie")) {
         keep_cookie(seen, value);
-    } else if (http_is(name, "Date")) {
+    } else if (bytes_is(name, "Date")) {
         (void)http_date(value, &seen->date_unix_s);
     }
 }

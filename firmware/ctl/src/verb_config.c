@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "identity/secret.h"
 #include "key_files.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
@@ -154,9 +155,37 @@ static void check_url(struct config_result *result)
     }
 }
 
+/* User and secret: they can't be proven here, but they must be there. */
+static void check_secret(struct config_result *result, const char *dir)
+{
+    static uint8_t key[IFL_CONFIG_SIZE_MAX];
+    const struct settings *settings = &result->settings;
+    struct service_secret secret = {0};
+    char buf[REPORT_DETAIL_SIZE];
+    struct text detail;
+    size_t size = 0;
+    text_init(&detail, buf, sizeof buf);
+    enum ifl_status status = IFL_KEY_NO_SECRET;
+    if (settings->identity[0] != '\0') {
+        status = file_read(dir, settings->identity, key, sizeof key, &size, &detail);
+        status = status == IFL_OK ? service_secret_read(bytes_of(key, size), &secret, &detail) : status;
+    }
+    if (status != IFL_OK && !(status == IFL_KEY_NO_SECRET && settings->user[0] != '\0')) {
+        report_add(&result->report, status, buf);
+    } else if (settings->url[0] == '\0' && secret.url[0] == '\0') {
+        report_add(&result->report, IFL_KEY_NO_URL, "");
+    }
+    bytes_wipe(&secret, sizeof secret);
+    bytes_wipe(key, size);
+}
+
 static void check_key(struct config_result *result, const char *dir)
 {
     const struct settings *settings = &result->settings;
+    if (settings->auth == SETTINGS_AUTH_BASIC) {
+        check_secret(result, dir);
+        return;
+    }
     const char *names[2] = {settings->identity, settings->identity_key};
     const size_t count = settings->identity_key[0] != '\0' ? 2 : 1;
     result->key_missing = settings->identity[0] == '\0' || !exists(dir, settings->identity);

@@ -29,10 +29,10 @@
 #include "verbs.h"
 
 static const char USAGE[] =
-    "usage: iflowctl node image --key FILE... --config FILE --board NAME -o FILE [--ca FILE] [--mac ADDRESS] [--json]\n\n"
+    "usage: iflowctl node image [--key FILE...] --config FILE --board NAME -o FILE [--ca FILE] [--mac ADDRESS] [--json]\n\n"
     "Builds the image of a node's flash: identity, trust bundle, configuration, and a seed of randomness that is this one\n"
     "device's own. Never write one image to two devices.\n\n"
-    "  --key FILE...   the service key, or PEM files with certificates and private key\n"
+    "  --key FILE...   the service key, or PEM files with certificates and private key (not with `auth` `basic`)\n"
     "  --config FILE   iflow.json\n"
     "  --board NAME    smartfusion2_som\n"
     "  --ca FILE       PEM file with the roots to trust (the system's bundle)\n"
@@ -169,8 +169,8 @@ static int read_options(int argc, char **argv, struct node_options *options)
         }
         keys = false;
     }
-    if (options->key_count == 0 || options->config == NULL || options->board == NULL || options->out == NULL) {
-        return wrong("it needs --key, --config, --board and -o", "");
+    if (options->config == NULL || options->board == NULL || options->out == NULL) {
+        return wrong("it needs --config, --board and -o", "");
     }
     return -1;
 }
@@ -214,6 +214,9 @@ static void put_identity(struct image *image, const struct node_options *options
     struct text detail;
     const struct ifl_random random = entropy_random();
     text_init(&detail, buf, sizeof buf);
+    if (options->key_count == 0) {
+        return; /* put_settings() says whether one is needed */
+    }
     for (size_t i = 0; i < options->key_count; i++) {
         size_t size = 0;
         const enum ifl_status status = file_read("", options->keys[i], texts[i], FILE_SIZE_MAX, &size, &detail);
@@ -292,7 +295,11 @@ static void put_settings(struct image *image, const struct node_options *options
         return;
     }
     check_settings(image, &settings);
-    if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
+    if (settings.auth == SETTINGS_AUTH_CERTIFICATE && options->key_count == 0) {
+        report_add(&image->report, IFL_IDENTITY_NONE, "--key");
+    } else if (settings.auth == SETTINGS_AUTH_BASIC && settings.user[0] == '\0') {
+        report_add(&image->report, IFL_KEY_NO_SECRET, "a node needs them in the configuration");
+    } else if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_URL, "");
     }
     status = stored_write(region_of(image, BOARD_SETTINGS), STORED_SETTINGS, 2, 0, 1, bytes_of(texts[0], size));

@@ -1,5 +1,7 @@
 /* verb_send.c: `iflowctl send`: one message, at once, with the verdict.
  *
+ * A service key of type ClientId/Secret authenticates by Basic, without a client certificate.
+ *
  * The way is the daemon's own: the message goes into an outbox and the sender delivers it. Only the outbox lies in memory here, and the first
  * verdict ends it. So what is tested here is what runs there. */
 #include <errno.h>
@@ -263,8 +265,8 @@ static void warn_of_expiry(struct one_shot *shot)
 static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
 {
     const enum ifl_status status =
-        own_key_read(&shot->key, options->key_files, options->key_count, &shot->arena, detail);
-    if (status == IFL_OK) {
+        own_key_read_either(&shot->key, options->key_files, options->key_count, &shot->arena, detail);
+    if (status == IFL_OK && shot->key.authorization[0] == '\0') {
         warn_of_expiry(shot);
     }
     return status;
@@ -313,7 +315,8 @@ static enum ifl_status start_sender(struct one_shot *shot)
     shot->tls_context.random = entropy_random();
     shot->tls_context.clock = &shot->clock;
     shot->tls_context.trust = trust_files_trust(&shot->trust);
-    shot->tls_context.identity = &shot->key.identity;
+    const bool secret = shot->key.authorization[0] != '\0';
+    shot->tls_context.identity = secret ? NULL : &shot->key.identity;
     const enum ifl_status status = tls_setup(&shot->tls_context);
     if (status != IFL_OK) {
         return status;
@@ -328,7 +331,8 @@ static enum ifl_status start_sender(struct one_shot *shot)
                                           .host = shot->host,
                                           .port = shot->port,
                                           .proxy = &shot->proxy,
-                                          .user_agent = "iflow-agent/" IFL_VERSION};
+                                          .user_agent = "iflow-agent/" IFL_VERSION,
+                                          .authorization = secret ? shot->key.authorization : NULL};
     return sender_init(&shot->sender, &shot->wiring, loop_now());
 }
 

@@ -188,8 +188,31 @@ static bool on_trial(void)
     return node.slot >= 0 && node.slot == node.slots.pending;
 }
 
+/* User and secret stand in the settings: no client certificate is shown. */
+static enum ifl_status use_credentials(void)
+{
+    struct text out;
+    text_init(&out, node.authorization, sizeof node.authorization);
+    node.slot = -1;
+    node.generation++;
+    node.tls_context.identity = NULL;
+    node.tls_context.identity_generation = node.generation;
+    if (node.settings.user[0] == '\0') {
+        return IFL_KEY_NO_SECRET;
+    }
+    enum ifl_status status = secret_basic(node.settings.user, node.settings.password, &out);
+    if (status != IFL_OK) {
+        return status;
+    }
+    const char *url = node.settings.url;
+    return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), node.host, &node.port);
+}
+
 static enum ifl_status use_identity(void)
 {
+    if (node.settings.auth == SETTINGS_AUTH_BASIC) {
+        return use_credentials();
+    }
     node.slot = node.slots.pending >= 0 ? node.slots.pending : node.slots.active;
     node.generation++;
     if (node.slot < 0) {
@@ -283,18 +306,20 @@ static enum ifl_status start_sender(ifl_ms now)
     static const enum tls_version versions[] = {
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
     node.tls_context.version = versions[node.settings.tls];
-    node.sender_wiring = (struct sender_wiring){.settings = &node.settings,
-                                                .outbox = &node.outbox,
-                                                .tls = &node.tls,
-                                                .clock = &node.clock,
-                                                .health = &node.health,
-                                                .random = seed_random(&node.seed),
-                                                .host = node.host,
-                                                .port = node.port,
-                                                .proxy = &node.proxy,
-                                                .user_agent = "iflow-agent/" IFL_VERSION,
-                                                .identity_verdict = on_identity_verdict,
-                                                .csrf_needed = on_csrf_needed};
+    node.sender_wiring =
+        (struct sender_wiring){.settings = &node.settings,
+                               .outbox = &node.outbox,
+                               .tls = &node.tls,
+                               .clock = &node.clock,
+                               .health = &node.health,
+                               .random = seed_random(&node.seed),
+                               .host = node.host,
+                               .port = node.port,
+                               .proxy = &node.proxy,
+                               .user_agent = "iflow-agent/" IFL_VERSION,
+                               .authorization = node.authorization[0] == '\0' ? NULL : node.authorization,
+                               .identity_verdict = on_identity_verdict,
+                               .csrf_needed = on_csrf_needed};
     enum ifl_status status = sender_init(&node.sender, &node.sender_wiring, now);
     node.sending = status == IFL_OK;
     for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&node.outbox); lane++) {

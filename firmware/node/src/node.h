@@ -6,6 +6,7 @@
 #include "clock/clock.h"
 #include "console/console.h"
 #include "health/health.h"
+#include "identity/secret.h"
 #include "identity/slots.h"
 #include "image/nameplate.h"
 #include "image/seed.h"
@@ -31,7 +32,8 @@ struct node {
     struct outbox outbox;
     struct identity_slots slots;
     struct identity identity;
-    int slot; /* where it comes from */
+    char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
+    int slot;                /* where it comes from */
     uint32_t generation;
     uint8_t identity_bytes[NODE_IDENTITY_SIZE]; /* secret: DER chain and key */
     struct trust_store trust;

@@ -146,11 +146,21 @@ static void broken_json_is_refused_with_line_and_column(void)
     refuses(IFL_CONFIG_VALUE, 1, "", "[]");
 }
 
+static void user_and_password_come_with_basic(void)
+{
+    accepts(with("\"auth\": \"basic\""));
+    TEST_ASSERT_EQUAL(SETTINGS_AUTH_BASIC, settings.auth);
+    TEST_ASSERT_EQUAL_STRING("", settings.user);
+    accepts(with("\"auth\": \"basic\", \"credentials\": { \"user\": \"sb-1!b2|x\", \"password\": \"a:b $=\" }"));
+    TEST_ASSERT_EQUAL_STRING("sb-1!b2|x", settings.user);
+    TEST_ASSERT_EQUAL_STRING("a:b $=", settings.password);
+}
+
 static void a_misspelled_key_is_refused_with_the_list_of_keys(void)
 {
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "devise", with("\"devise\": 1"));
     TEST_ASSERT_EQUAL_STRING(
-        "device, identity, url, trust, tls, auth, id_header, sender_header, idle_close_ms, network, outbox, "
+        "device, identity, url, trust, tls, auth, credentials, id_header, sender_header, idle_close_ms, network, outbox, "
         "backoff, probe, routes",
         error.allowed);
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "network.Proxy", with("\"network\": { \"Proxy\": \"\" }"));
@@ -314,7 +324,13 @@ static void other_values_are_refused_with_what_is_allowed(void)
     } bad[] = {
         {"tls", "\"tls\": \"1.1\""},
         {"tls", "\"tls\": 1.2"},
-        {"auth", "\"auth\": \"basic\""},
+        {"auth", "\"auth\": \"none\""},
+        {"credentials", "\"credentials\": { \"user\": \"u\", \"password\": \"p\" }"},
+        {"credentials", "\"auth\": \"basic\", \"credentials\": \"u:p\""},
+        {"credentials.user", "\"auth\": \"basic\", \"credentials\": { \"user\": \"a:b\", \"password\": \"p\" }"},
+        {"credentials.user", "\"auth\": \"basic\", \"credentials\": { \"user\": \"\", \"password\": \"p\" }"},
+        {"credentials.password",
+         "\"auth\": \"basic\", \"credentials\": { \"user\": \"u\", \"password\": \"\\u00e4\" }"},
         {"identity", "\"identity\": \"\""},
         {"identity", "\"identity\": []"},
         {"trust", "\"trust\": \"a\\nb\""},
@@ -441,6 +457,7 @@ int main(void)
     RUN_TEST(the_shortest_document_gets_all_defaults);
     RUN_TEST(a_document_with_every_key_is_read_completely);
     RUN_TEST(broken_json_is_refused_with_line_and_column);
+    RUN_TEST(user_and_password_come_with_basic);
     RUN_TEST(a_misspelled_key_is_refused_with_the_list_of_keys);
     RUN_TEST(a_doubled_key_is_refused_wherever_it_stands);
     RUN_TEST(what_is_needed_and_missing_is_named);

@@ -9,7 +9,8 @@
  *   url                              https://host[:port] (that of the service key)
  *   trust                            PEM file with the roots to trust (the system's)
  *   tls                              "auto", "1.2", "1.3" (auto)
- *   auth                             "certificate": this version knows no other way (certificate)
+ *   auth                             "certificate", "basic": user and password, from a service key of type ClientId/Secret or `credentials` (certificate)
+ *   credentials.user, .password      printable ASCII, up to 127 characters, no ':' in the user; with auth "basic" only (those of the service key)
  *   id_header, sender_header         names of the headers that carry the message id and the device (SAP_ApplicationID, SAP_Sender)
  *   idle_close_ms                    100..55,000: close an unused connection after it; the load balancer's limit is 60 s (50,000)
  *   network.address                  "dhcp" or an address with prefix length, 192.0.2.7/24 (dhcp); on a gateway the system's business
@@ -89,6 +90,8 @@ struct settings {
     char ntp[SETTINGS_SERVER_COUNT][SETTINGS_NTP_SIZE];
     enum settings_tls tls;
     enum settings_auth auth;
+    char user[128];     /* of Basic; "" = those of the service key */
+    char password[128]; /* a secret */
     char id_header[48];
     char sender_header[48];
     uint32_t outbox_size; /* bytes */

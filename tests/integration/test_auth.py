@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Authentication without a client certificate, over TLS 1.2 and 1.3: what trial tenants need. What was accepted is read from the
+stand-in's records."""
+
+import json
+import os
+import tempfile
+import unittest
+
+import harness
+from harness import DIAG, TELEMETRY, Daemon, StandIn, directory, send, wait_for, why
+
+from endpoint import pki  # isort: skip (harness knows where)
+
+VERSIONS = ("1.2", "1.3")
+
+
+def each_version(test):
+    """The test with a stand-in of each version of TLS, afresh."""
+
+    def both(self):
+        for tls, stand_in in self.stand_ins.items():
+            with self.subTest(tls=tls):
+                stand_in.reset()
+                test(self, stand_in)
+
+    return both
+
+
+class AuthTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        def entered(context):
+            value = context.__enter__()
+            cls.addClassCleanup(context.__exit__, None, None, None)
+            return value
+
+        cls.work = entered(directory())
+        cls.stand_ins = {tls: entered(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in VERSIONS}
+
+    def daemon(self, s, **configuration):
+        daemon = Daemon(s, tempfile.mkdtemp(dir=self.work), **configuration)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def written(self, s, **changes):
+        """A service key of type ClientId/Secret with other texts."""
+        with open(s.service_key(defect="secret"), encoding="utf-8") as file:
+            key = json.load(file)
+        key["oauth"].update(changes)
+        path = os.path.join(self.work, "changed.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(key, file)
+        return path
+
+    def assert_told_nowhere(self, daemon):
+        text = daemon.log() + json.dumps(daemon.status()) + json.dumps(daemon.ask("log"))
+        self.assertNotIn(pki.CLIENT_SECRET, text)
+        self.assertNotIn(json.dumps(pki.CLIENT_SECRET)[1:-1], text)
+
+
+class Basic(AuthTest):
+    @each_version
+    def test_a_service_key_with_a_secret_delivers_without_a_certificate(self, s):
+        s.tenant.set_state(trial=True)  # certificates don't help there
+        daemon = self.daemon(s, key=s.service_key(defect="secret"), auth="basic").start()
+        ids = [daemon.put(f"reading {number}") for number in range(5)]
+        daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        for record in s.records():
+            self.assertEqual((record["authorization"], record["verify"]), ("Basic", "NONE"))
+        self.assertIn(f"authenticating as {pki.CLIENT_ID} with a secret", daemon.log())
+        self.assert_told_nowhere(daemon)
+        self.assertEqual(daemon.terminate(), 0)
+
+    @each_version
+    def test_user_and_password_may_stand_in_the_configuration(self, s):
+        daemon = self.daemon(s, auth="basic", url=s.url,
+                             credentials={"user": pki.CLIENT_ID, "password": pki.CLIENT_SECRET})  # fmt: skip
+        daemon.configuration.pop("identity")
+        daemon.configure()
+        daemon.start()
+        daemon.put("reading")
+        daemon.wait_empty()
+        self.assertEqual(len(s.accepted(TELEMETRY)), 1)
+        self.assert_told_nowhere(daemon)
+
+    @each_version
+    def test_a_wrong_secret_holds_everything_and_a_right_one_delivers_it(self, s):
+        daemon = self.daemon(s, key=self.written(s, clientsecret="wrong"), auth="basic").start()
+        message = daemon.put("reading")
+        wait_for(lambda: why(daemon.status()["host"]) == "ANSWER_BAD_CREDENTIALS", "the host is held", daemon.explain)
+        self.assertEqual(s.accepted(), [])
+        self.assertEqual(daemon.queued(), 1)
+        daemon.configure(identity=s.service_key(defect="secret"))
+        daemon.reload()
+        daemon.wait_empty()
+        self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [message])
+
+    @each_version
+    def test_a_change_between_certificate_and_secret_loses_nothing(self, s):
+        daemon = self.daemon(s).start()
+        ids = [daemon.put("by certificate")]
+        daemon.wait_empty()
+        daemon.configure(identity=s.service_key(defect="secret"), auth="basic")
+        daemon.reload()
+        ids.append(daemon.put("by secret"))
+        daemon.wait_empty()
+        daemon.configure(identity=s.service_key(), auth="certificate")
+        daemon.reload()
+        ids.append(daemon.put("by certificate again"))
+        daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        self.assertEqual([record["authorization"] for record in s.records()], ["", "Basic", ""])
+        self.assertEqual([record["verify"] for record in s.records()], ["SUCCESS", "NONE", "SUCCESS"])
+
+    @each_version
+    def test_csrf_protection_works_with_basic_too(self, s):
+        s.deploy(TELEMETRY, csrf=True)
+        daemon = self.daemon(s, key=s.service_key(defect="secret"), auth="basic").start()
+        ids = [daemon.put(f"reading {number}") for number in range(3)]
+        daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        self.assertEqual({record["authorization"] for record in s.records()}, {"Basic"})
+
+    def test_without_a_secret_it_doesn_t_start_and_says_why(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon = self.daemon(s, auth="basic")  # its key has a certificate
+        daemon.spawn()
+        self.assertEqual(daemon.wait_end(), 1)
+        diag = DIAG["KEY_NO_SECRET"]
+        self.assertIn(f"E{diag.code} {diag.cause} {diag.remedy}", daemon.log())
+
+    @each_version
+    def test_iflowctl_send_takes_a_key_with_a_secret(self, s):
+        done = send(s, key=s.service_key(defect="secret"))
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(len(s.accepted(TELEMETRY)), 1)
+        self.assertEqual([record["authorization"] for record in s.records()], ["Basic"])
+        self.assertNotIn(pki.CLIENT_SECRET, done.text)
+
+
+if __name__ == "__main__":
+    harness.main()
