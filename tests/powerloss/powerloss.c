@@ -4,6 +4,7 @@
  *   powerloss --store NAME       only this store (outbox, state, identity)
  *   powerloss --full             the full one
  *   powerloss --cuts N           the full one with at least N cuts in each cell
+ *   powerloss --cell PROG,SECTOR,flash|cached   only this geometry
  *   powerloss --from W           begin with workload W: other operations than in the ordinary run
  *   powerloss --quick            a few hundred cuts a cell, stop at the first failure (for planted bugs)
  *   powerloss --replay STORE,PROG,SECTOR,flash|cached,WORKLOAD,OPERATION,TEAR,SEED
@@ -52,7 +53,18 @@ struct board {
 static struct job jobs[JOBS_MAX];
 static size_t job_count;
 
-static void add_jobs(const char *store_name)
+/* `only`: text of the one cell that is asked for, or NULL. */
+static void add_job(const struct sweep_store *store, struct sweep_cell cell, const char *only)
+{
+    char name[40];
+    snprintf(name, sizeof name, "%u,%u,%s", (unsigned)cell.prog_size, (unsigned)cell.sector_size,
+             cell.cached ? "cached" : "flash");
+    if (only == NULL || strcmp(name, only) == 0) {
+        jobs[job_count++] = (struct job){.store = store, .cell = cell};
+    }
+}
+
+static void add_jobs(const char *store_name, const char *cell)
 {
     static const uint32_t sectors[] = {2048, 65536, 4096, 16384};
     static const uint32_t granules[] = {1, 4, 8, 32, 256};
@@ -61,11 +73,9 @@ static void add_jobs(const char *store_name)
             continue;
         }
         for (size_t i = 0; i < 4; i++) {
-            jobs[job_count++] =
-                (struct job){.store = stores[s], .cell = {.prog_size = 1, .sector_size = sectors[i], .cached = true}};
+            add_job(stores[s], (struct sweep_cell){.prog_size = 1, .sector_size = sectors[i], .cached = true}, cell);
             for (size_t k = 0; k < 5; k++) {
-                jobs[job_count++] =
-                    (struct job){.store = stores[s], .cell = {.prog_size = granules[k], .sector_size = sectors[i]}};
+                add_job(stores[s], (struct sweep_cell){.prog_size = granules[k], .sector_size = sectors[i]}, cell);
             }
         }
     }
@@ -219,7 +229,7 @@ static bool write_figures(const struct summary *sum)
     return fclose(file) == 0;
 }
 
-static int sweep_all(const char *store_name, const struct sweep_plan *plan)
+static int sweep_all(const char *store_name, const char *cell, const struct sweep_plan *plan)
 {
     bool quick = plan->failures_max == 1;
     struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -227,7 +237,7 @@ static int sweep_all(const char *store_name, const struct sweep_plan *plan)
         perror("powerloss: mmap");
         return 2;
     }
-    add_jobs(store_name);
+    add_jobs(store_name, cell);
     bool good = run_workers(board, plan);
     struct summary sum = {0};
     sum_up(board, &sum);
@@ -298,7 +308,7 @@ static bool number(const char *text, uint64_t *value)
 
 int main(int argc, char **argv)
 {
-    const char *store_name = NULL, *wish = getenv("IFL_TEST_FULL");
+    const char *store_name = NULL, *cell = NULL, *wish = getenv("IFL_TEST_FULL");
     struct sweep_plan plan = wish != NULL && strcmp(wish, "1") == 0 ? full : reduced;
     uint64_t value;
     for (int i = 1; i < argc; i++) {
@@ -307,6 +317,9 @@ int main(int argc, char **argv)
             return replay(next);
         } else if (strcmp(argv[i], "--store") == 0 && store_named(next) != NULL) {
             store_name = argv[++i];
+        } else if (strcmp(argv[i], "--cell") == 0) {
+            cell = next;
+            i++;
         } else if (strcmp(argv[i], "--quick") == 0) {
             plan = reduced;
             plan.failures_max = 1;
@@ -321,10 +334,11 @@ int main(int argc, char **argv)
             i++;
         } else {
             fputs(
-                "usage: powerloss [--store outbox|identity|state] [--quick|--full|--cuts N] [--from W] | --replay ...\n",
+                "usage: powerloss [--store outbox|identity|state] [--cell PROG,SECTOR,flash|cached] [--quick|--full|--cuts N] [--from W] "
+                "| --replay ...\n",
                 stderr);
             return 2;
         }
     }
-    return sweep_all(store_name, &plan);
+    return sweep_all(store_name, cell, &plan);
 }
