@@ -7,6 +7,7 @@
  *  - a lane shows its messages in the order of the puts; numbers have no gaps, and the next one is the last one + 1;
  *  - an id names one payload for ever, a payload has one id for ever; the receiver may see a message twice, under the same id;
  *  - what was finished and flushed never comes back; what was given up is counted;
+ *  - messages that were sent as a batch are sent again as the same batch only, and a batch that wasn't begun never appears;
  *  - when everything is delivered, there is room again.
  *
  * Where a message may be is kept as a set: a call that the power went in leaves both possibilities, and what the next mount shows decides. */
@@ -61,7 +62,8 @@ enum doing {
     DOING_REQUEUE,
     DOING_BURY,
     DOING_STEP,
-    DOING_SYNC
+    DOING_SYNC,
+    DOING_TRY
 };
 
 struct world {
@@ -73,6 +75,8 @@ struct world {
     uint64_t last_n[LANE_COUNT];                     /* as the producer knows it */
     uint64_t durable_n[LANE_COUNT];                  /* the same, without what a cut may take back */
     uint64_t given_up[LANE_COUNT];                   /* at least so many must be counted */
+    struct outbox_batch batch;                       /* of alpha */
+    uint8_t in_batch; /* enum where: its messages were sent as this batch, and not all flushed */
     uint64_t log_id;
     uint64_t random;
     ifl_ms now;
@@ -403,6 +407,27 @@ static void check_counts(struct sweep_run *run)
     }
 }
 
+/* What became of the batch: the same one, or none when it may have ended. */
+static void check_batch(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    struct outbox_batch shown;
+    struct outbox_lane_stats lane;
+    bool pending = outbox_batch_pending(&world->box, lane_of(world, ALPHA), &shown);
+    if (outbox_lane_stats(&world->box, lane_of(world, ALPHA), &lane) != IFL_OK) {
+        return;
+    }
+    if (pending && (world->in_batch == NO || shown.first_n != world->batch.first_n ||
+                    shown.last_n != world->batch.last_n || shown.format != world->batch.format)) {
+        sweep_fail(run, "a batch %llu..%llu appears", (unsigned long long)shown.first_n,
+                   (unsigned long long)shown.last_n);
+    } else if (!pending && world->in_batch == YES && lane.queued > 0 && lane.first_n <= world->batch.last_n) {
+        sweep_fail(run, "the batch %llu..%llu is forgotten", (unsigned long long)world->batch.first_n,
+                   (unsigned long long)world->batch.last_n);
+    }
+    world->in_batch = pending ? YES : NO;
+}
+
 static void check_all(struct sweep_run *run)
 {
     struct world *world = run->world;
@@ -428,6 +453,7 @@ static void check_all(struct sweep_run *run)
     }
     if (!sweep_is_over(run)) {
         check_counts(run);
+        check_batch(run);
     }
 }
 
@@ -526,7 +552,7 @@ static void notice_given_up(struct sweep_run *run)
     if (read_first(run, BETA, &shown)) {
         oldest = world->messages[read_serial(run, &shown)].order;
     }
-    for (uint32_t serial = 1; serial < world->count && !sweep_is_over(run); serial++) {
+    for (uint32_t serial = 1; serial <= world->count && !sweep_is_over(run); serial++) {
         struct message *message = &world->messages[serial];
         bool shown_before = message->in_lane != NO && message->in_dead != YES && message->must &&
                             !message->pending; /* before its sync it isn't shown */
@@ -663,11 +689,53 @@ static uint32_t check_first(struct sweep_run *run, unsigned route, struct outbox
     return run->failed ? 0 : serial;
 }
 
+static void taken(struct message *message) /* 2xx */
+{
+    message->delivered = true;
+    message->done = true;
+    message->must = false;
+    message->in_lane = MAYBE;
+}
+
+/* The receiver takes all messages of the batch. */
+static bool deliver_batch(struct sweep_run *run, const struct outbox_batch *batch)
+{
+    struct world *world = run->world;
+    struct outbox_message shown;
+    bool any = read_first(run, ALPHA, &shown);
+    for (uint64_t n = batch->first_n; n <= batch->last_n && !sweep_is_over(run); n++) {
+        uint32_t serial = any && shown.n == n ? read_serial(run, &shown) : 0;
+        if (serial == 0) {
+            if (!sweep_is_over(run)) {
+                sweep_fail(run, "message %llu of a batch is missing", (unsigned long long)n);
+            }
+            return false;
+        }
+        taken(&world->messages[serial]);
+        any = n < batch->last_n && read_next(run, &shown);
+    }
+    world->doing = DOING_FLUSH;
+    enum ifl_status status;
+    PATIENTLY(run, status, outbox_done(&world->box, lane_of(world, ALPHA), batch->last_n));
+    sweep_tell(run, "    deliver the batch %llu..%llu: %s", (unsigned long long)batch->first_n,
+               (unsigned long long)batch->last_n, name_of(status));
+    return expect_ok(run, status, "done");
+}
+
+static bool is_batch_pending(struct world *world, struct outbox_batch *batch)
+{
+    return outbox_batch_pending(&world->box, lane_of(world, ALPHA), batch);
+}
+
 /* The receiver takes the first message; only then it's finished. False: there was none, or the power went. */
 static bool deliver(struct sweep_run *run, unsigned route)
 {
     struct world *world = run->world;
     struct outbox_message shown;
+    struct outbox_batch batch;
+    if (route == ALPHA && is_batch_pending(world, &batch)) {
+        return deliver_batch(run, &batch);
+    }
     if (!read_first(run, route, &shown)) {
         return false;
     }
@@ -675,11 +743,7 @@ static bool deliver(struct sweep_run *run, unsigned route)
     if (serial == 0) {
         return false;
     }
-    struct message *message = &world->messages[serial];
-    message->delivered = true; /* 2xx */
-    message->done = true;
-    message->must = false;
-    message->in_lane = MAYBE;
+    taken(&world->messages[serial]);
     world->doing = DOING_FLUSH;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_done(&world->box, lane_of(world, route), shown.n));
@@ -688,7 +752,9 @@ static bool deliver(struct sweep_run *run, unsigned route)
     return expect_ok(run, status, "done");
 }
 
-static bool flush(struct sweep_run *run)
+/* `drained`: all lanes are delivered, so there must be room for their cursors. Else STORE_FULL is a fair answer where power cuts and many flushes have filled
+ * the space for them; what was delivered may be shown again then. */
+static bool flush(struct sweep_run *run, bool drained)
 {
     struct world *world = run->world;
     enum ifl_status status;
@@ -699,6 +765,9 @@ static bool flush(struct sweep_run *run)
         PATIENTLY(run, status, outbox_flush(&world->box));
     }
     sweep_tell(run, "    flush: %s", name_of(status));
+    if (status == IFL_STORE_FULL && !drained && !run->medium.off) {
+        return true;
+    }
     if (!expect_ok(run, status, "flush")) {
         return false;
     }
@@ -709,13 +778,50 @@ static bool flush(struct sweep_run *run)
         }
         all_is_durable(run, serial); /* flush includes a sync */
     }
+    struct outbox_batch batch;
+    world->in_batch = is_batch_pending(world, &batch) ? YES : NO;
     return true;
+}
+
+/* Some messages are sent as one, and no answer comes. */
+static void try_batch(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    struct outbox_message shown;
+    if (world->in_batch != NO || !read_first(run, ALPHA, &shown)) {
+        return;
+    }
+    uint64_t last_n = shown.n;
+    for (unsigned count = 1 + (unsigned)(choice(world) % 4); count > 0 && read_next(run, &shown); count--) {
+        last_n = shown.n;
+    }
+    if (sweep_is_over(run)) {
+        return;
+    }
+    struct outbox_lane_stats lane;
+    (void)outbox_lane_stats(&world->box, lane_of(world, ALPHA), &lane);
+    world->batch =
+        (struct outbox_batch){.first_n = lane.first_n, .last_n = last_n, .format = (uint8_t)(1 + last_n % 3)};
+    world->in_batch = MAYBE;
+    world->doing = DOING_TRY;
+    enum ifl_status status;
+    PATIENTLY(run, status, outbox_batch_begin(&world->box, lane_of(world, ALPHA), last_n, world->batch.format));
+    sweep_tell(run, "    the batch %llu..%llu is begun: %s", (unsigned long long)lane.first_n,
+               (unsigned long long)last_n, name_of(status));
+    if (status == IFL_STORE_FULL && !run->medium.off) {
+        world->in_batch = NO;
+    } else if (expect_ok(run, status, "batch")) {
+        world->in_batch = YES;
+    }
 }
 
 static void give_up(struct sweep_run *run, unsigned route)
 {
     struct world *world = run->world;
     struct outbox_message shown;
+    if (route == ALPHA && world->in_batch != NO) {
+        return;
+    }
     if (!read_first(run, route, &shown)) {
         return;
     }
@@ -749,6 +855,9 @@ static void dead_letter(struct sweep_run *run, unsigned route)
 {
     struct world *world = run->world;
     struct outbox_message shown;
+    if (route == ALPHA && world->in_batch != NO) {
+        return;
+    }
     if (!read_first(run, route, &shown)) {
         return;
     }
@@ -924,12 +1033,14 @@ static void random_step(struct sweep_run *run, uint32_t large)
         }
     } else if (what < 37) {
         abandon(run, route, size);
-    } else if (what < 51) {
+    } else if (what < 48) {
         deliver(run, ALPHA);
+    } else if (what < 51) {
+        try_batch(run);
     } else if (what < 57) {
         deliver(run, BETA);
     } else if (what < 63) {
-        flush(run);
+        flush(run, false);
     } else if (what < 71) {
         settle(run, 1 + (unsigned)(choice(world) % 6));
     } else if (what < 75) {
@@ -1038,7 +1149,7 @@ static void finish(struct sweep_run *run)
     while (!sweep_is_over(run) && bury(run, true)) {
     }
     if (!sweep_is_over(run)) {
-        flush(run);
+        flush(run, true);
     }
     settle(run, PATIENCE);
     if (!sweep_is_over(run)) {
@@ -1046,7 +1157,7 @@ static void finish(struct sweep_run *run)
         put_again(run);
     }
     deliver_all(run);
-    if (!sweep_is_over(run) && flush(run)) {
+    if (!sweep_is_over(run) && flush(run, true)) {
         recover(run);
     }
 }
@@ -1060,7 +1171,8 @@ static size_t kind(const struct sweep_run *run, enum flash_operation operation, 
     static const enum kind by_call[] = {
         [DOING_MOUNT] = KIND_RESUME,   [DOING_PUT] = KIND_DATA,   [DOING_FLUSH] = KIND_CURSOR,
         [DOING_GIVE_UP] = KIND_GIVEUP, [DOING_DEAD] = KIND_DEAD,  [DOING_REQUEUE] = KIND_REQUEUE,
-        [DOING_BURY] = KIND_TOMB,      [DOING_STEP] = KIND_OTHER, [DOING_SYNC] = KIND_OTHER};
+        [DOING_BURY] = KIND_TOMB,      [DOING_STEP] = KIND_OTHER, [DOING_SYNC] = KIND_OTHER,
+        [DOING_TRY] = KIND_TRY};
     static const enum kind by_type[] = {KIND_OTHER,  KIND_DATA, KIND_CURSOR, KIND_GIVEUP,
                                         KIND_RESUME, KIND_TRY,  KIND_TOMB};
     const struct world *world = run->world;

@@ -33,169 +33,129 @@ uint32_t outbox_block_records(const struct outbox *box, uint32_t index)
     return header2_at(box, index, 2);
 }
 
-static void common_encode(const struct outbox *box, const struct block *block, uint8_t kind, uint8_t *raw)
+static uint32_t header_crc(const struct block *block, uint32_t size, uint8_t **stored)
 {
-    le32_put(raw, MAGIC);
-    raw[4] = VERSION;
-    raw[5] = kind;
-    le16_put(raw + 6, (uint16_t)flash_prog_size(box->region));
-    le32_put(raw + 8, box->block_size);
-    le32_put(raw + 12, block->index);
-    le32_put(raw + 16, block->erase_count);
-    memset(raw + 20, 0, HEADER1_SIZE - 20);
+    *stored = (uint8_t *)block + size - 4;
+    return crc32c(0, block, size - 4);
 }
 
-void outbox_header1_encode(const struct outbox *box, const struct block *block, uint8_t raw[HEADER1_SIZE])
+bool outbox_header_valid(const struct block *block, uint8_t kind, uint32_t size)
 {
-    common_encode(box, block, 1, raw);
-    le32_put(raw + 28, crc32c(0, raw, 28));
+    uint8_t *stored;
+    uint32_t crc = header_crc(block, size, &stored);
+    return block->magic == MAGIC && block->kind == kind && le32_get(stored) == crc;
 }
 
-bool outbox_header1_valid(const uint8_t raw[HEADER1_SIZE])
+void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t kind, uint32_t size)
 {
-    return le32_get(raw) == MAGIC && raw[5] == 1 && le32_get(raw + 28) == crc32c(0, raw, 28);
-}
-
-static void header2_encode(const struct outbox *box, struct block *block, uint8_t raw[HEADER2_SIZE])
-{
-    common_encode(box, block, 2, raw);
-    le32_put(raw + 20, block->serial);
-    le64_put(raw + 24, block->log);
-    le64_put(raw + 32, block->tag);
-    le64_put(raw + 40, block->first_n);
-    le64_put(raw + 48, block->cursor);
-    le64_put(raw + 56, block->given_up);
-    raw[64] = block->lane;
-    raw[65] = 0;
-    le16_put(raw + 66, block->reason);
-    memcpy(raw + 68, block->route, IFL_ROUTE_NAME_SIZE);
-    memset(raw + 100, 0, 8);
-    block->crc = crc32c(0, raw, HEADER2_SIZE - 4);
-    le32_put(raw + 108, block->crc);
-}
-
-static bool header2_decode(const struct outbox *box, const uint8_t raw[HEADER2_SIZE], struct block *block)
-{
-    uint32_t crc = le32_get(raw + 108);
-    bool ours = le32_get(raw + 8) == box->block_size && le32_get(raw + 12) == block->index;
-    if (le32_get(raw) != MAGIC || raw[4] != VERSION || raw[5] != 2 || crc != crc32c(0, raw, HEADER2_SIZE - 4) ||
-        !ours) {
-        return false;
-    }
-    block->crc = crc;
-    block->erase_count = le32_get(raw + 16);
-    block->serial = le32_get(raw + 20);
-    block->log = le64_get(raw + 24);
-    block->tag = le64_get(raw + 32);
-    block->first_n = le64_get(raw + 40);
-    block->cursor = le64_get(raw + 48);
-    block->given_up = le64_get(raw + 56);
-    block->lane = raw[64];
-    block->reason = le16_get(raw + 66);
-    memcpy(block->route, raw + 68, IFL_ROUTE_NAME_SIZE);
-    block->route[IFL_ROUTE_NAME_SIZE - 1] = '\0';
-    return block->first_n != 0 && block->serial != 0;
-}
-
-static bool is_blank(const struct outbox *box, const uint8_t *raw, size_t size)
-{
-    while (size > 0 && raw[size - 1] == flash_erased_value(box->region)) {
-        size--;
-    }
-    return size == 0;
+    uint8_t *stored;
+    block->magic = MAGIC;
+    block->version = VERSION;
+    block->kind = kind;
+    block->prog_size = (uint16_t)flash_prog_size(box->region);
+    block->size = box->block_size;
+    uint32_t crc = header_crc(block, size, &stored);
+    le32_put(stored, crc);
 }
 
 /* ---- reading headers ---- */
 
-/* One copy of header 2. */
-static enum ifl_status read_header2(const struct outbox *box, unsigned copy, struct block *block, bool *valid,
-                                    bool *blank)
+static bool header2_load(struct outbox *box, uint32_t index, unsigned copy, struct block *block)
 {
-    uint8_t raw[HEADER2_SIZE];
-    enum ifl_status status = flash_read(box->region, header2_at(box, block->index, copy), raw, sizeof raw);
-    if (status == IFL_OK) {
-        *blank = is_blank(box, raw, sizeof raw);
-        *valid = header2_decode(box, raw, block);
-    }
-    return status;
+    outbox_load(box, header2_at(box, index, copy), block, HEADER2_SIZE);
+    return outbox_header_valid(block, 2, HEADER2_SIZE) && block->version == VERSION && block->index == index &&
+           block->size == box->block_size;
 }
 
 /* Either copy of header 2 will do: a bit that flips in one of them costs nothing. The first one alone may be torn, and read this way or
  * that: it counts when it reads right however often it's read. */
-enum ifl_status outbox_block_load(const struct outbox *box, uint32_t index, struct block *block,
-                                  enum block_state *state)
+static bool is_used(struct outbox *box, uint32_t index, struct block *block)
 {
-    uint8_t raw[HEADER1_SIZE];
-    bool valid, blank[2];
-    *block = (struct block){.index = (uint16_t)index, .erase_count = box->erase_count_max};
-    *state = BLOCK_DIRTY;
-    enum ifl_status status = read_header2(box, 1, block, &valid, &blank[1]);
-    bool alone = !valid;
-    for (int i = 0; i < WEAK_READS && status == IFL_OK && alone && (valid || i == 0); i++) {
-        status = read_header2(box, 0, block, &valid, &blank[0]);
+    bool valid = header2_load(box, index, 1, block);
+    for (int i = 0; i < WEAK_READS && !valid; i++) {
+        if (!header2_load(box, index, 0, block)) {
+            return false;
+        }
     }
-    if (status != IFL_OK || valid) {
-        *state = BLOCK_USED;
-        return status;
-    }
-    status = flash_read(box->region, outbox_block_start(box, index), raw, sizeof raw);
-    if (status == IFL_OK && outbox_header1_valid(raw)) {
-        block->erase_count = le32_get(raw + 16);
-        *state = raw[4] > VERSION ? BLOCK_NEWER : blank[0] && blank[1] ? BLOCK_FREE : BLOCK_DIRTY;
-    }
-    return status;
+    return true;
 }
 
-enum ifl_status outbox_block_find(const struct outbox *box, uint8_t lane, uint32_t after, struct block *block)
+enum block_state outbox_block_load(struct outbox *box, uint32_t index, struct block *block)
+{
+    if (is_used(box, index, block)) {
+        return BLOCK_USED;
+    }
+    memset(block, 0, sizeof *block);
+    outbox_load(box, outbox_block_start(box, index), block, HEADER1_SIZE);
+    bool valid = outbox_header_valid(block, 1, HEADER1_SIZE);
+    block->index = index;
+    if (!valid) {
+        block->erase_count = box->erase_count_max;
+        return BLOCK_DIRTY;
+    }
+    if (block->version > VERSION) {
+        return BLOCK_NEWER;
+    }
+    return outbox_is_blank(box, header2_at(box, index, 0), outbox_block_records(box, index)) ? BLOCK_FREE : BLOCK_DIRTY;
+}
+
+bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint32_t after, struct block *block)
 {
     bool found = false;
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block candidate;
-        enum block_state state;
-        enum ifl_status status = outbox_block_load(box, i, &candidate, &state);
-        if (status != IFL_OK) {
-            return status;
-        }
-        if (state == BLOCK_USED && candidate.lane == lane && candidate.serial > after &&
+        if (is_used(box, i, &candidate) && candidate.lane == lane->number && candidate.serial > after &&
             (!found || candidate.serial < block->serial)) {
             *block = candidate;
             found = true;
         }
     }
-    return found ? IFL_OK : IFL_END;
+    return found && box->fault == IFL_OK;
 }
 
 /* ---- opening a block for a lane ---- */
 
-bool outbox_lane_finished(const struct outbox_lane *lane)
+/* The oldest block can go: a record of this start says on flash that it's finished. What earlier starts wrote last may be torn. */
+static bool is_finished(const struct outbox_lane *lane)
 {
-    return lane->block_count > 1 && !lane->resume_due && lane->reclaim_n != 0 &&
-           lane->cursor_saved + 1 >= lane->reclaim_n;
+    return !lane->resume_due && lane->reclaim_n != 0 && lane->cursor_saved + 1 >= lane->reclaim_n;
 }
 
-enum ifl_status outbox_lane_second(struct outbox *box, uint8_t lane)
+bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
 {
-    struct outbox_lane *l = &box->lanes[lane];
     struct block second;
-    if (l->reclaim_n != 0) {
-        return IFL_OK;
+    if (lane->reclaim_n == 0 && lane->block_count > 1 && outbox_block_find(box, lane, lane->oldest_serial, &second)) {
+        lane->reclaim_n = second.first_n;
     }
-    enum ifl_status status = outbox_block_find(box, lane, l->oldest_serial, &second);
-    if (status == IFL_OK) {
-        l->reclaim_n = second.first_n;
+    return lane->reclaim_n != 0;
+}
+
+/* The same, in RAM. */
+static bool is_oldest_done(struct outbox *box, struct outbox_lane *lane)
+{
+    return outbox_lane_second(box, lane) && lane->progress.cursor + 1 >= lane->reclaim_n;
+}
+
+/* If it can't be recorded, nothing comes from there. */
+static bool record_finished(struct outbox *box, struct outbox_lane *lane)
+{
+    if (is_oldest_done(box, lane) && !is_finished(lane)) {
+        (void)outbox_tell(box, lane, RECORD_CURSOR, 0);
     }
-    return status;
+    return is_finished(lane);
 }
 
 /* Blocks that lanes other than this one can still claim: up to their share, and where power cuts have filled the space for what must be recorded. */
 static uint32_t shares_of_others(const struct outbox *box, const struct outbox_lane *own)
 {
     uint32_t sum = 0;
-    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
-        const struct outbox_lane *lane = &box->lanes[i];
-        if (lane != own && lane->min_blocks > lane->block_count) {
+    for (const struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
+        if (lane == own) {
+            continue;
+        }
+        if (lane->min_blocks > lane->block_count) {
             sum += (uint32_t)lane->min_blocks - lane->block_count;
-        } else if (lane != own && lane->block_count > 0) {
+        } else if (lane->block_count > 0) {
             sum += !outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0);
         }
     }
@@ -210,130 +170,99 @@ static bool may_take(const struct outbox *box, const struct outbox_lane *lane)
 }
 
 /* The last free block may go where that frees another one: so what was delivered can be recorded, and a full store drains. */
-static bool frees_another(struct outbox *box, uint8_t lane)
+static bool frees_another(struct outbox *box, struct outbox_lane *lane)
 {
-    const struct outbox_lane *l = &box->lanes[lane];
-    if (l->block_count > 1) {
-        return outbox_lane_second(box, lane) == IFL_OK && l->cursor + 1 >= l->reclaim_n;
-    }
-    return l->block_count == 1 && l->cursor == l->last_n;
+    return is_oldest_done(box, lane) || (lane->block_count == 1 && lane->progress.cursor == lane->last_n);
 }
 
-/* A block goes only when a record of this boot says that it's finished: what earlier boots wrote last may be torn. */
-static void record_finished(struct outbox *box, uint8_t lane)
-{
-    const struct outbox_lane *l = &box->lanes[lane];
-    if (l->block_count > 1 && outbox_lane_second(box, lane) == IFL_OK && l->cursor + 1 >= l->reclaim_n &&
-        (l->resume_due || l->cursor_saved + 1 < l->reclaim_n)) {
-        (void)outbox_cursor_save(box, lane);
-    }
-}
-
-/* Blocks become free by themselves: an erase is under way, or due. */
-static bool blocks_coming(const struct outbox *box)
+static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bool data)
 {
     bool coming = box->erase_state != OUTBOX_ERASE_IDLE || (box->sweep < box->block_count && !box->no_space);
-    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
-        coming = coming || outbox_lane_finished(&box->lanes[i]);
-    }
-    return coming;
-}
-
-static enum ifl_status may_open(struct outbox *box, uint8_t lane, bool data)
-{
-    const struct outbox_lane *l = &box->lanes[lane];
-    for (uint8_t i = 0; i < IFL_LANE_COUNT && data && !may_take(box, l); i++) {
-        record_finished(box, i); /* if it fails, nothing comes from there */
-    }
-    if (may_take(box, l) || (!data && (box->free_count >= 2 || (box->free_count == 1 && frees_another(box, lane))))) {
+    if (may_take(box, lane) || (!data && box->free_count >= (frees_another(box, lane) ? 1 : 2))) {
         return IFL_OK;
     }
+    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
+        coming = (data ? record_finished(box, &box->lanes[i]) : is_finished(&box->lanes[i])) || coming;
+    }
+    if (data && may_take(box, lane)) {
+        return IFL_OK; /* where a lane has found place for its record, nothing is kept for it any more */
+    }
     box->wanted = true;
-    if (blocks_coming(box)) {
+    if (coming) {
         return IFL_FLASH_BUSY;
     }
     return data ? outbox_give_up_oldest(box, lane) : IFL_STORE_FULL;
 }
 
-/* Two copies, so that one is whole whatever happens to the other. */
-static enum ifl_status program_header2(struct outbox *box, struct block *block)
-{
-    uint8_t raw[HEADER2_SIZE];
-    header2_encode(box, block, raw);
-    enum ifl_status status = outbox_program(box, header2_at(box, block->index, 0), raw, sizeof raw);
-    return status == IFL_OK ? outbox_program(box, header2_at(box, block->index, 1), raw, sizeof raw) : status;
-}
-
-static void adopt(struct outbox *box, const struct block *block)
-{
-    struct outbox_lane *lane = &box->lanes[block->lane];
-    lane->newest = block->index;
-    lane->newest_serial = block->serial;
-    if (++lane->block_count == 1) {
-        lane->oldest_serial = block->serial;
-    } else if (lane->block_count == 2) {
-        lane->reclaim_n = block->first_n;
-    }
-    lane->write_at = outbox_block_records(box, block->index);
-    lane->cursor_saved = block->cursor;
-    lane->fence_at = 0;
-    lane->unsynced = true;
-    lane->closed = lane->resume_due = lane->sync_failed = false;
-}
-
 /* The cursor that allows it must be durable first. */
 static bool erase_begin(struct outbox *box, const struct block *block)
 {
-    if (outbox_sync_inside(box) != IFL_OK) {
-        return false;
-    }
-    if (flash_erase_start(box->region, outbox_block_start(box, block->index)) != IFL_OK) {
+    if (outbox_sync_inside(box) != IFL_OK ||
+        flash_erase_start(box->region, outbox_block_start(box, block->index)) != IFL_OK) {
         return false;
     }
     box->dirty = true;
-    box->erase_block = block->index;
+    box->erase_block = (uint16_t)block->index;
     box->erase_count = block->erase_count + 1;
     box->erase_sector = 0;
     box->erase_state = OUTBOX_ERASE_RUNNING;
     return true;
 }
 
-/* One free block: blank everywhere, then header 2. */
-static enum ifl_status take(struct outbox *box, uint8_t lane, struct block *block)
+static void adopt(struct outbox *box, struct outbox_lane *lane, const struct block *block)
 {
-    const struct outbox_lane *l = &box->lanes[lane];
-    uint32_t at = header2_at(box, block->index, 0);
-    bool blank;
-    enum ifl_status status = flash_is_blank(box->region, at, outbox_block_start(box, block->index + 1u) - at, &blank);
-    if (status != IFL_OK) {
-        return status;
+    if (++lane->block_count == 1) {
+        lane->oldest_serial = block->serial;
+    } else if (lane->block_count == 2) {
+        lane->reclaim_n = block->first_n;
     }
-    if (!blank) {
-        if (box->erase_state == OUTBOX_ERASE_IDLE && erase_begin(box, block)) {
-            box->free_count = (uint16_t)(box->free_count - (box->free_count > 0));
-        }
+    lane->newest = (uint16_t)block->index;
+    lane->newest_serial = block->serial;
+    lane->seed = block->crc;
+    lane->write_at = outbox_block_records(box, block->index);
+    lane->cursor_saved = lane->progress.cursor;
+    lane->fence_at = 0;
+    lane->unsynced = true;
+    lane->closed = lane->resume_due = lane->sync_failed = false;
+    box->next_free = (uint16_t)((block->index + 1) % box->block_count);
+}
+
+/* Header 2 of a free block. Two copies, so that one is whole whatever happens to the other. */
+static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct block *block)
+{
+    uint32_t at = header2_at(box, block->index, 0);
+    bool blank = outbox_is_blank(box, at, outbox_block_start(box, block->index + 1));
+    if (box->fault != IFL_OK) {
+        return box->fault;
+    }
+    if (!blank && (box->erase_state != OUTBOX_ERASE_IDLE || !erase_begin(box, block))) {
         return IFL_FLASH_BUSY;
     }
     box->free_count = (uint16_t)(box->free_count - (box->free_count > 0));
-    block->lane = lane;
+    if (!blank) {
+        return IFL_FLASH_BUSY;
+    }
     block->serial = ++box->last_serial;
     block->log = box->log_id;
     block->tag = box->device_tag;
-    block->first_n = l->last_n + 1;
-    block->cursor = l->cursor;
-    block->given_up = l->given_up;
-    block->reason = l->last_reason;
-    memcpy(block->route, l->route, sizeof block->route);
-    status = program_header2(box, block);
+    block->first_n = lane->last_n + 1;
+    block->progress = lane->progress;
+    memcpy(block->route, lane->route, sizeof block->route);
+    block->lane = lane->number;
+    outbox_header_seal(box, block, 2, HEADER2_SIZE);
+    enum ifl_status status = outbox_program(box, at, block, HEADER2_SIZE);
     if (status == IFL_OK) {
-        adopt(box, block);
+        status = outbox_program(box, header2_at(box, block->index, 1), block, HEADER2_SIZE);
+    }
+    if (status == IFL_OK) {
+        adopt(box, lane, block);
     } else {
         box->retired_count++;
     }
     return status;
 }
 
-enum ifl_status outbox_block_open(struct outbox *box, uint8_t lane, bool data)
+enum ifl_status outbox_block_open(struct outbox *box, struct outbox_lane *lane, bool data)
 {
     enum ifl_status status = may_open(box, lane, data);
     if (status == IFL_OK) {
@@ -343,14 +272,11 @@ enum ifl_status outbox_block_open(struct outbox *box, uint8_t lane, bool data)
     for (uint32_t i = 0; status == IFL_OK && i < box->block_count; i++) {
         uint32_t index = (box->next_free + i) % box->block_count;
         struct block block;
-        enum block_state state;
-        status = outbox_block_load(box, index, &block, &state);
-        if (status != IFL_OK || state != BLOCK_FREE) {
+        if (outbox_block_load(box, index, &block) != BLOCK_FREE) {
             continue;
         }
         status = take(box, lane, &block);
         if (status == IFL_OK) {
-            box->next_free = (uint16_t)((index + 1) % box->block_count);
             return IFL_OK;
         }
         if (status == IFL_FLASH_VERIFY || status == IFL_FLASH_IO) {
@@ -365,19 +291,12 @@ enum ifl_status outbox_block_open(struct outbox *box, uint8_t lane, bool data)
 /* Header 1 says: this block was erased to its end. */
 enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block)
 {
-    uint8_t raw[HEADER1_SIZE];
-    bool blank = false;
     uint32_t start = outbox_block_start(box, block->index);
-    enum ifl_status status = flash_is_blank(box->region, start, box->block_size, &blank);
-    if (status == IFL_OK && !blank) {
-        return IFL_FLASH_VERIFY;
-    }
+    bool blank = outbox_is_blank(box, start, start + box->block_size);
+    enum ifl_status status = box->fault != IFL_OK ? box->fault : blank ? outbox_sync_inside(box) : IFL_FLASH_VERIFY;
     if (status == IFL_OK) {
-        status = outbox_sync_inside(box);
-    }
-    if (status == IFL_OK) {
-        outbox_header1_encode(box, block, raw);
-        status = outbox_program(box, start, raw, sizeof raw);
+        outbox_header_seal(box, block, 1, HEADER1_SIZE);
+        status = outbox_program(box, start, block, HEADER1_SIZE);
     }
     return status;
 }
@@ -393,72 +312,63 @@ static void prepare(struct outbox *box)
     box->no_space = status == IFL_STORE_FULL;
     if (box->no_space) { /* nothing is wrong with the block: the sweep tries it again */
         box->sweep = box->sweep < box->erase_block ? box->sweep : box->erase_block;
-        return;
-    }
-    if (status != IFL_OK) {
+    } else if (status != IFL_OK) {
         box->retired_count++;
-        return;
+    } else {
+        box->erase_count_max = box->erase_count > box->erase_count_max ? box->erase_count : box->erase_count_max;
+        box->free_count++;
+        box->wanted = false;
     }
-    if (box->erase_count > box->erase_count_max) {
-        box->erase_count_max = box->erase_count;
-    }
-    box->free_count++;
-    box->wanted = false;
 }
 
 static bool erase_poll(struct outbox *box)
 {
-    uint32_t sector_size = flash_sector_size(box->region);
     enum ifl_status status = flash_poll(box->region);
+    uint32_t next = (box->erase_sector + 1u) * flash_sector_size(box->region);
+    if (status == IFL_OK && next < box->block_size) {
+        status = flash_erase_start(box->region, outbox_block_start(box, box->erase_block) + next);
+        if (status == IFL_OK) {
+            box->erase_sector++;
+            return true;
+        }
+    }
     if (status == IFL_FLASH_BUSY) {
         return false;
     }
-    uint32_t next = (box->erase_sector + 1u) * sector_size;
-    if (status == IFL_OK && next < box->block_size) {
-        status = flash_erase_start(box->region, outbox_block_start(box, box->erase_block) + next);
-        box->erase_sector = (uint16_t)(box->erase_sector + (status == IFL_OK));
-        if (status == IFL_OK || status == IFL_FLASH_BUSY) {
-            return status == IFL_OK;
-        }
-    }
-    if (status == IFL_OK) {
-        box->erase_state = OUTBOX_ERASE_PREPARE;
-    } else {
-        box->erase_state = OUTBOX_ERASE_IDLE;
-        box->retired_count++;
-    }
+    box->erase_state = status == IFL_OK ? OUTBOX_ERASE_PREPARE : OUTBOX_ERASE_IDLE;
+    box->retired_count = (uint16_t)(box->retired_count + (status != IFL_OK));
     return true;
 }
 
 /* The oldest block of a lane, when all of it is finished. */
-static bool reclaim(struct outbox *box, uint8_t lane)
+static bool reclaim(struct outbox *box, struct outbox_lane *lane)
 {
-    struct outbox_lane *l = &box->lanes[lane];
     struct block oldest, second;
-    record_finished(box, lane);
-    if (!outbox_lane_finished(l) || outbox_block_find(box, lane, l->oldest_serial - 1, &oldest) != IFL_OK ||
-        outbox_block_find(box, lane, oldest.serial, &second) != IFL_OK || !erase_begin(box, &oldest)) {
+    if (!record_finished(box, lane) || !outbox_block_find(box, lane, lane->oldest_serial - 1, &oldest) ||
+        !outbox_block_find(box, lane, oldest.serial, &second) || !erase_begin(box, &oldest)) {
         return false;
     }
-    if (l->read_at / box->block_size == oldest.index) {
-        l->read_at = 0;
-        l->checked = false;
+    if (lane->read_at / box->block_size == oldest.index) {
+        lane->read_at = 0;
     }
-    l->oldest_serial = second.serial; /* serials are counted over all lanes */
-    l->block_count--;
-    l->reclaim_n = 0;
+    lane->oldest_serial = second.serial; /* serials are counted over all lanes */
+    lane->block_count--;
+    lane->reclaim_n = 0;
     return true;
 }
 
 /* No block of a lane, and none that was taken for one when it was read before. */
-static bool is_garbage(const struct outbox *box, const struct block *block, enum block_state state)
+static bool is_garbage(struct outbox *box, uint32_t index, struct block *block)
 {
-    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
-        if (box->lanes[i].newest_serial != 0 && box->lanes[i].newest == block->index) {
+    for (const struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
+        if (lane->newest_serial != 0 && lane->newest == index) {
             return false;
         }
     }
-    return state == BLOCK_DIRTY;
+    enum block_state state = outbox_block_load(box, index, block);
+    bool left =
+        state == BLOCK_USED && block->lane < IFL_LANE_COUNT && block->serial < box->lanes[block->lane].oldest_serial;
+    return (state == BLOCK_DIRTY || left) && box->fault == IFL_OK;
 }
 
 /* Every block is looked at once after mount: garbage gets one erase. */
@@ -466,13 +376,12 @@ static bool sweep(struct outbox *box)
 {
     for (unsigned i = 0; i < SWEEP_COUNT && box->sweep < box->block_count; i++) {
         struct block block;
-        enum block_state state;
-        if (outbox_block_load(box, box->sweep, &block, &state) != IFL_OK ||
-            (is_garbage(box, &block, state) && !erase_begin(box, &block))) {
+        bool garbage = is_garbage(box, box->sweep, &block);
+        if (box->fault != IFL_OK || (garbage && !erase_begin(box, &block))) {
             return false;
         }
         box->sweep++;
-        if (is_garbage(box, &block, state)) {
+        if (garbage) {
             return true;
         }
     }
@@ -491,8 +400,8 @@ bool outbox_erase_step(struct outbox *box, bool start)
     if (!start || box->put.active) {
         return false;
     }
-    for (uint8_t lane = 0; lane < IFL_LANE_COUNT; lane++) {
-        if (reclaim(box, lane)) {
+    for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
+        if (reclaim(box, &box->lanes[i])) {
             return true;
         }
     }

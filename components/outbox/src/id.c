@@ -10,34 +10,35 @@ void outbox_id_text(const struct outbox_id *id, struct text *out)
     text_u64(out, id->n);
 }
 
-static bool hex_digit(uint8_t c, uint8_t *value)
+/* 16 lower-case digits. */
+static bool parse_hex(struct bytes text, uint64_t *value)
 {
-    bool decimal = c >= '0' && c <= '9';
-    *value = (uint8_t)(decimal ? c - '0' : c - 'a' + 10);
-    return decimal || (c >= 'a' && c <= 'f');
+    *value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = text.data[i] - (unsigned)'0';
+        if (digit > 9) {
+            digit = text.data[i] - (unsigned)'a' + 10;
+            if (digit < 10 || digit > 15) {
+                return false;
+            }
+        }
+        *value = *value << 4 | digit;
+    }
+    return text.size == 16;
 }
 
 enum ifl_status outbox_id_parse(struct bytes text, struct outbox_id *id)
 {
-    struct outbox_id parsed = {0};
-    uint64_t lane;
-    if (text.size < 20 || text.data[16] != '-') {
-        return IFL_INVALID;
-    }
-    for (size_t i = 0; i < 16; i++) {
-        uint8_t digit;
-        if (!hex_digit(text.data[i], &digit)) {
-            return IFL_INVALID;
-        }
-        parsed.log = parsed.log << 4 | digit;
-    }
+    uint64_t log, lane, n;
     struct bytes rest = bytes_tail(text, 17);
     size_t dash = bytes_find(rest, bytes_of("-", 1));
-    if (!bytes_to_u64(bytes_head(rest, dash), &lane) || lane > UINT8_MAX ||
-        !bytes_to_u64(bytes_tail(rest, dash + 1), &parsed.n) || parsed.n == 0) {
+    if (!parse_hex(bytes_head(text, 16), &log) || text.size < 20 || text.data[16] != '-' ||
+        !bytes_to_u64(bytes_head(rest, dash), &lane) || lane > UINT8_MAX ||
+        !bytes_to_u64(bytes_tail(rest, dash + 1), &n) || n == 0) {
         return IFL_INVALID;
     }
-    parsed.lane = (uint8_t)lane;
-    *id = parsed;
+    id->log = log;
+    id->lane = (uint8_t)lane;
+    id->n = n;
     return IFL_OK;
 }

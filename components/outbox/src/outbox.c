@@ -42,29 +42,20 @@ bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
     return lane < IFL_LANE_COUNT && box->lanes[lane].route[0] != '\0' && !box->lanes[lane].configured;
 }
 
-static bool is_lane(const struct outbox *box, uint8_t lane)
-{
-    return outbox_lane_route(box, lane)[0] != '\0';
-}
-
 /* ---- storing ---- */
 
 enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size, struct outbox_time time)
 {
+    struct outbox_lane *l = outbox_lane_at(box, lane);
+    struct record rec = {.size = size, .time = (uint64_t)time.unix_s, .quality = time.quality};
     box->active = true;
-    if (!is_lane(box, lane) || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.active) {
+    if (l == NULL || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.active) {
         return IFL_INVALID;
     }
     if (size > box->payload_max) {
         return IFL_TOO_LARGE;
     }
-    enum ifl_status status = outbox_ready(box);
-    if (status != IFL_OK) {
-        return status;
-    }
-    struct record rec = {
-        .n = box->lanes[lane].last_n + 1, .size = size, .aux = (uint64_t)time.unix_s, .quality = time.quality};
-    return outbox_data_begin(box, lane, &rec, NULL);
+    return outbox_enter(box) ? outbox_data_begin(box, l, &rec, NULL) : box->fault;
 }
 
 enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
@@ -100,299 +91,174 @@ enum ifl_status outbox_sync(struct outbox *box)
 
 /* ---- looking for messages ---- */
 
-/* Records in `block` at `at` are void when their number is larger than fence: a RESUME or a newer block behind them says so. The nearest
- * one rules, for the numbers only grow behind it. */
-static enum ifl_status fence_of(struct outbox *box, const struct block *block, uint32_t at, uint64_t *fence)
+/* A RESUME, or a newer block, behind a record says which numbers before it count; the nearest one rules, for the numbers only grow behind it. It's the
+ * same for all records up to it. */
+static uint64_t fence_of(struct outbox *box, const struct walk *walk)
 {
-    struct outbox_lane *lane = &box->lanes[block->lane];
-    struct walk walk;
-    enum ifl_status status;
+    struct outbox_lane *lane = &box->lanes[walk->block.lane];
+    uint32_t at = walk->rec.at;
     if (at < lane->fence_from || at >= lane->fence_at) {
-        outbox_walk_start(box, &walk, block, at);
-        *fence = UINT64_MAX;
-        while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            if (walk.rec.type == RECORD_RESUME) {
-                *fence = walk.rec.n;
-                break;
-            }
-        }
+        struct walk ahead = *walk;
+        bool more, same;
+        do {
+            more = outbox_walk_next(box, &ahead);
+            same = ahead.block.serial == walk->block.serial;
+        } while (more && same && ahead.rec.type != RECORD_RESUME);
+        lane->fence_n = !same ? ahead.block.first_n - 1 : more ? ahead.rec.n : UINT64_MAX;
         lane->fence_from = at;
-        lane->fence_at = status == IFL_OK ? walk.rec.at : walk.limit;
-        if (status == IFL_END && block->serial != lane->newest_serial) {
-            struct block next;
-            status = outbox_block_find(box, block->lane, block->serial, &next);
-            *fence = status == IFL_OK ? next.first_n - 1 : *fence;
-        }
-        if (status != IFL_OK && status != IFL_END) {
-            lane->fence_at = 0;
-            return status;
-        }
-        lane->fence_n = *fence;
+        lane->fence_at = box->fault != IFL_OK ? 0
+                         : more && same       ? ahead.rec.at
+                                              : outbox_block_start(box, walk->block.index + 1);
     }
-    *fence = lane->fence_n;
-    return IFL_OK;
+    return lane->fence_n;
 }
 
-static enum ifl_status fill_message(const struct outbox *box, const struct block *block, const struct record *rec,
-                                    struct outbox_message *message)
+/* A TOMB for number n stands behind `walk`. */
+static bool is_buried(struct outbox *box, const struct walk *walk, uint64_t n)
 {
-    struct origin origin = {.id = {.log = block->log, .lane = block->lane, .n = rec->n}};
-    if (rec->flags & RECORD_ORIGIN) {
-        enum ifl_status status = outbox_origin_read(box, rec, &origin);
-        if (status != IFL_OK) {
-            return status;
+    struct walk ahead = *walk;
+    while (outbox_walk_next(box, &ahead)) {
+        if (ahead.rec.type == RECORD_TOMB && ahead.rec.n == n && outbox_record_steady(box, &ahead.rec)) {
+            return true;
         }
     }
-    *message = (struct outbox_message){.id = origin.id,
-                                       .lane = block->lane,
-                                       .n = rec->n,
-                                       .size = rec->size,
-                                       .time = {.unix_s = (int64_t)rec->aux, .quality = rec->quality},
-                                       .reason = origin.reason,
-                                       .at = rec->at};
-    return IFL_OK;
+    return false;
 }
 
-enum ifl_status outbox_seek(struct outbox *box, uint8_t lane, uint32_t at, uint64_t after,
-                            struct outbox_message *message, bool *damaged)
+bool outbox_seek(struct outbox *box, struct walk *walk, uint64_t after)
 {
-    const struct outbox_lane *l = &box->lanes[lane];
-    struct block block;
-    enum block_state state;
-    enum ifl_status status = outbox_block_load(box, at / box->block_size, &block, &state);
-    *damaged = false;
-    if (status == IFL_OK && (state != BLOCK_USED || block.lane != lane)) {
-        return IFL_STORE_CORRUPT;
-    }
-    while (status == IFL_OK) {
-        struct walk walk;
-        outbox_walk_start(box, &walk, &block, at);
-        while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            uint64_t fence;
-            *damaged = *damaged || !walk.whole;
-            if (walk.rec.type != RECORD_DATA || !walk.whole || walk.rec.n <= after || walk.rec.n > l->durable_n) {
-                continue;
-            }
-            status = fence_of(box, &block, walk.rec.at, &fence);
-            if (status != IFL_OK) {
-                return status;
-            }
-            if (walk.rec.n <= fence) {
-                return fill_message(box, &block, &walk.rec, message);
-            }
+    while (outbox_walk_next(box, walk)) {
+        const struct record *rec = &walk->rec;
+        if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after ||
+            rec->n > box->lanes[walk->block.lane].durable_n || rec->n > fence_of(box, walk)) {
+            continue;
         }
-        if (status == IFL_END) {
-            status = outbox_block_find(box, lane, block.serial, &block);
-            at = 0;
+        bool buried = walk->block.lane == OUTBOX_LANE_DEAD && is_buried(box, walk, rec->n);
+        if (!buried) {
+            return box->fault == IFL_OK;
         }
+        walk->buried++;
+        after = rec->n;
     }
-    return status;
+    return false;
 }
 
-/* The newest block that can hold the first unfinished message, else the oldest. */
-static enum ifl_status locate(struct outbox *box, uint8_t lane)
+bool outbox_origin(struct outbox *box, const struct record *rec, struct origin *origin)
 {
-    struct outbox_lane *l = &box->lanes[lane];
-    struct block block;
-    uint32_t serial = l->oldest_serial - 1;
-    enum ifl_status status;
-    while ((status = outbox_block_find(box, lane, serial, &block)) == IFL_OK) {
-        if (l->read_at != 0 && block.first_n > l->cursor + 1) {
-            return IFL_OK;
-        }
-        l->read_at = outbox_block_records(box, block.index);
-        serial = block.serial;
-    }
-    return status == IFL_END && l->read_at != 0 ? IFL_OK : status;
+    return rec->flags & RECORD_ORIGIN && outbox_load(box, rec->at + RECORD_SIZE, origin, ORIGIN_SIZE);
 }
 
-/* Numbers up to `n` aren't there any more. */
-static enum ifl_status skip_missing(struct outbox *box, uint8_t lane, uint64_t n, bool damaged)
+static enum ifl_status show(struct outbox *box, const struct walk *walk, struct outbox_message *message)
 {
-    struct outbox_lane *l = &box->lanes[lane];
-    uint32_t count = (uint32_t)(n - l->cursor);
+    const struct record *rec = &walk->rec;
+    struct origin origin = {.log = walk->block.log, .lane = walk->block.lane, .n = rec->n};
+    (void)outbox_origin(box, rec, &origin);
+    if (box->fault == IFL_OK) {
+        message->id.log = origin.log;
+        message->id.lane = origin.lane;
+        message->id.n = origin.n;
+        message->lane = walk->block.lane;
+        message->n = rec->n;
+        message->size = rec->size;
+        message->time.unix_s = (int64_t)rec->time;
+        message->time.quality = rec->quality;
+        message->reason = origin.reason;
+        message->at = rec->at;
+        message->read_pos = 0;
+        message->seed = walk->block.crc;
+    }
+    return box->fault;
+}
+
+/* Numbers up to `n` aren't there any more, `count` of them without a TOMB. */
+static enum ifl_status skip_missing(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint32_t count,
+                                    bool damaged)
+{
     enum ifl_status reason = damaged ? IFL_STORE_CORRUPT : IFL_STORE_LOST;
-    enum ifl_status status = outbox_give_up_to(box, lane, n, reason);
-    if (status == IFL_STORE_FULL) { /* no place to record it: after a restart it's found again */
-        l->given_up += count;
-        l->last_reason = (uint16_t)reason;
-        l->cursor = n;
-        status = IFL_OK;
+    enum ifl_status status = box->fault;
+    if (count > 0 && status == IFL_OK) {
+        status = outbox_give_up_to(box, lane, n, count, reason);
+        if (status == IFL_STORE_FULL) { /* no place to record it: after a restart it's found again */
+            lane->progress.given_up += count;
+            lane->progress.reason = (uint16_t)reason;
+            status = IFL_OK;
+        }
     }
     if (status == IFL_OK) {
         *(damaged ? &box->corrupt_records : &box->lost_records) += count;
+        if (n > lane->progress.cursor) {
+            outbox_move_cursor(lane, n);
+        }
     }
     return status;
-}
-
-enum ifl_status outbox_is_buried(const struct outbox *box, uint64_t n, uint32_t at, bool *buried)
-{
-    const struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
-    uint32_t serial = lane->oldest_serial - 1;
-    struct block block;
-    enum block_state state;
-    enum ifl_status status = at != 0 ? outbox_block_load(box, at / box->block_size, &block, &state)
-                                     : outbox_block_find(box, OUTBOX_LANE_DEAD, serial, &block);
-    *buried = false;
-    while (status == IFL_OK) {
-        struct walk walk;
-        outbox_walk_start(box, &walk, &block, at);
-        while ((status = outbox_walk_next(box, &walk)) == IFL_OK) {
-            if (walk.rec.type == RECORD_TOMB && walk.rec.n == n) {
-                status = outbox_record_steady(box, walk.rec.at);
-                *buried = status == IFL_OK;
-                if (status != IFL_STORE_CORRUPT) {
-                    return status;
-                }
-            }
-        }
-        if (status == IFL_END) {
-            status = outbox_block_find(box, OUTBOX_LANE_DEAD, block.serial, &block);
-            at = 0;
-        }
-    }
-    return status == IFL_END ? IFL_OK : status;
-}
-
-/* The record at read_at was found before. */
-static enum ifl_status first_again(struct outbox *box, const struct outbox_lane *lane, struct outbox_message *message)
-{
-    struct block block;
-    struct record rec;
-    enum ifl_status status = outbox_record_at(box, lane->read_at, &block, &rec);
-    return status == IFL_OK ? fill_message(box, &block, &rec, message) : status;
-}
-
-/* One look at the lane. AGAIN: something was skipped, look again. */
-static enum ifl_status first_once(struct outbox *box, uint8_t lane, struct outbox_message *message)
-{
-    struct outbox_lane *l = &box->lanes[lane];
-    struct outbox_message found;
-    bool damaged, buried = false;
-    enum ifl_status status = l->read_at == 0 ? locate(box, lane) : IFL_OK;
-    if (status == IFL_OK) {
-        status = outbox_seek(box, lane, l->read_at, l->cursor, &found, &damaged);
-    }
-    if (status == IFL_END) {
-        status = skip_missing(box, lane, l->durable_n, damaged);
-        return status == IFL_OK ? IFL_END : status;
-    }
-    if (status == IFL_OK && found.n > l->cursor + 1) {
-        status = skip_missing(box, lane, found.n - 1, damaged);
-    }
-    if (status == IFL_OK && lane == OUTBOX_LANE_DEAD) {
-        status = outbox_is_buried(box, found.n, found.at, &buried);
-    }
-    if (status != IFL_OK) {
-        return status;
-    }
-    l->read_at = found.at;
-    if (buried) {
-        l->cursor = found.n;
-        return IFL_AGAIN;
-    }
-    l->checked = true;
-    *message = found;
-    return IFL_OK;
 }
 
 enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_message *message)
 {
-    enum ifl_status status = outbox_ready(box);
-    if (status != IFL_OK || !is_lane(box, lane)) {
+    struct outbox_lane *l = outbox_lane_at(box, lane);
+    struct walk walk;
+    if (!outbox_enter(box) || l == NULL || l->progress.cursor >= l->durable_n) {
+        return box->fault != IFL_OK ? box->fault : IFL_END;
+    }
+    bool found = outbox_walk_from(box, l, l->read_at, &walk) && outbox_seek(box, &walk, l->progress.cursor);
+    uint64_t before = found ? walk.rec.n - 1 : l->durable_n;
+    uint32_t missing = (uint32_t)(before - l->progress.cursor) - walk.buried;
+    enum ifl_status status = skip_missing(box, l, before, missing, walk.damaged);
+    if (status != IFL_OK || !found) {
         return status != IFL_OK ? status : IFL_END;
     }
-    struct outbox_lane *l = &box->lanes[lane];
-    if (l->cursor >= l->durable_n) {
-        return IFL_END;
-    }
-    if (l->checked && first_again(box, l, message) == IFL_OK && message->n > l->cursor) {
-        return IFL_OK;
-    }
-    l->checked = false;
-    do {
-        status = l->cursor < l->durable_n ? first_once(box, lane, message) : IFL_END;
-    } while (status == IFL_AGAIN);
-    return status;
+    l->read_at = walk.rec.at;
+    return show(box, &walk, message);
 }
 
 enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 {
-    struct outbox_message found = *message;
-    bool damaged, buried = true;
-    enum ifl_status status = outbox_ready(box);
-    while (status == IFL_OK && buried) {
-        status = outbox_seek(box, found.lane, found.at, found.n, &found, &damaged);
-        buried = false;
-        if (status == IFL_OK && found.lane == OUTBOX_LANE_DEAD) {
-            status = outbox_is_buried(box, found.n, found.at, &buried);
-        }
-    }
-    if (status == IFL_OK) {
-        *message = found;
-    }
-    return status;
+    struct walk walk;
+    bool found = outbox_enter(box) && message->lane < IFL_LANE_COUNT &&
+                 outbox_walk_from(box, &box->lanes[message->lane], message->at, &walk) &&
+                 outbox_seek(box, &walk, message->n);
+    return found ? show(box, &walk, message) : box->fault != IFL_OK ? box->fault : IFL_END;
 }
 
 /* ---- reading ---- */
 
-static enum ifl_status start_reading(const struct outbox *box, struct outbox_message *message, struct record *rec)
-{
-    struct block block;
-    enum ifl_status status = outbox_record_at(box, message->at, &block, rec);
-    if (status != IFL_OK) {
-        return status;
-    }
-    if (block.lane != message->lane || rec->n != message->n || rec->size != message->size) {
-        return IFL_STORE_CORRUPT;
-    }
-    if (message->read_pos == 0) {
-        uint8_t raw[ORIGIN_SIZE];
-        uint32_t size = outbox_record_body(rec) - rec->at - RECORD_SIZE;
-        status = flash_read(box->region, rec->at + RECORD_SIZE, raw, size);
-        message->crc = crc32c(rec->crc, raw, size);
-    }
-    return status;
-}
-
 enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, void *buf, size_t size, size_t *got)
 {
     struct record rec;
-    uint8_t stored[BODY_CRC_SIZE];
+    struct origin origin;
     *got = 0;
     box->active = true;
-    if (message->lane >= IFL_LANE_COUNT || message->n <= box->lanes[message->lane].cursor) {
+    if (message->lane >= IFL_LANE_COUNT || message->n <= box->lanes[message->lane].progress.cursor) {
         return IFL_NOT_FOUND;
     }
-    if (message->read_pos >= message->size || size == 0) {
-        return IFL_OK;
+    if (!outbox_enter(box)) {
+        return box->fault;
+    }
+    if (!outbox_record_load(box, message->at, message->seed, true, &rec) || rec.n != message->n) {
+        return box->fault != IFL_OK ? box->fault : IFL_STORE_CORRUPT;
     }
     uint32_t left = message->size - message->read_pos;
     uint32_t piece = size < left ? (uint32_t)size : left;
-    enum ifl_status status = start_reading(box, message, &rec);
-    if (status != IFL_OK) {
-        return status;
-    }
     uint32_t at = outbox_record_body(&rec) + message->read_pos;
-    status = flash_read(box->region, at, buf, piece);
-    if (status != IFL_OK) {
-        return status;
+    uint32_t stored, crc = message->crc;
+    if (message->read_pos == 0) {
+        crc = outbox_origin(box, &rec, &origin) ? crc32c(rec.crc, &origin, ORIGIN_SIZE) : rec.crc;
     }
-    uint32_t crc = crc32c(message->crc, buf, piece);
-    if (piece == left) { /* held back until all of it is known to be right */
-        status = flash_read(box->region, at + piece, stored, sizeof stored);
-        if (status == IFL_OK && crc != le32_get(stored)) {
-            status = IFL_STORE_CORRUPT;
-        }
-        if (status != IFL_OK) {
+    outbox_load(box, at, buf, piece);
+    crc = crc32c(crc, buf, piece);
+    if (piece == left && piece > 0) { /* held back until all of it is known to be right */
+        outbox_load(box, at + piece, &stored, sizeof stored);
+        if (box->fault == IFL_OK && crc != stored) {
             memset(buf, 0, piece);
-            return status;
+            return IFL_STORE_CORRUPT;
         }
     }
-    message->crc = crc;
-    message->read_pos += piece;
-    *got = piece;
-    return IFL_OK;
+    if (box->fault == IFL_OK) {
+        message->crc = crc;
+        message->read_pos += piece;
+        *got = piece;
+    }
+    return box->fault;
 }
 
 void outbox_rewind(struct outbox_message *message)
@@ -404,108 +270,157 @@ void outbox_rewind(struct outbox_message *message)
 
 enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n)
 {
-    if (!is_lane(box, lane) || n > box->lanes[lane].durable_n) {
+    struct outbox_lane *l = outbox_lane_at(box, lane);
+    box->active = true;
+    if (l == NULL || n > l->durable_n) {
         return IFL_INVALID;
     }
-    struct outbox_lane *l = &box->lanes[lane];
-    box->active = true;
-    if (n > l->cursor) {
-        l->cursor = n;
-        l->checked = false;
+    if (n > l->progress.cursor) {
+        outbox_move_cursor(l, n);
     }
     return IFL_OK;
 }
 
-/* Copy the message to the end of `lane` under the id it has. */
-static enum ifl_status move_to(struct outbox *box, const struct outbox_message *message, uint8_t lane,
+/* Copy the message to the end of `lane` under the id it has; durable when OK. */
+static enum ifl_status move_to(struct outbox *box, const struct outbox_message *message, struct outbox_lane *lane,
                                enum ifl_status reason)
 {
-    struct block block;
-    struct record from, rec = {.n = box->lanes[lane].last_n + 1};
-    struct origin origin = {
-        .id = message->id, .from_n = message->n, .from_lane = message->lane, .reason = (uint16_t)reason};
-    enum ifl_status status = outbox_ready(box);
-    box->active = true;
+    uint8_t piece[PIECE_SIZE];
+    size_t got;
+    struct outbox_id id;
+    struct outbox_message from = *message;
+    struct record rec = {.size = from.size, .time = (uint64_t)from.time.unix_s, .quality = from.time.quality};
+    struct origin origin = {.log = from.id.log,
+                            .n = from.id.n,
+                            .from_n = from.n,
+                            .lane = from.id.lane,
+                            .from_lane = from.lane,
+                            .reason = (uint16_t)reason};
+    enum ifl_status status = outbox_data_begin(box, lane, &rec, &origin);
+    if (status != IFL_OK) {
+        return status;
+    }
+    outbox_rewind(&from);
+    do {
+        status = outbox_read(box, &from, piece, sizeof piece, &got);
+        if (status == IFL_OK) {
+            status = outbox_put_write(box, bytes_of(piece, got));
+        }
+    } while (status == IFL_OK && got > 0);
     if (status == IFL_OK) {
-        status = outbox_record_at(box, message->at, &block, &from);
+        status = outbox_put_commit(box, &id);
     }
-    if (status == IFL_OK && (block.lane != message->lane || from.n != message->n)) {
-        status = IFL_STORE_CORRUPT;
+    if (status != IFL_OK) {
+        outbox_put_abandon(box);
+        return status;
     }
-    if (status == IFL_OK) {
-        status = outbox_data_copy(box, lane, &rec, &origin, &from);
-    }
-    return status == IFL_OK ? outbox_sync_inside(box) : status;
+    return outbox_sync_inside(box);
 }
 
 enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason)
 {
-    if (!is_lane(box, message->lane) || message->lane == OUTBOX_LANE_DEAD) {
+    struct outbox_lane *lane = outbox_lane_at(box, message->lane);
+    if (lane == NULL || message->lane == OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
-    struct outbox_lane *lane = &box->lanes[message->lane];
-    if (message->n != lane->cursor + 1) {
-        return message->n <= lane->cursor ? IFL_NOT_FOUND : IFL_INVALID;
+    uint64_t first = lane->progress.cursor + 1;
+    if (message->n != first) {
+        return message->n < first ? IFL_NOT_FOUND : IFL_INVALID;
     }
-    enum ifl_status status = outbox_room_for_record(box, message->lane); /* for the cursor */
+    box->active = true;
+    enum ifl_status status = outbox_enter(box) ? outbox_room_for_record(box, lane) : box->fault; /* for the cursor */
     if (status == IFL_OK) {
-        status = move_to(box, message, OUTBOX_LANE_DEAD, reason);
+        status = move_to(box, message, &box->lanes[OUTBOX_LANE_DEAD], reason);
     }
     if (status == IFL_OK) {
-        lane->cursor = message->n;
-        lane->checked = false;
-        (void)outbox_cursor_save(box, message->lane); /* lost: recovery finds the copy */
+        outbox_move_cursor(lane, message->n);
+        (void)outbox_tell(box, lane, RECORD_CURSOR, 0); /* lost: recovery finds the copy */
     }
     return status;
 }
 
 enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason)
 {
-    if (!is_lane(box, lane)) {
-        return IFL_INVALID;
-    }
-    const struct outbox_lane *l = &box->lanes[lane];
+    struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
+    if (l == NULL || !outbox_enter(box)) {
+        return l == NULL ? IFL_INVALID : box->fault;
+    }
+    uint64_t cursor = l->progress.cursor;
     n = n < l->durable_n ? n : l->durable_n;
-    return n > l->cursor ? outbox_give_up_to(box, lane, n, reason) : IFL_OK;
+    return n > cursor ? outbox_give_up_to(box, l, n, n - cursor, reason) : IFL_OK;
+}
+
+/* OK: there is dead letter number n, which was at `at` (0: somewhere). */
+static enum ifl_status is_dead_letter(struct outbox *box, uint64_t n, uint32_t at)
+{
+    struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
+    struct walk walk;
+    if (n <= lane->progress.cursor || n > lane->last_n) {
+        return IFL_NOT_FOUND;
+    }
+    bool gone = !outbox_walk_from(box, lane, at, &walk) || is_buried(box, &walk, n);
+    return box->fault != IFL_OK ? box->fault : gone ? IFL_NOT_FOUND : IFL_OK;
+}
+
+enum ifl_status outbox_bury_n(struct outbox *box, uint64_t n, uint32_t at)
+{
+    enum ifl_status status = is_dead_letter(box, n, at);
+    return status == IFL_OK ? outbox_tell(box, &box->lanes[OUTBOX_LANE_DEAD], RECORD_TOMB, n) : status;
 }
 
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane)
 {
-    bool buried;
-    if (!is_lane(box, lane) || lane == OUTBOX_LANE_DEAD || dead->lane != OUTBOX_LANE_DEAD) {
+    struct outbox_lane *l = outbox_lane_at(box, lane);
+    if (l == NULL || lane == OUTBOX_LANE_DEAD || dead->lane != OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
-    if (dead->n <= box->lanes[OUTBOX_LANE_DEAD].cursor) {
-        return IFL_NOT_FOUND;
-    }
-    enum ifl_status status = outbox_is_buried(box, dead->n, dead->at, &buried);
+    box->active = true;
+    enum ifl_status status = outbox_enter(box) ? is_dead_letter(box, dead->n, dead->at) : box->fault;
     if (status == IFL_OK) {
-        status = buried ? IFL_NOT_FOUND : outbox_room_for_record(box, OUTBOX_LANE_DEAD); /* for the TOMB */
+        status = outbox_room_for_record(box, &box->lanes[OUTBOX_LANE_DEAD]); /* for the TOMB */
     }
     if (status == IFL_OK) {
-        status = move_to(box, dead, lane, IFL_OK);
+        status = move_to(box, dead, l, IFL_OK);
     }
-    return status == IFL_OK ? outbox_bury(box, dead) : status;
+    return status == IFL_OK ? outbox_bury_n(box, dead->n, dead->at) : status;
 }
 
 enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead)
 {
-    struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
-    bool buried;
-    if (dead->n <= lane->cursor || dead->n > lane->last_n) {
-        return IFL_NOT_FOUND;
+    return outbox_enter(box) ? outbox_bury_n(box, dead->n, dead->at) : box->fault;
+}
+
+/* ---- batches ---- */
+
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format)
+{
+    struct outbox_lane *l = outbox_lane_at(box, lane);
+    if (l == NULL || last_n <= l->progress.cursor || last_n > l->durable_n ||
+        last_n - l->progress.cursor > UINT16_MAX || l->progress.batch_count != 0) {
+        return IFL_INVALID;
     }
-    enum ifl_status status = outbox_is_buried(box, dead->n, dead->at, &buried);
-    if (status == IFL_OK && buried) {
-        status = IFL_NOT_FOUND;
+    box->active = true;
+    if (!outbox_enter(box)) {
+        return box->fault;
     }
-    if (status != IFL_OK) {
-        return status;
+    l->progress.batch_count = (uint16_t)(last_n - l->progress.cursor);
+    l->progress.batch_format = format;
+    enum ifl_status status = outbox_tell(box, l, RECORD_TRY, 0);
+    if (status == IFL_OK) {
+        return outbox_sync_inside(box);
     }
-    status = outbox_append(box, OUTBOX_LANE_DEAD, RECORD_TOMB, dead->n, 0, 0);
-    lane->checked = false;
+    l->progress.batch_count = 0;
     return status;
+}
+
+bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch)
+{
+    const struct outbox_progress *progress = &box->lanes[lane].progress;
+    batch->first_n = progress->cursor + 1;
+    batch->last_n = progress->cursor + progress->batch_count;
+    batch->format = progress->batch_format;
+    return progress->batch_count != 0;
 }
 
 /* ---- upkeep ---- */
@@ -514,21 +429,21 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane)
 {
     uint32_t interval = flash_prog_size(box->region) / RECORD_SIZE;
-    return lane->cursor > lane->cursor_saved &&
-           (lane->cursor == lane->last_n || lane->cursor - lane->cursor_saved >= interval);
+    uint64_t cursor = lane->progress.cursor;
+    return cursor > lane->cursor_saved && (cursor == lane->last_n || cursor - lane->cursor_saved >= interval);
 }
 
 /* OK, or the first failure; the other lanes are tried all the same. */
 static enum ifl_status save_cursors(struct outbox *box, bool all)
 {
     enum ifl_status first = IFL_OK;
-    for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        struct outbox_lane *lane = &box->lanes[i];
+    for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
         if (lane->sync_failed) {
-            (void)outbox_block_open(box, i, false); /* what it holds is shown again once a new block is durable */
+            (void)outbox_block_open(box, lane, false); /* what it holds is shown again once a new block is durable */
         }
-        if (lane->newest_serial != 0 && (all ? lane->cursor > lane->cursor_saved : cursor_due(box, lane))) {
-            enum ifl_status status = outbox_cursor_save(box, i);
+        bool due = all ? lane->progress.cursor > lane->cursor_saved : cursor_due(box, lane);
+        if (lane->newest_serial != 0 && due) {
+            enum ifl_status status = outbox_tell(box, lane, RECORD_CURSOR, 0);
             first = first == IFL_OK ? status : first;
         }
     }
@@ -542,7 +457,7 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
         box->quiet_since = now;
     }
     bool quiet = now >= ifl_ms_after(box->quiet_since, QUIET_MS);
-    if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_ready(box) == IFL_OK) {
+    if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box)) {
         (void)save_cursors(box, quiet);
         if (quiet) {
             (void)outbox_sync_inside(box);
@@ -567,50 +482,47 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
 
 enum ifl_status outbox_flush(struct outbox *box)
 {
-    enum ifl_status status = outbox_ready(box);
-    if (status == IFL_OK) {
-        enum ifl_status saved = save_cursors(box, true);
-        status = outbox_sync(box);
-        status = status == IFL_OK ? saved : status;
+    if (!outbox_enter(box)) {
+        return box->fault;
     }
-    return status;
+    enum ifl_status saved = save_cursors(box, true);
+    enum ifl_status status = outbox_sync(box);
+    return status == IFL_OK ? saved : status;
 }
 
 enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct outbox_lane_stats *stats)
 {
-    if (!is_lane(box, lane)) {
+    if (outbox_lane_route(box, lane)[0] == '\0') {
         return IFL_NOT_FOUND;
     }
     const struct outbox_lane *l = &box->lanes[lane];
-    uint64_t queued = l->last_n - l->cursor;
-    *stats = (struct outbox_lane_stats){.queued = queued,
-                                        .first_n = queued > 0 ? l->cursor + 1 : 0,
-                                        .last_n = l->last_n,
-                                        .given_up = l->given_up,
-                                        .blocks = l->block_count,
-                                        .last_reason = l->last_reason};
+    uint64_t queued = l->last_n - l->progress.cursor;
+    stats->queued = queued;
+    stats->first_n = queued > 0 ? l->progress.cursor + 1 : 0;
+    stats->last_n = l->last_n;
+    stats->given_up = l->progress.given_up;
+    stats->blocks = l->block_count;
+    stats->last_reason = l->progress.reason;
     return IFL_OK;
 }
 
 void outbox_stats(const struct outbox *box, struct outbox_stats *stats)
 {
-    *stats = (struct outbox_stats){.log_id = box->log_id,
-                                   .block_size = box->block_size,
-                                   .block_count = box->block_count,
-                                   .free_blocks = box->free_count,
-                                   .retired_blocks = box->retired_count,
-                                   .payload_max = box->payload_max,
-                                   .erase_count_min = box->erase_count_max,
-                                   .erase_count_max = box->erase_count_max,
-                                   .corrupt_records = box->corrupt_records,
-                                   .lost_records = box->lost_records,
-                                   .resumed = box->resumed,
-                                   .moved = box->moved};
+    stats->log_id = box->log_id;
+    stats->block_size = box->block_size;
+    stats->block_count = box->block_count;
+    stats->free_blocks = box->free_count;
+    stats->retired_blocks = box->retired_count;
+    stats->payload_max = box->payload_max;
+    stats->erase_count_min = stats->erase_count_max = box->erase_count_max;
+    stats->corrupt_records = box->corrupt_records;
+    stats->lost_records = box->lost_records;
+    stats->resumed = box->resumed;
+    stats->moved = box->moved;
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block block;
-        enum block_state state;
-        if (outbox_block_load(box, i, &block, &state) == IFL_OK && state != BLOCK_DIRTY &&
-            block.erase_count < stats->erase_count_min) {
+        if (flash_read(box->region, outbox_block_start(box, i), &block, HEADER1_SIZE) == IFL_OK &&
+            outbox_header_valid(&block, 1, HEADER1_SIZE) && block.erase_count < stats->erase_count_min) {
             stats->erase_count_min = block.erase_count;
         }
     }

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #define MARK 0xA5u
-#define POLYNOMIAL 0x82F63B78u /* CRC-32C, reflected */
+#define POLYNOMIAL 0x82F63B78u              /* CRC-32C, reflected */
+#define HEADER_BITS (8 * (RECORD_SIZE - 4)) /* of a record, without its check sum */
+
+/* ---- reading the medium ---- */
 
 uint32_t outbox_padded(const struct outbox *box, uint32_t size)
 {
@@ -12,62 +15,63 @@ uint32_t outbox_padded(const struct outbox *box, uint32_t size)
     return (size + granule - 1) & ~(granule - 1);
 }
 
-/* A CRC is linear: what one wrong bit does to it depends on its distance from the end only. True: `syndrome` (computed ^ stored) is that
- * of one bit among the last `bits` ones (*from_end: 0 = the last), or of one bit in the stored check sum (*from_end = bits). */
-bool outbox_single_bit(uint32_t syndrome, uint32_t bits, uint32_t *from_end)
+bool outbox_load(struct outbox *box, uint32_t at, void *to, uint32_t size)
+{
+    if (box->fault == IFL_OK) {
+        box->fault = flash_read(box->region, at, to, size);
+    }
+    if (box->fault != IFL_OK) {
+        memset(to, 0, size);
+    }
+    return box->fault == IFL_OK;
+}
+
+bool outbox_enter(struct outbox *box)
+{
+    uint8_t byte;
+    box->fault = IFL_OK;
+    return outbox_load(box, 0, &byte, sizeof byte);
+}
+
+bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end)
+{
+    bool blank = false;
+    if (box->fault == IFL_OK) {
+        box->fault = flash_is_blank(box->region, at, end - at, &blank);
+    }
+    return blank && box->fault == IFL_OK;
+}
+
+struct outbox_lane *outbox_lane_at(struct outbox *box, uint8_t lane)
+{
+    return lane < IFL_LANE_COUNT && box->lanes[lane].route[0] != '\0' ? &box->lanes[lane] : NULL;
+}
+
+/* ---- one record ---- */
+
+void outbox_record_seal(struct record *rec, uint32_t seed)
+{
+    rec->mark = MARK;
+    rec->crc = crc32c(seed, rec, RECORD_SIZE - 4);
+}
+
+/* A CRC is linear: what one wrong bit does to it depends on its distance from the end only. `syndrome` is computed ^ stored. False: more than one
+ * bit is wrong. */
+static bool mend_bit(struct record *rec, uint32_t syndrome)
 {
     uint32_t effect = POLYNOMIAL;
-    *from_end = bits;
-    if ((syndrome & (syndrome - 1)) == 0) {
+    if ((syndrome & (syndrome - 1)) == 0) { /* in the check sum itself */
+        rec->crc ^= syndrome;
         return true;
     }
-    for (uint32_t i = 0; i < bits; i++) {
+    for (uint32_t bit = HEADER_BITS; bit-- > 0;) {
         if (effect == syndrome) {
-            *from_end = i;
+            ((uint8_t *)rec)[bit / 8] ^= (uint8_t)(1u << bit % 8);
             return true;
         }
         effect = effect >> 1 ^ (effect & 1 ? POLYNOMIAL : 0);
     }
     return false;
-}
-
-void outbox_record_encode(struct record *rec, uint32_t seed, uint8_t raw[RECORD_SIZE])
-{
-    raw[0] = MARK;
-    raw[1] = rec->type;
-    raw[2] = rec->flags;
-    raw[3] = rec->quality;
-    le32_put(raw + 4, rec->size);
-    le64_put(raw + 8, rec->n);
-    le64_put(raw + 16, rec->aux);
-    le32_put(raw + 24, rec->behind);
-    rec->crc = crc32c(seed, raw, RECORD_SIZE - 4);
-    le32_put(raw + 28, rec->crc);
-}
-
-/* One flipped bit is mended where a header must be; elsewhere that would only help noise to look like one. */
-static bool record_decode(uint8_t raw[RECORD_SIZE], uint32_t seed, bool mend, struct record *rec)
-{
-    uint32_t bit;
-    rec->crc = crc32c(seed, raw, RECORD_SIZE - 4);
-    uint32_t syndrome = rec->crc ^ le32_get(raw + 28);
-    if (syndrome != 0) {
-        if (!mend || !outbox_single_bit(syndrome, 8 * (RECORD_SIZE - 4), &bit)) {
-            return false;
-        }
-        if (bit < 8 * (RECORD_SIZE - 4)) {
-            raw[RECORD_SIZE - 5 - bit / 8] ^= (uint8_t)(0x80u >> bit % 8);
-            rec->crc ^= syndrome;
-        }
-    }
-    rec->type = raw[1];
-    rec->flags = raw[2];
-    rec->quality = raw[3];
-    rec->size = le32_get(raw + 4);
-    rec->n = le64_get(raw + 8);
-    rec->aux = le64_get(raw + 16);
-    rec->behind = le32_get(raw + 24);
-    return raw[0] == MARK && rec->type >= RECORD_DATA && rec->type <= RECORD_TOMB;
 }
 
 static uint32_t head_size(const struct record *rec)
@@ -85,49 +89,78 @@ uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec
     return outbox_padded(box, rec->type == RECORD_DATA ? head_size(rec) + rec->size + BODY_CRC_SIZE : RECORD_SIZE);
 }
 
-static bool fits(const struct outbox *box, const struct record *rec, uint32_t room)
+/* One flipped bit is mended where a header must be; elsewhere that would only help noise to look like one. */
+bool outbox_record_load(struct outbox *box, uint32_t at, uint32_t seed, bool mend, struct record *rec)
 {
-    return rec->type != RECORD_DATA || (rec->size <= room && outbox_record_extent(box, rec) <= room);
+    uint32_t room = box->block_size - at % box->block_size;
+    outbox_load(box, at, rec, RECORD_SIZE);
+    rec->at = at;
+    uint32_t syndrome = crc32c(seed, rec, RECORD_SIZE - 4) ^ rec->crc;
+    if (syndrome != 0 && (!mend || !mend_bit(rec, syndrome))) {
+        return false;
+    }
+    return rec->mark == MARK &&
+           (rec->type != RECORD_DATA || (rec->size <= room && outbox_record_extent(box, rec) <= room));
 }
 
-enum ifl_status outbox_body_check(const struct outbox *box, const struct record *rec, uint32_t *syndrome)
+static bool body_is_whole(struct outbox *box, const struct record *rec)
 {
     uint8_t piece[PIECE_SIZE];
-    uint32_t crc = rec->crc;
-    uint32_t at = rec->at + RECORD_SIZE;
+    uint32_t stored, crc = rec->crc, size;
     uint32_t end = outbox_record_body(rec) + rec->size;
-    while (at < end) {
-        uint32_t size = end - at < PIECE_SIZE ? end - at : PIECE_SIZE;
-        enum ifl_status status = flash_read(box->region, at, piece, size);
-        if (status != IFL_OK) {
-            return status;
-        }
+    if (rec->type != RECORD_DATA) {
+        return true;
+    }
+    for (uint32_t at = rec->at + RECORD_SIZE; at < end; at += size) {
+        size = end - at < PIECE_SIZE ? end - at : PIECE_SIZE;
+        outbox_load(box, at, piece, size);
         crc = crc32c(crc, piece, size);
-        at += size;
     }
-    enum ifl_status status = flash_read(box->region, at, piece, BODY_CRC_SIZE);
-    if (status != IFL_OK) {
-        return status;
+    return outbox_load(box, end, &stored, sizeof stored) && crc == stored;
+}
+
+bool outbox_record_steady(struct outbox *box, const struct record *rec)
+{
+    uint8_t raw[RECORD_SIZE], first[RECORD_SIZE];
+    outbox_load(box, rec->at, first, sizeof first);
+    for (int i = 0; i < WEAK_READS && !outbox_is_cached(box); i++) {
+        outbox_load(box, rec->at, raw, sizeof raw);
+        if (memcmp(raw, first, sizeof raw) != 0 || !body_is_whole(box, rec)) {
+            return false;
+        }
     }
-    *syndrome = crc ^ le32_get(piece);
-    return *syndrome == 0 ? IFL_OK : IFL_STORE_CORRUPT;
+    return box->fault == IFL_OK;
 }
 
 /* ---- walking ---- */
 
-void outbox_walk_start(const struct outbox *box, struct walk *walk, const struct block *block, uint32_t from)
+void outbox_walk_block(const struct outbox *box, struct walk *walk)
 {
-    const struct outbox_lane *lane = &box->lanes[block->lane];
-    walk->at = from != 0 ? from : outbox_block_records(box, block->index);
-    walk->limit = outbox_block_start(box, block->index + 1u);
-    walk->stop = block->serial == lane->newest_serial ? lane->write_at : walk->limit;
-    walk->seed = block->crc;
+    const struct outbox_lane *lane = &box->lanes[walk->block.lane];
+    uint32_t limit = outbox_block_start(box, walk->block.index + 1) - RECORD_SIZE + 1;
+    walk->at = outbox_block_records(box, walk->block.index);
+    walk->stop = walk->block.serial == lane->newest_serial && lane->write_at < limit ? lane->write_at : limit;
     walk->boundary = true;
 }
 
-/* How far the next place is where a header may begin. */
-static uint32_t next_candidate(const struct outbox *box, const uint8_t raw[RECORD_SIZE])
+bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at, struct walk *walk)
 {
+    walk->buried = 0;
+    walk->damaged = false;
+    bool found = at == 0 ? outbox_block_find(box, lane, lane->oldest_serial - 1, &walk->block)
+                         : outbox_block_load(box, at / box->block_size, &walk->block) == BLOCK_USED;
+    if (!found || walk->block.lane != lane->number) {
+        return false;
+    }
+    outbox_walk_block(box, walk);
+    walk->at = at != 0 ? at : walk->at;
+    return true;
+}
+
+/* How far the next place is where a header may begin. */
+static uint32_t next_candidate(const struct outbox *box, const struct record *rec)
+{
+    const uint8_t *raw = (const uint8_t *)rec;
     uint32_t granule = flash_prog_size(box->region);
     uint32_t skip = granule;
     while (skip < RECORD_SIZE && raw[skip] != MARK) {
@@ -136,91 +169,25 @@ static uint32_t next_candidate(const struct outbox *box, const uint8_t raw[RECOR
     return skip;
 }
 
-enum ifl_status outbox_walk_next(const struct outbox *box, struct walk *walk)
+bool outbox_walk_next(struct outbox *box, struct walk *walk)
 {
-    uint8_t raw[RECORD_SIZE];
     struct record *rec = &walk->rec;
-    while (walk->at < walk->stop && walk->limit - walk->at >= RECORD_SIZE) {
-        enum ifl_status status = flash_read(box->region, walk->at, raw, sizeof raw);
-        if (status != IFL_OK) {
-            return status;
-        }
-        rec->at = walk->at;
-        if (!record_decode(raw, walk->seed, walk->boundary, rec) || !fits(box, rec, walk->limit - walk->at)) {
+    do {
+        while (walk->at < walk->stop && box->fault == IFL_OK) {
+            if (outbox_record_load(box, walk->at, walk->block.crc, walk->boundary, rec)) {
+                walk->boundary = walk->whole = body_is_whole(box, rec);
+                walk->damaged = walk->damaged || !walk->whole;
+                /* Behind a body that isn't whole the next record may begin anywhere: the power went while it was written. */
+                walk->at += walk->whole ? outbox_record_extent(box, rec) : outbox_padded(box, RECORD_SIZE);
+                return box->fault == IFL_OK;
+            }
             walk->boundary = false;
-            walk->at += next_candidate(box, raw);
-            continue;
+            walk->at += next_candidate(box, rec);
         }
-        status = rec->type == RECORD_DATA ? outbox_body_check(box, rec, &walk->syndrome) : IFL_OK;
-        walk->whole = walk->boundary = status == IFL_OK;
-        /* Behind a body that isn't whole the next record may begin anywhere: the power went while it was written. */
-        walk->at += walk->whole ? outbox_record_extent(box, rec) : outbox_padded(box, RECORD_SIZE);
-        return status == IFL_STORE_CORRUPT ? IFL_OK : status;
-    }
-    return IFL_END;
-}
-
-enum ifl_status outbox_record_at(const struct outbox *box, uint32_t at, struct block *block, struct record *rec)
-{
-    uint8_t raw[RECORD_SIZE];
-    enum block_state state;
-    enum ifl_status status = outbox_block_load(box, at / box->block_size, block, &state);
-    if (status != IFL_OK) {
-        return status;
-    }
-    status = flash_read(box->region, at, raw, sizeof raw);
-    if (status != IFL_OK) {
-        return status;
-    }
-    rec->at = at;
-    bool there = state == BLOCK_USED && record_decode(raw, block->crc, true, rec) &&
-                 fits(box, rec, outbox_block_start(box, block->index + 1u) - at);
-    return there ? IFL_OK : IFL_STORE_CORRUPT;
-}
-
-enum ifl_status outbox_record_steady(const struct outbox *box, uint32_t at)
-{
-    uint8_t raw[RECORD_SIZE], first[RECORD_SIZE];
-    enum ifl_status status = flash_read(box->region, at, first, sizeof first);
-    for (int i = 0; i < WEAK_READS && status == IFL_OK && !outbox_is_cached(box); i++) {
-        struct block block;
-        struct record rec;
-        uint32_t syndrome;
-        status = outbox_record_at(box, at, &block, &rec);
-        if (status == IFL_OK && rec.type == RECORD_DATA) {
-            status = outbox_body_check(box, &rec, &syndrome);
+        if (!outbox_block_find(box, &box->lanes[walk->block.lane], walk->block.serial, &walk->block)) {
+            return false;
         }
-        if (status == IFL_OK) {
-            status = flash_read(box->region, at, raw, sizeof raw);
-        }
-        if (status == IFL_OK && memcmp(raw, first, sizeof raw) != 0) {
-            status = IFL_STORE_CORRUPT;
-        }
-    }
-    return status;
-}
-
-/* ---- where a moved message comes from ---- */
-
-void outbox_origin_encode(const struct origin *origin, uint8_t raw[ORIGIN_SIZE])
-{
-    le64_put(raw, origin->id.log);
-    le64_put(raw + 8, origin->id.n);
-    le64_put(raw + 16, origin->from_n);
-    raw[24] = origin->id.lane;
-    raw[25] = origin->from_lane;
-    le16_put(raw + 26, origin->reason);
-}
-
-enum ifl_status outbox_origin_read(const struct outbox *box, const struct record *rec, struct origin *origin)
-{
-    uint8_t raw[ORIGIN_SIZE];
-    enum ifl_status status = flash_read(box->region, rec->at + RECORD_SIZE, raw, sizeof raw);
-    if (status == IFL_OK) {
-        origin->id = (struct outbox_id){.log = le64_get(raw), .lane = raw[24], .n = le64_get(raw + 8)};
-        origin->from_n = le64_get(raw + 16);
-        origin->from_lane = raw[25];
-        origin->reason = le16_get(raw + 26);
-    }
-    return status;
+        outbox_walk_block(box, walk);
+    } while (box->fault == IFL_OK);
+    return false;
 }

@@ -327,6 +327,81 @@ static void messages_given_up_are_gone_counted_and_their_reason_is_known_after_a
     deliver("a", 50, 150);
 }
 
+static void expect_batch(uint64_t first_n, uint64_t last_n, uint8_t format)
+{
+    struct outbox_batch batch;
+    TEST_ASSERT_TRUE(outbox_batch_pending(&world.box, lane("a"), &batch));
+    TEST_ASSERT_EQUAL_UINT64(first_n, batch.first_n);
+    TEST_ASSERT_EQUAL_UINT64(last_n, batch.last_n);
+    TEST_ASSERT_EQUAL(format, batch.format);
+}
+
+static bool is_batch(void)
+{
+    struct outbox_batch batch;
+    return outbox_batch_pending(&world.box, lane("a"), &batch);
+}
+
+static void start_with_messages(uint32_t count)
+{
+    world_start(8, 8, 2, false);
+    mount();
+    settle();
+    for (uint32_t i = 1; i <= count; i++) {
+        must_put("a", i, 100);
+    }
+}
+
+static void a_batch_is_the_same_batch_after_every_restart_until_it_is_done(void)
+{
+    start_with_messages(6);
+    deliver("a", 1, 100); /* this cursor isn't on flash when the batch begins */
+    TEST_ASSERT_FALSE(is_batch());
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 4, 7));
+    expect_batch(2, 4, 7);
+    for (uint32_t i = 1; i <= 60; i++) { /* power cuts, records behind RESUMEs, and new blocks */
+        mount();
+        expect_batch(2, 4, 7);
+        must_put("a", 100 + i, 100);
+        expect_batch(2, 4, 7);
+    }
+    TEST_ASSERT_TRUE(lane_stats("a").blocks > 1);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, lane("a"), 4));
+    TEST_ASSERT_FALSE(is_batch());
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_flush(&world.box));
+    mount();
+    TEST_ASSERT_FALSE(is_batch());
+    deliver("a", 5, 100);
+}
+
+static void a_batch_ends_when_its_first_message_does(void)
+{
+    struct outbox_message message;
+    start_with_messages(6);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 2, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_give_up(&world.box, lane("a"), 1, IFL_STORE_EXPIRED));
+    TEST_ASSERT_FALSE(is_batch());
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 4, 2));
+    TEST_ASSERT_TRUE(first("a", &message));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_dead_letter(&world.box, &message, IFL_ANSWER_REJECTED));
+    TEST_ASSERT_FALSE(is_batch());
+    mount();
+    TEST_ASSERT_FALSE(is_batch());
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 6, 3));
+    expect_batch(3, 6, 3);
+}
+
+static void a_batch_holds_what_is_there_and_only_one_is_open(void)
+{
+    start_with_messages(3);
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 0, 1));
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 4, 1));
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, OUTBOX_LANE_NONE, 1, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 2, 1));
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 3, 1));
+    expect_batch(1, 2, 1);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -346,5 +421,8 @@ int main(void)
     RUN_TEST(a_dead_letter_is_queued_again_under_its_old_id);
     RUN_TEST(dead_letters_are_buried_in_any_order);
     RUN_TEST(messages_given_up_are_gone_counted_and_their_reason_is_known_after_a_restart);
+    RUN_TEST(a_batch_is_the_same_batch_after_every_restart_until_it_is_done);
+    RUN_TEST(a_batch_ends_when_its_first_message_does);
+    RUN_TEST(a_batch_holds_what_is_there_and_only_one_is_open);
     return UNITY_END();
 }

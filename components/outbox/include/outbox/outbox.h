@@ -77,6 +77,7 @@ struct outbox_message {
     uint32_t at;       /* region address of the record (internal) */
     uint32_t read_pos; /* bytes of payload handed out by outbox_read (internal) */
     uint32_t crc;      /* running body check sum (internal) */
+    uint32_t seed;     /* of the record's check sum (internal) */
 };
 
 /* The rest of the struct is private to the room (outbox.c); it stands here so that the caller can own the memory. */
@@ -149,6 +150,20 @@ enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enu
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane);
 /* Finish one dead letter anywhere among them (drop, or re-queued): a TOMB record. NOT_FOUND. */
 enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead);
+
+/* ---- batches: several messages in one request, under the id <log id>-<lane>-<first n>..<last n> ---- */
+
+struct outbox_batch {
+    uint64_t first_n, last_n;
+    uint8_t format; /* as given by the caller, who builds the same body from it again */
+};
+/* The messages from the first one of the lane to number last_n are about to be sent as one batch. Call it before the first byte of the batch is sent, and
+ * with numbers that outbox_first() and outbox_next() have shown without a gap. OK: durable; from now on, also after a restart, it's this batch that is
+ * repeated: outbox_batch_pending() gives it, until outbox_done() for last_n, or until its first message is finished in another way (given up, dead letter). INVALID: no lane,
+ * not behind the cursor, not durable, more than 65535 messages, or another batch is pending. STORE_FULL, FLASH_*: there is no batch; don't send it. */
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format);
+/* True: the messages at the front of the lane were tried as this batch, and must be sent as the same one. */
+bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch);
 
 /* ---- upkeep ---- */
 

@@ -17,26 +17,19 @@
 
 _Static_assert(IFL_OUTBOX_BUFFER_SIZE >= IFL_FLASH_PROG_SIZE_MAX, "the buffer must hold a granule");
 
-/* What is known of a lane without looking at flash. Messages cursor + 1 .. last_n are queued. */
+/* What the records of a lane say in the end; stored in header 2 as it is. */
+struct outbox_progress {
+    uint64_t cursor;      /* all numbers up to it are finished */
+    uint32_t given_up;    /* since format */
+    uint16_t reason;      /* of the last give-up */
+    uint16_t batch_count; /* so many messages behind the cursor were tried as one batch; 0: none */
+    uint8_t batch_format;
+    uint8_t zero[7];
+};
+
+/* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. (Small fields first: that's less code.) */
 struct outbox_lane {
-    char route[IFL_ROUTE_NAME_SIZE]; /* "" = the number is unused */
-    uint64_t last_n;                 /* highest number committed */
-    uint64_t durable_n;              /* highest number that survives a power cut; readers see no more */
-    uint64_t cursor;                 /* highest finished number */
-    uint64_t cursor_saved;           /* as it stands on flash */
-    uint64_t given_up;
-    uint64_t reclaim_n;     /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
-    uint64_t fence_n;       /* records in [fence_from, fence_at) with a larger number are void */
-    uint32_t fence_from;    /* addresses */
-    uint32_t fence_at;      /* 0 = not known */
-    uint32_t read_at;       /* address where the first unfinished message is looked for; 0 = not known */
-    uint32_t write_at;      /* address of the next record */
-    uint32_t newest_serial; /* of the block that is written; 0 = the lane has no block */
-    uint32_t oldest_serial;
-    uint16_t newest; /* index of the block that is written */
-    uint16_t block_count;
-    uint16_t min_blocks;
-    uint16_t last_reason;
+    uint8_t number;
     uint8_t priority;
     bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
     bool configured;  /* else an orphan */
@@ -44,36 +37,48 @@ struct outbox_lane {
     bool resume_due;  /* a RESUME record stands before the next record */
     bool unsynced;    /* something was written since the last sync */
     bool sync_failed; /* durable_n stands still until a new block is open */
-    bool checked;     /* the record at read_at is the first message, and whole */
+    bool moves;       /* mount: messages that came from another lane were seen */
+    uint16_t newest;  /* index of the block that is written */
+    uint16_t block_count;
+    uint16_t min_blocks;
+    uint32_t newest_serial; /* of the block that is written; 0 = the lane has no block */
+    uint32_t oldest_serial;
+    uint32_t write_at; /* address of the next record */
+    uint32_t seed;     /* of the records in the newest block */
+    uint32_t read_at;  /* address where the first unfinished message is looked for; 0 = in the oldest block */
+    uint32_t fence_from, fence_at;
+    uint64_t fence_n;      /* records in [fence_from, fence_at) with a larger number are void */
+    uint64_t last_n;       /* highest number committed */
+    uint64_t durable_n;    /* highest number that survives a power cut; readers see no more */
+    uint64_t cursor_saved; /* as it stands on flash */
+    uint64_t reclaim_n;    /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
+    struct outbox_progress progress;
+    char route[IFL_ROUTE_NAME_SIZE]; /* "" = the number is unused */
 };
 
 /* The one message that is being written. */
 struct outbox_put {
     bool active;
     uint8_t lane;
-    uint16_t fill;  /* bytes in buf */
-    uint32_t start; /* address of the record */
-    uint32_t next;  /* address of buf's first byte */
-    uint32_t size;  /* payload bytes announced */
-    uint32_t left;  /* of them still to come */
-    uint32_t crc;   /* running, of the body */
-    uint64_t n;
+    uint16_t fill; /* bytes in buf */
+    uint32_t next; /* address of buf's first byte */
+    uint32_t left; /* payload bytes still to come */
+    uint32_t crc;  /* running, of the body */
     uint8_t buf[IFL_OUTBOX_BUFFER_SIZE];
 };
 
 enum outbox_erase_state { OUTBOX_ERASE_IDLE, OUTBOX_ERASE_RUNNING, OUTBOX_ERASE_PREPARE };
 
 struct outbox {
-    struct flash_region region;
-    struct ifl_random random;
-    uint64_t log_id;
-    uint64_t device_tag;
-    uint32_t block_size;
-    uint32_t payload_max;
-    uint32_t last_serial;
-    uint32_t erase_count_max;
-    uint32_t corrupt_records;
-    uint32_t lost_records;
+    enum ifl_status fault;       /* of the medium, in the call that is under way */
+    enum ifl_status sync_status; /* failure of a sync that the caller hasn't been told yet */
+    uint8_t erase_state;         /* enum outbox_erase_state */
+    bool resumed;
+    bool moved;
+    bool dirty;    /* something isn't synced */
+    bool active;   /* was used since the last step */
+    bool wanted;   /* a message waits for a block: erase now */
+    bool no_space; /* the file system is full: no block can be prepared */
     uint16_t block_count;
     uint16_t free_count;
     uint16_t retired_count;
@@ -81,19 +86,21 @@ struct outbox {
     uint16_t sweep;       /* blocks below were looked at once since mount */
     uint16_t erase_block; /* the block being erased */
     uint16_t erase_sector;
-    uint8_t erase_state; /* enum outbox_erase_state */
-    bool resumed;
-    bool moved;
-    bool dirty;                  /* something isn't synced */
-    bool active;                 /* was used since the last step */
-    bool wanted;                 /* a message waits for a block: erase now */
-    bool no_space;               /* the file system is full: no block can be prepared */
-    enum ifl_status sync_status; /* failure of a sync that the caller hasn't been told yet */
-    uint32_t erase_count;        /* of erase_block, with this erase */
+    struct flash_region region;
+    uint32_t block_size;
+    uint32_t payload_max;
+    uint32_t last_serial;
+    uint32_t erase_count; /* of erase_block, with this erase */
+    uint32_t erase_count_max;
+    uint32_t corrupt_records;
+    uint32_t lost_records;
+    uint64_t log_id;
+    uint64_t device_tag;
     ifl_ms quiet_since;
     ifl_ms space_retry_at; /* no_space isn't believed longer than this */
-    struct outbox_put put;
+    struct ifl_random random;
     struct outbox_lane lanes[IFL_LANE_COUNT];
+    struct outbox_put put;
 };
 
 #endif
