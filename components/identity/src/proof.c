@@ -180,10 +180,10 @@ static enum ifl_status append_issuer(struct proof *proof, struct text *detail)
         if (in_chain(proof, i) || !same(certificate->issuer_raw, proof->certificates[i].subject_raw))
             continue;
         named = true;
+        if (!is_supported(&proof->certificates[i].pk)) /* first: a signature of any size is any amount of work */
+            return name_certificate(IFL_KEY_UNSUPPORTED, proof, i, detail);
         if (!is_signed_by(certificate, &proof->certificates[i]))
             continue;
-        if (!is_supported(&proof->certificates[i].pk))
-            return name_certificate(IFL_KEY_UNSUPPORTED, proof, i, detail);
         proof->chain[proof->chain_count++] = i;
         return IFL_OK;
     }
@@ -218,6 +218,8 @@ static enum ifl_status check_complete(struct proof *proof, struct text *detail)
     size_t last = proof->chain[proof->chain_count - 1];
     mbedtls_x509_crt *top = &proof->certificates[last];
     bool root = is_self_issued(top);
+    if (root && !is_supported(&top->pk))
+        return name_certificate(IFL_KEY_UNSUPPORTED, proof, last, detail);
     if (root && !is_signed_by(top, top))
         return name_certificate(proof->chain_count == 1 ? IFL_KEY_CHAIN : IFL_KEY_CERTIFICATE_BAD, proof, last, detail);
     if (!root && (proof->chain_count == 1 || proof->chain_count < proof->certificate_count ||
