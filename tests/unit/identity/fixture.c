@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity/paste.h"
 #include "unity.h"
 
 struct identity fixture_identity;
@@ -161,6 +162,23 @@ enum ifl_status fixture_read_two(const char *first, const char *second)
 {
     struct bytes inputs[] = {bytes_of_string(first), bytes_of_string(second)};
     return fixture_read_bytes(inputs, 2);
+}
+
+enum ifl_status fixture_mend(const struct bytes *inputs, size_t count)
+{
+    static uint8_t work[PASTE_WORK_SIZE(65536)];
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += inputs[i].size;
+    arena_init(&fixture_arena, arena_bytes, fixture_arena_size);
+    enum ifl_status status =
+        paste_read(inputs, count, bytes_of(work, PASTE_WORK_SIZE(total)), NULL, &fixture_arena, &fixture_random,
+                   fixture_buf, fixture_buf_size, &fixture_identity, &fixture_report);
+    TEST_ASSERT_TRUE_MESSAGE(arena_empty(&fixture_arena), "a block was left in the arena");
+    TEST_ASSERT_EQUAL(status, fixture_report.status);
+    if (total < sizeof work) /* all of it would take its time */
+        TEST_ASSERT_EACH_EQUAL_UINT8(0, work + PASTE_WORK_SIZE(total) - 2 * total, 2 * total);
+    return status;
 }
 
 bool fixture_is_original(size_t count)

@@ -40,6 +40,8 @@ const char *fixture_good(void);
 enum ifl_status fixture_read(const char *text);
 enum ifl_status fixture_read_two(const char *first, const char *second);
 enum ifl_status fixture_read_bytes(const struct bytes *inputs, size_t count);
+/* The same through paste_read(). */
+enum ifl_status fixture_mend(const struct bytes *inputs, size_t count);
 /* The last intake gave exactly the leaf, intermediate, root (if `count` is 3) and key of the good service key. */
 bool fixture_is_original(size_t count);
 /* Some part of the good private key (any 16 bytes of its primes) lies in these bytes. */

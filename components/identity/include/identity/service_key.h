@@ -5,6 +5,8 @@
  *     under oauth, credentials or uaa, and these in each other; lines before the JSON are skipped;
  *   - PEM files with certificates and private key (PKCS#1, SEC1 or PKCS#8, not encrypted), together or apart, also beside a key of type
  *     "External Certificate", whose JSON has no private key.
+ * Programs on Linux take much more (paste.h); a device takes just this: its flash is small, and what it gets has mostly been through such a program.
+ *
  * What is mended, because a signature proves the result: line breaks written as \n or lost, CR LF, other dashes around BEGIN and END, a byte order mark, typographic
  * spaces, text around the blocks, certificates in another order or doubled, certificate and key in each other's field. report.repairs says so.
  *

@@ -1,0 +1,70 @@
+/* paste.h: a service key as people have it, with what programs did to it on the way undone. For hosts: it wants some MB of memory, and no node links it.
+ *
+ * Taken beyond what service_key_read() takes:
+ *   - other encodings: UTF-16, Windows-1252, typographic quotes, invisible characters, terminal control sequences, HTML, quoted-printable, percent-encoding;
+ *   - other wrappings: the cockpit's Form tab, `name: value` and `name=value` lines, Kubernetes Secrets as YAML or JSON (base64, one entry a field or the whole
+ *     service key under any name), JSON inside of a JSON string, doubled or single quotes, trailing or missing commas, missing braces, code fences, quoted mail,
+ *     numbered lines, string literals of a program;
+ *   - PEM with its BEGIN or END line missing, with rubbish inside of a block, or only its base64; DER files;
+ *   - PKCS#12 and encrypted private keys, where the caller can open them (struct paste_unlock).
+ *
+ * It may be this generous, because nothing that it finds is believed: all of it goes through service_key_read(), where signatures prove certificates and key.
+ * It never leaves out what it can't read: base64 that looks like a certificate or a key and doesn't decode to exactly one is a refusal. What service_key_read() refuses with a clear
+ * cause (two keys, a key of another certificate, a broken chain, plan api, ...) isn't tried again. The texts (url, clientid, tokenurl) can't be proven: they are to be shown.
+ *
+ * Time: linear in the size of the input, with a small factor. Re-entrant with different structs. */
+#ifndef IDENTITY_PASTE_H
+#define IDENTITY_PASTE_H
+
+#include "identity/service_key.h"
+
+#define PASTE_BLOB_COUNT 16
+/* Bytes of work space for inputs with `size` bytes together. */
+#define PASTE_WORK_SIZE(size) (8 * (size_t)(size) + (size_t)(256 * 1024))
+
+enum paste_kind {
+    PASTE_CERTIFICATE,   /* DER */
+    PASTE_KEY,           /* DER: PKCS#1, SEC1 or PKCS#8 */
+    PASTE_ENCRYPTED_DER, /* PKCS#8 under a passphrase */
+    PASTE_ENCRYPTED_PEM, /* a text: PEM with the headers Proc-Type and DEK-Info (RFC 1421) */
+    PASTE_PKCS12,
+    PASTE_OTHER, /* DER that has no part in an identity: public keys, requests */
+};
+
+struct paste_blob {
+    enum paste_kind kind;
+    struct bytes bytes;
+};
+
+/* What was found so far. The caller owns struct and work space; the space is a secret, and wiped by paste_read(). */
+struct paste {
+    uint8_t *buf;
+    size_t size, used; /* what is kept grows from the start, what is needed for a while from the end */
+    size_t top;
+    struct paste_blob blobs[PASTE_BLOB_COUNT];
+    size_t blob_count;
+    char url[IDENTITY_TEXT_SIZE], clientid[IDENTITY_TEXT_SIZE], tokenurl[IDENTITY_TEXT_SIZE];
+    char auth_url[IDENTITY_TEXT_SIZE]; /* the `url` under `uaa` */
+    bool json_key;                     /* the key came together with texts: a service key, not a file of its own */
+    bool straighten;                   /* typographic quotes are taken for straight ones */
+    unsigned repairs;                  /* bits of enum paste_repair */
+    enum ifl_status status;            /* the first thing that couldn't be read */
+    struct text detail;
+    char detail_buf[160];
+};
+
+/* Opens what a passphrase protects. open(): OK: what was in it was added with paste_add(). KEY_ENCRYPTED: no passphrase, or a wrong one. Others: see there. */
+struct paste_unlock {
+    void *ctx;
+    enum ifl_status (*open)(void *ctx, struct paste *paste, struct paste_blob blob);
+};
+
+/* Add DER. Doubled ones are taken once. TOO_LARGE: too many, or no space. */
+enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der);
+
+/* As service_key_read(), with everything above. `work` has PASTE_WORK_SIZE bytes of all inputs together; it's wiped. `unlock` may be NULL: KEY_ENCRYPTED then. */
+enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struct bytes work,
+                           const struct paste_unlock *unlock, struct arena *arena, const struct ifl_random *random,
+                           void *buf, size_t buf_size, struct identity *identity, struct service_key_report *report);
+
+#endif

@@ -1,0 +1,169 @@
+/* Base64 and DER: what a piece of base64 is, told by its first bytes. */
+#include "paste_find.h"
+#include "paste_text.h"
+
+#include <string.h>
+
+static int base64_value(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool paste_is_base64(uint8_t c)
+{
+    return base64_value(c) >= 0;
+}
+
+size_t paste_base64(struct bytes text, uint8_t *out, size_t room)
+{
+    uint32_t bits = 0;
+    size_t count = 0;
+    size_t size = 0;
+    size_t padding = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        int value = base64_value(text.data[i]);
+        padding += text.data[i] == '=';
+        if (value < 0)
+            continue;
+        if (padding > 0)
+            return 0;
+        bits = bits << 6 | (uint32_t)value;
+        if (++count % 4 == 1)
+            continue;
+        if (size == room)
+            return 0;
+        out[size++] = (uint8_t)(bits >> (count % 4 == 2 ? 4 : count % 4 == 3 ? 2 : 0));
+    }
+    size_t last = count % 4;
+    bool loose_bits = (last == 2 && (bits & 15) != 0) || (last == 3 && (bits & 3) != 0);
+    bool whole = last != 1 && !loose_bits && (padding == 0 || padding == (4 - last) % 4);
+    return whole ? size : 0;
+}
+
+/* Size of the SEQUENCE whose first `size` bytes are there. */
+static size_t sequence_size(const uint8_t *at, size_t size)
+{
+    if (size < 4 || at[0] != 0x30)
+        return 0;
+    if (at[1] == 0x82)
+        return at[2] == 0 ? 0 : 4 + ((size_t)at[2] << 8 | at[3]);
+    if (at[1] == 0x81)
+        return at[2] < 0x80 ? 0 : 3 + (size_t)at[2];
+    return at[1] < 0x80 ? 2 + (size_t)at[1] : 0;
+}
+
+size_t paste_der_size(struct bytes base64)
+{
+    uint32_t bits[2] = {0, 0}; /* four characters each: three bytes */
+    if (base64.size < 8)
+        return 0;
+    for (size_t i = 0; i < 8; i++) {
+        int value = base64_value(base64.data[i]);
+        if (value < 0)
+            return 0;
+        bits[i / 4] = bits[i / 4] << 6 | (uint32_t)value;
+    }
+    const uint8_t head[4] = {(uint8_t)(bits[0] >> 16), (uint8_t)(bits[0] >> 8), (uint8_t)bits[0],
+                             (uint8_t)(bits[1] >> 16)};
+    return sequence_size(head, sizeof head);
+}
+
+/* Read tag and length at `at`. *head: their bytes. False: they don't fit into `der`. */
+static bool read_head(struct bytes der, size_t at, size_t *head, size_t *size)
+{
+    if (at > der.size || der.size - at < 2)
+        return false;
+    size_t first = der.data[at + 1];
+    size_t more = first < 0x80 ? 0 : first & 0x7F;
+    *head = 2 + more;
+    *size = more == 0 ? first : 0;
+    if (more > 2 || der.size - at < *head)
+        return false;
+    for (size_t i = 0; i < more; i++)
+        *size = *size << 8 | der.data[at + 2 + i];
+    return *size <= der.size - at - *head;
+}
+
+/* The tag of the n-th element inside of the outer SEQUENCE; 0: there is none. */
+static uint8_t element(struct bytes der, unsigned n, struct bytes *content)
+{
+    size_t at;
+    size_t head;
+    size_t size;
+    if (!read_head(der, 0, &at, &size))
+        return 0;
+    for (unsigned i = 0; read_head(der, at, &head, &size); i++, at += head + size) {
+        *content = bytes_of(der.data + at + head, size);
+        if (i == n)
+            return der.data[at];
+    }
+    return 0;
+}
+
+static enum paste_kind kind_of_sequence(struct bytes der)
+{
+    struct bytes first;
+    struct bytes second;
+    uint8_t tag = element(der, 0, &first);
+    uint8_t next = element(der, 1, &second);
+    if (tag == 0x30 && next == 0x30)
+        return first.size > 0 && first.data[0] == 0x06 ? PASTE_OTHER : PASTE_CERTIFICATE;
+    if (tag == 0x30 && next == 0x04)
+        return PASTE_ENCRYPTED_DER;
+    if (tag != 0x02 || first.size != 1)
+        return PASTE_OTHER;
+    if (first.data[0] == 3 && next == 0x30)
+        return PASTE_PKCS12;
+    return next == 0x02 || next == 0x30 || next == 0x04 ? PASTE_KEY : PASTE_OTHER;
+}
+
+bool paste_der_kind(struct bytes der, enum paste_kind *kind)
+{
+    if (der.size < 16 || sequence_size(der.data, der.size) != der.size)
+        return false;
+    *kind = kind_of_sequence(der);
+    return true;
+}
+
+enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der)
+{
+    if (kind == PASTE_OTHER)
+        return IFL_OK;
+    for (size_t i = 0; i < paste->blob_count; i++) {
+        if (paste->blobs[i].kind == kind && bytes_equal(paste->blobs[i].bytes, der)) {
+            paste->repairs |= PASTE_DOUBLED;
+            return IFL_OK;
+        }
+    }
+    if (paste->blob_count == PASTE_BLOB_COUNT || der.size > paste->top - paste->used) {
+        paste_fail(paste, IFL_TOO_LARGE, "too many certificates");
+        return IFL_TOO_LARGE;
+    }
+    memmove(paste->buf + paste->used, der.data, der.size);
+    paste->blobs[paste->blob_count++] = (struct paste_blob){kind, bytes_of(paste->buf + paste->used, der.size)};
+    paste->used += der.size;
+    return IFL_OK;
+}
+
+bool paste_add_base64(struct paste *paste, struct bytes text)
+{
+    enum paste_kind kind;
+    size_t mark = paste->top;
+    size_t room = text.size / 4 * 3 + 3;
+    uint8_t *der = paste_scratch(paste, room);
+    if (der == NULL)
+        return false;
+    size_t size = paste_base64(text, der, room);
+    bool right = size > 0 && paste_der_kind(bytes_of(der, size), &kind);
+    if (right)
+        (void)paste_add(paste, kind, bytes_of(der, size));
+    bytes_wipe(der, room);
+    paste->top = mark;
+    return right;
+}

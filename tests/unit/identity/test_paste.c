@@ -1,0 +1,102 @@
+/* What is mended only on hosts. The whole corpus of forms and damages is in tests/integration/key_corpus.py; here stands what it can't see from outside. */
+#include "fixture.h"
+
+#include <string.h>
+
+#include "identity/paste.h"
+#include "unity.h"
+
+void setUp(void)
+{
+    fixture_reset();
+}
+
+void tearDown(void) {}
+
+static enum ifl_status mend(const char *text)
+{
+    struct bytes input = bytes_of_string(text);
+    return fixture_mend(&input, 1);
+}
+
+static void what_the_core_takes_is_taken_without_any_mending(void)
+{
+    TEST_ASSERT_EQUAL(IFL_OK, mend(fixture_good()));
+    TEST_ASSERT_TRUE(fixture_is_original(3));
+    TEST_ASSERT_EQUAL(0, fixture_report.repair_count);
+}
+
+static void what_is_mended_is_told(void)
+{
+    const char *text = fixture_replace(fixture_good(), "\"", "\xE2\x80\x9D");
+    TEST_ASSERT_EQUAL(IFL_OK, mend(text));
+    TEST_ASSERT_TRUE(fixture_is_original(3));
+    TEST_ASSERT_EQUAL_STRING("Typographic quotes were made straight.", fixture_report.repairs[0]);
+    TEST_ASSERT_EQUAL_STRING("https://plant.it-cpi024-rt.cfapps.eu10.example", fixture_identity.url);
+}
+
+static void a_clear_refusal_is_not_tried_again(void)
+{
+    const char *other = fixture_join(fixture_chain(), fixture_pem("other.key"), "");
+    TEST_ASSERT_EQUAL(IFL_KEY_MISMATCH, mend(other));
+    TEST_ASSERT_EQUAL(0, fixture_identity.chain_count);
+}
+
+static void a_text_that_ends_inside_of_a_string_is_refused_however_much_is_there(void)
+{
+    const char *good = fixture_good();
+    const char *url = strstr(good, "\"url\"");
+    TEST_ASSERT_NOT_NULL(url);
+    for (size_t more = 8; more < 40; more++) {
+        struct bytes cut = bytes_of(good, (size_t)(url - good) + more);
+        TEST_ASSERT_EQUAL(IFL_KEY_JSON, fixture_mend(&cut, 1));
+    }
+}
+
+static void two_values_of_a_text_are_refused_wherever_they_stand(void)
+{
+    const char *twice = fixture_join(
+        "{'a': {'clientid': 'sb-1!b1', 'url': 'https://a.example'}, 'credentials': {'clientid': 'sb-1!b1', "
+        "'url': 'https://b.example', 'certificate': '",
+        fixture_chain(), "'}}");
+    TEST_ASSERT_EQUAL(IFL_KEY_AMBIGUOUS, mend(fixture_join(twice, fixture_pem("leaf.key"), "")));
+}
+
+static void base64_that_looks_like_a_key_and_is_none_is_never_left_out(void)
+{
+    const char *half = fixture_replace(fixture_pem("leaf.key"), "-----BEGIN RSA PRIVATE KEY-----\n", "");
+    TEST_ASSERT_EQUAL(IFL_OK, mend(fixture_join(fixture_chain(), half, "")));
+    TEST_ASSERT_TRUE(fixture_is_original(3));
+    const char *rest = "\nMIIEowIBAAKCAQEAtheRestOfThisKeyIsGone0123456789abcdefghijklmnopqrstuvw\n";
+    TEST_ASSERT_EQUAL(IFL_KEY_PEM, mend(fixture_join(fixture_chain(), half, rest)));
+}
+
+static void a_work_space_that_is_too_small_refuses(void)
+{
+    static uint8_t work[4096];
+    struct bytes input = bytes_of_string(fixture_replace(fixture_good(), "\"", "'"));
+    TEST_ASSERT_EQUAL(IFL_KEY_JSON,
+                      paste_read(&input, 1, bytes_of(work, sizeof work), NULL, &fixture_arena, &fixture_random,
+                                 fixture_buf, fixture_buf_size, &fixture_identity, &fixture_report));
+}
+
+static void without_a_way_to_unlock_an_encrypted_key_is_refused(void)
+{
+    TEST_ASSERT_EQUAL(IFL_KEY_ENCRYPTED, mend(fixture_join(fixture_chain(), fixture_pem("leaf-encrypted.key"), "")));
+    TEST_ASSERT_EQUAL(IFL_KEY_ENCRYPTED,
+                      mend(fixture_join(fixture_chain(), fixture_pem("leaf-encrypted-pkcs8.key"), "")));
+}
+
+int main(void)
+{
+    UNITY_BEGIN();
+    RUN_TEST(what_the_core_takes_is_taken_without_any_mending);
+    RUN_TEST(what_is_mended_is_told);
+    RUN_TEST(a_clear_refusal_is_not_tried_again);
+    RUN_TEST(a_text_that_ends_inside_of_a_string_is_refused_however_much_is_there);
+    RUN_TEST(two_values_of_a_text_are_refused_wherever_they_stand);
+    RUN_TEST(base64_that_looks_like_a_key_and_is_none_is_never_left_out);
+    RUN_TEST(a_work_space_that_is_too_small_refuses);
+    RUN_TEST(without_a_way_to_unlock_an_encrypted_key_is_refused);
+    return UNITY_END();
+}
