@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "identity/paste.h"
 #include "linux/file.h"
 
 #define ERASE_STEPS_MAX 100000u
@@ -29,8 +30,10 @@ enum ifl_status key_file_read(struct key_file *file, const struct settings *sett
                               struct arena *arena, const struct ifl_random *random, struct text *detail)
 {
     static uint8_t texts[2][KEY_FILE_SIZE_MAX];
+    static uint8_t work[PASTE_WORK_SIZE(2 * KEY_FILE_SIZE_MAX)];
     struct bytes inputs[2];
     size_t count = 0;
+    size_t total = 0;
     memset(file, 0, sizeof *file);
     if (settings->identity[0] == '\0') {
         return IFL_IDENTITY_NONE;
@@ -41,10 +44,11 @@ enum ifl_status key_file_read(struct key_file *file, const struct settings *sett
         size_t len = 0;
         status = file_read(dir, names[i], texts[i], sizeof texts[i], &len, detail);
         inputs[count++] = bytes_of(texts[i], len);
+        total += len;
     }
     if (status == IFL_OK) {
-        status =
-            service_key_read(inputs, count, arena, random, file->buf, sizeof file->buf, &file->identity, &file->report);
+        status = paste_read(inputs, count, bytes_of(work, PASTE_WORK_SIZE(total)), NULL, arena, random, file->buf,
+                            sizeof file->buf, &file->identity, &file->report);
         text_str(detail, settings->identity);
         text_str(detail, file->report.detail[0] != '\0' ? ": " : "");
         text_str(detail, file->report.detail);
