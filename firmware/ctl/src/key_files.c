@@ -1,36 +1,78 @@
 #include "key_files.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
+#include "identity/paste.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
+#include "own_key.h"
 
-#define FILE_SIZE_MAX (1024u * 1024u) /* a service key has 10 KB */
+#define FILE_SIZE_MAX ((size_t)1024 * 1024) /* a service key has 10 KB */
 #define ARENA_SIZE (1024u * 1024u)
 
-static uint8_t texts[SERVICE_KEY_INPUT_MAX][FILE_SIZE_MAX]; /* secret */
-static uint8_t der[IFL_IDENTITY_SIZE_MAX];                  /* secret */
 static uint8_t arena_bytes[ARENA_SIZE];
 
-static void leave_no_core(void)
+/* One file into `buf`, FILE_SIZE_MAX bytes. */
+static enum ifl_status read_one(const struct key_files *files, size_t index, uint8_t *buf, struct bytes *input,
+                                struct text *detail)
 {
-    const struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+    size_t size = 0;
+    const char *name = files->names[index];
+    const enum ifl_status status = strcmp(name, "-") == 0
+                                       ? file_read_stdin(buf, FILE_SIZE_MAX, &size, detail)
+                                       : file_read(files->dir, name, buf, FILE_SIZE_MAX, &size, detail);
+    *input = bytes_of(buf, size);
+    return status;
 }
 
-static enum ifl_status read_files(const char *dir, const char *const *names, size_t count, struct bytes *inputs,
-                                  struct text *detail)
+enum ifl_status key_files_take(const struct key_files *files, const struct bytes *inputs, void *der,
+                               struct identity *identity, struct service_key_report *intake)
 {
-    enum ifl_status status = IFL_OK;
-    for (size_t i = 0; i < count && status == IFL_OK; i++) {
-        size_t size = 0;
-        status = strcmp(names[i], "-") == 0 ? file_read_stdin(texts[i], FILE_SIZE_MAX, &size, detail)
-                                            : file_read(dir, names[i], texts[i], FILE_SIZE_MAX, &size, detail);
-        inputs[i] = bytes_of(texts[i], size);
+    const struct ifl_random random = entropy_random();
+    const struct paste_unlock unlock = {files->passphrase, unlock_open};
+    struct arena arena;
+    size_t total = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        total += inputs[i].size;
     }
+    const size_t work_size = PASTE_WORK_SIZE(total);
+    uint8_t *work = malloc(work_size);
+    if (work == NULL) {
+        return IFL_NO_MEMORY;
+    }
+    arena_init(&arena, arena_bytes, sizeof arena_bytes);
+    const enum ifl_status status =
+        paste_read(inputs, files->count, bytes_of(work, work_size), files->passphrase == NULL ? NULL : &unlock, &arena,
+                   &random, der, IFL_IDENTITY_SIZE_MAX, identity, intake);
+    free(work);
+    return status;
+}
+
+enum ifl_status key_files_read(const struct key_files *files, void *der, struct identity *identity,
+                               struct service_key_report *intake, struct text *detail)
+{
+    struct bytes inputs[SERVICE_KEY_INPUT_MAX] = {{0}};
+    enum ifl_status status = IFL_OK;
+    memset(identity, 0, sizeof *identity);
+    memset(intake, 0, sizeof *intake);
+    own_key_protect_process();
+    uint8_t *texts = malloc(files->count * FILE_SIZE_MAX);
+    if (texts == NULL) {
+        return IFL_NO_MEMORY;
+    }
+    for (size_t i = 0; i < files->count && status == IFL_OK; i++) {
+        status = read_one(files, i, texts + i * FILE_SIZE_MAX, &inputs[i], detail);
+    }
+    if (status == IFL_OK) {
+        status = key_files_take(files, inputs, der, identity, intake);
+        text_str(detail, intake->detail);
+    }
+    for (size_t i = 0; i < files->count; i++) {
+        bytes_wipe(texts + i * FILE_SIZE_MAX, inputs[i].size);
+    }
+    free(texts);
+    intake->status = status;
     return status;
 }
 
@@ -47,50 +89,34 @@ static void judge_dates(struct key_files_result *result, int64_t now_unix_s, str
     }
 }
 
-static void judge(struct key_files_result *result, int64_t now_unix_s, struct report *report)
+void key_files_judge(enum ifl_status status, const char *detail, int64_t now_unix_s, struct key_files_result *result,
+                     struct report *report)
 {
-    const struct service_key_report *intake = &result->intake;
-    if (intake->status != IFL_OK) {
-        report_add(report, intake->status, intake->detail);
+    const size_t before = report->count;
+    if (status != IFL_OK) {
+        report_add(report, status, detail);
     }
     if (result->identity.key_type[0] != '\0') {
         judge_dates(result, now_unix_s, report);
     }
-}
-
-static void forget_secrets(struct identity *identity)
-{
-    memset(identity->chain, 0, sizeof identity->chain);
-    identity->key = bytes_of(NULL, 0);
-    bytes_wipe(texts, sizeof texts);
-    bytes_wipe(der, sizeof der);
-}
-
-void key_files_check(const char *dir, const char *const *names, size_t count, int64_t now_unix_s,
-                     struct key_files_result *result, struct report *report)
-{
-    struct bytes inputs[SERVICE_KEY_INPUT_MAX] = {{0}};
-    const struct ifl_random random = entropy_random();
-    char buf[REPORT_DETAIL_SIZE];
-    struct text detail;
-    struct arena arena;
-    memset(result, 0, sizeof *result);
-    text_init(&detail, buf, sizeof buf);
-    arena_init(&arena, arena_bytes, sizeof arena_bytes);
-    leave_no_core();
-    const size_t before = report->count;
-    enum ifl_status status = read_files(dir, names, count, inputs, &detail);
-    if (status == IFL_OK) {
-        (void)service_key_read(inputs, count, &arena, &random, der, sizeof der, &result->identity, &result->intake);
-        judge(result, now_unix_s, report);
-    } else {
-        result->intake.status = status;
-        report_add(report, status, buf);
-    }
-    result->usable = result->intake.status == IFL_OK;
+    result->usable = status == IFL_OK;
     for (size_t i = before; i < report->count; i++) {
         const enum ifl_status problem = report->problems[i].status;
         result->usable = result->usable && problem != IFL_KEY_EXPIRED && problem != IFL_KEY_NOT_YET_VALID;
     }
-    forget_secrets(&result->identity);
+}
+
+void key_files_check(const struct key_files *files, int64_t now_unix_s, struct key_files_result *result,
+                     struct report *report)
+{
+    static uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
+    char buf[REPORT_DETAIL_SIZE];
+    struct text detail;
+    memset(result, 0, sizeof *result);
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = key_files_read(files, der, &result->identity, &result->intake, &detail);
+    key_files_judge(status, buf, now_unix_s, result, report);
+    memset(result->identity.chain, 0, sizeof result->identity.chain);
+    result->identity.key = bytes_of(NULL, 0);
+    bytes_wipe(der, sizeof der);
 }

@@ -1,9 +1,26 @@
-/* key_files.h: a service key out of files, judged, and forgotten again. */
+/* key_files.h: a service key out of files, in whatever form people have it, judged, and forgotten again. */
 #ifndef CTL_KEY_FILES_H
 #define CTL_KEY_FILES_H
 
 #include "identity/service_key.h"
 #include "report.h"
+#include "unlock.h"
+
+struct key_files {
+    const char *dir;               /* names are relative to it; "": as they are */
+    const char *const *names;      /* "-" is standard input */
+    size_t count;                  /* 1..SERVICE_KEY_INPUT_MAX */
+    struct passphrase *passphrase; /* NULL: what is under one is refused, PKCS#12 as well, as iflowd does */
+};
+
+/* Read the files and take the identity in (paste_read()). OK: its chain and key lie in `der`, IFL_IDENTITY_SIZE_MAX bytes; wipe them when done. FILE: a file can't be
+ * read; TOO_LARGE: it has more than 1 MB. Others as service_key_read(). *detail says what exactly. The process leaves no core file from here on. */
+enum ifl_status key_files_read(const struct key_files *files, void *der, struct identity *identity,
+                               struct service_key_report *intake, struct text *detail);
+
+/* The same for texts that were read already, one for each name. The caller wipes them. */
+enum ifl_status key_files_take(const struct key_files *files, const struct bytes *inputs, void *der,
+                               struct identity *identity, struct service_key_report *intake);
 
 /* The identity without its chain and key: what may be shown. */
 struct key_files_result {
@@ -13,10 +30,12 @@ struct key_files_result {
     int64_t days_left; /* full days until the first certificate of the chain ends; negative: since */
 };
 
-/* Read `count` files (1..SERVICE_KEY_INPUT_MAX; "-" is standard input) relative to `dir` ("": as they are), judge them at `now_unix_s`, and add what is wrong to *report (warnings about the
- * url stay in result->intake: whether they matter is the caller's to know). No private key
- * is left in memory afterwards. The process leaves no core file from here on. */
-void key_files_check(const char *dir, const char *const *names, size_t count, int64_t now_unix_s,
-                     struct key_files_result *result, struct report *report);
+/* Read, judge at `now_unix_s`, and add what is wrong to *report (warnings about the url stay in result->intake: whether they matter is the caller's to know). No
+ * private key is left in memory afterwards. */
+void key_files_check(const struct key_files *files, int64_t now_unix_s, struct key_files_result *result,
+                     struct report *report);
+/* The same judgement for an identity that was read with `status`. */
+void key_files_judge(enum ifl_status status, const char *detail, int64_t now_unix_s, struct key_files_result *result,
+                     struct report *report);
 
 #endif

@@ -16,6 +16,8 @@ struct verb {
 
 static const struct verb VERBS[] = {
     {"key", "check", verb_key_check, "FILE...", "what is in a service key, what was mended, and whether it works"},
+    {"key", "export", verb_key_export, "FILE... --pem DIR|--pfx FILE|--secret-yaml NAME|--der DIR",
+     "the same key as other programs want it"},
     {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes"},
     {"doctor", NULL, verb_doctor, "--key FILE... [--route PATH] [--ca FILE] [--post]",
      "which step on the way to a flow fails, why, and what to do"},

@@ -4,7 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "linux/entropy.h"
+#include "key_files.h"
 #include "linux/file.h"
 
 #define FILE_SIZE_MAX (1024u * 1024u) /* a service key has 10 KB */
@@ -32,11 +32,11 @@ static enum ifl_status take_secret(struct own_key *key, struct bytes text, struc
     return status;
 }
 
-static enum ifl_status read_key(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
-                                bool either, struct text *detail)
+static enum ifl_status read_key(struct own_key *key, const char *const *files, size_t count, bool either,
+                                struct text *detail)
 {
     struct bytes inputs[SERVICE_KEY_INPUT_MAX] = {{0}};
-    const struct ifl_random random = entropy_random();
+    const struct key_files how = {.names = files, .count = count, .passphrase = &key->passphrase};
     enum ifl_status status = count <= SERVICE_KEY_INPUT_MAX ? IFL_OK : IFL_TOO_LARGE;
     key->authorization[0] = '\0';
     for (size_t i = 0; i < count && status == IFL_OK; i++) {
@@ -46,8 +46,8 @@ static enum ifl_status read_key(struct own_key *key, const char *const *files, s
         inputs[i] = bytes_of(texts[i], size);
     }
     if (status == IFL_OK) {
-        status = service_key_read(inputs, count, arena, &random, key->bytes, sizeof key->bytes, &key->identity,
-                                  &key->report);
+        key->passphrase.may_ask = true;
+        status = key_files_take(&how, inputs, key->bytes, &key->identity, &key->report);
         text_str(detail, key->report.detail);
     }
     if (status == IFL_KEY_SECRET && count == 1 && either) {
@@ -59,16 +59,14 @@ static enum ifl_status read_key(struct own_key *key, const char *const *files, s
     return status;
 }
 
-enum ifl_status own_key_read(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
-                             struct text *detail)
+enum ifl_status own_key_read(struct own_key *key, const char *const *files, size_t count, struct text *detail)
 {
-    return read_key(key, files, count, arena, false, detail);
+    return read_key(key, files, count, false, detail);
 }
 
-enum ifl_status own_key_read_either(struct own_key *key, const char *const *files, size_t count, struct arena *arena,
-                                    struct text *detail)
+enum ifl_status own_key_read_either(struct own_key *key, const char *const *files, size_t count, struct text *detail)
 {
-    return read_key(key, files, count, arena, true, detail);
+    return read_key(key, files, count, true, detail);
 }
 
 void own_key_wipe(struct own_key *key)

@@ -186,13 +186,13 @@ static void check_key(struct config_result *result, const char *dir)
         check_secret(result, dir);
         return;
     }
-    const char *names[2] = {settings->identity, settings->identity_key};
-    const size_t count = settings->identity_key[0] != '\0' ? 2 : 1;
+    const char *const names[2] = {settings->identity, settings->identity_key};
+    const struct key_files files = {.dir = dir, .names = names, .count = settings->identity_key[0] != '\0' ? 2 : 1};
     result->key_missing = settings->identity[0] == '\0' || !exists(dir, settings->identity);
     if (result->key_missing) {
         return;
     }
-    key_files_check(dir, names, count, (int64_t)time(NULL), &result->key, &result->report);
+    key_files_check(&files, (int64_t)time(NULL), &result->key, &result->report);
     result->key_read = true;
     if (result->key.usable && settings->url[0] == '\0') {
         check_url(result);

@@ -326,8 +326,7 @@ static bool look_at_files(struct patient *patient)
     struct text detail;
     text_init(&detail, buf, sizeof buf);
     const struct doctor_options *options = &patient->options;
-    const enum ifl_status status =
-        own_key_read(&patient->key, options->key_files, options->key_count, &patient->arena, &detail);
+    const enum ifl_status status = own_key_read(&patient->key, options->key_files, options->key_count, &detail);
     if (status == IFL_FILE || status == IFL_TOO_LARGE) {
         return doctor_bad(&patient->doctor, "file", status, buf);
     }

@@ -9,16 +9,29 @@
 #include "verbs.h"
 
 static const char USAGE[] =
-    "usage: iflowctl key check FILE... [--json]\n\n"
-    "Says what is in a service key, what was mended on the way, and whether it can be used. FILE is the service key as the\n"
-    "cockpit or the cf command gives it, or PEM files with certificates and private key (up to 4; - is standard input).\n"
+    "usage: iflowctl key check FILE... [--passphrase-file FILE] [--json]\n\n"
+    "Says what is in a service key, what was mended on the way, and whether it can be used. FILE is the service key in any form:\n"
+    "as the cockpit or the cf command gives it, a Kubernetes Secret, PEM or DER files, PKCS#12 (up to 4; - is standard input).\n"
     "No private key is ever printed. Exit status: 0 usable, 1 not usable, 2 wrong usage.\n";
 
 struct key_options {
     const char *files[SERVICE_KEY_INPUT_MAX];
     size_t count;
+    const char *passphrase_file;
+    struct passphrase passphrase; /* a secret */
     bool json;
 };
+
+static int wrong(const char *what, const char *word)
+{
+    fprintf(stderr, "iflowctl key check: %s%s\n%s", what, word, USAGE);
+    return 2;
+}
+
+static bool is_option(const char *word, const char *name)
+{
+    return name != NULL && strcmp(word, name) == 0;
+}
 
 /* -1: go on; else the exit status. */
 static int read_options(int argc, char **argv, struct key_options *options)
@@ -26,29 +39,26 @@ static int read_options(int argc, char **argv, struct key_options *options)
     bool only_files = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (!only_files && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+        const char *option = !only_files && word[0] == '-' && word[1] != '\0' ? word : "";
+        if (is_option(option, "--help") || is_option(option, "-h")) {
             fputs(USAGE, stdout);
             return 0;
         }
-        if (!only_files && strcmp(word, "--json") == 0) {
+        if (is_option(option, "--json")) {
             options->json = true;
-        } else if (!only_files && strcmp(word, "--") == 0) {
+        } else if (is_option(option, "--passphrase-file") && i + 1 < argc) {
+            options->passphrase_file = argv[++i];
+        } else if (is_option(option, "--")) {
             only_files = true;
-        } else if (!only_files && word[0] == '-' && word[1] != '\0') {
-            fprintf(stderr, "iflowctl key check: unknown option: %s\n%s", word, USAGE);
-            return 2;
+        } else if (option[0] != '\0') {
+            return wrong("unknown option, or nothing follows it: ", word);
         } else if (options->count == SERVICE_KEY_INPUT_MAX) {
-            fprintf(stderr, "iflowctl key check: more than %d files\n%s", SERVICE_KEY_INPUT_MAX, USAGE);
-            return 2;
+            return wrong("more than 4 files", "");
         } else {
             options->files[options->count++] = word;
         }
     }
-    if (options->count == 0) {
-        fprintf(stderr, "iflowctl key check: no file\n%s", USAGE);
-        return 2;
-    }
-    return -1;
+    return options->count == 0 ? wrong("no file", "") : -1;
 }
 
 /* ---- telling ---- */
@@ -182,16 +192,36 @@ static void tell_json(const struct key_files_result *result, const struct report
     fputs("}\n", stdout);
 }
 
+static void check(struct key_options *options, struct key_files_result *result, struct report *report)
+{
+    const struct key_files files = {
+        .dir = "", .names = options->files, .count = options->count, .passphrase = &options->passphrase};
+    char buf[REPORT_DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    options->passphrase.may_ask = true;
+    enum ifl_status status = IFL_OK;
+    if (options->passphrase_file != NULL) {
+        status = passphrase_read(&options->passphrase, options->passphrase_file, &detail);
+    }
+    if (status == IFL_OK) {
+        key_files_check(&files, (int64_t)time(NULL), result, report);
+    } else {
+        report_add(report, status, buf);
+    }
+    bytes_wipe(&options->passphrase, sizeof options->passphrase);
+}
+
 int verb_key_check(int argc, char **argv)
 {
-    struct key_options options = {0};
+    static struct key_options options;
     static struct key_files_result result;
     static struct report report;
     const int done = read_options(argc, argv, &options);
     if (done >= 0) {
         return done;
     }
-    key_files_check("", options.files, options.count, (int64_t)time(NULL), &result, &report);
+    check(&options, &result, &report);
     for (size_t i = 0; i < result.intake.warning_count; i++) {
         report_add(&report, result.intake.warnings[i], "");
     }

@@ -15,13 +15,13 @@
 #include <mbedtls/base64.h>
 
 #include "board/layout.h"
-#include "identity/service_key.h"
 #include "identity/slots.h"
 #include "image/limits.h"
 #include "image/nameplate.h"
 #include "image/seed.h"
 #include "image/stored.h"
 #include "image/trust_store.h"
+#include "key_files.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
 #include "report.h"
@@ -36,6 +36,7 @@ static const char USAGE[] =
     "  --config FILE   iflow.json\n"
     "  --board NAME    smartfusion2_som\n"
     "  --ca FILE       PEM file with the roots to trust (the system's bundle)\n"
+    "  --passphrase-file FILE  its first line opens a PKCS#12 file or an encrypted key (asked for on the terminal)\n"
     "  --mac ADDRESS   02:00:00:12:34:56 (a random one for local use)\n"
     "  -o FILE         where the image goes; it holds the private key and is readable by you only\n\n"
     "Exit status: 0 written, 1 a problem was found, 2 wrong usage.\n";
@@ -43,14 +44,13 @@ static const char USAGE[] =
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
 #define FILE_SIZE_MAX (1024u * 1024u)
 #define ROOT_COUNT_MAX 512u
-#define ARENA_SIZE (1024u * 1024u)
 
 static const struct board_layout *const layouts[] = {&board_layout_smartfusion2_som};
 
 struct node_options {
     const char *keys[SERVICE_KEY_INPUT_MAX];
     size_t key_count;
-    const char *config, *board, *out, *ca, *mac;
+    const char *config, *board, *out, *ca, *mac, *passphrase_file;
     bool json;
 };
 
@@ -64,8 +64,7 @@ struct image {
     struct report report;
 };
 
-static uint8_t texts[SERVICE_KEY_INPUT_MAX][FILE_SIZE_MAX], der[IFL_IDENTITY_SIZE_MAX],
-    arena_bytes[ARENA_SIZE]; /* secret */
+static uint8_t file_text[FILE_SIZE_MAX]; /* of the configuration, then of the roots */
 
 /* ---- flash in memory ---- */
 
@@ -130,6 +129,9 @@ static const char **option_value(struct node_options *options, const char *word)
     }
     if (strcmp(word, "--mac") == 0) {
         return &options->mac;
+    }
+    if (strcmp(word, "--passphrase-file") == 0) {
+        return &options->passphrase_file;
     }
     return strcmp(word, "-o") == 0 || strcmp(word, "--out") == 0 ? &options->out : NULL;
 }
@@ -206,30 +208,27 @@ static bool fill_random(struct image *image, void *buf, size_t size)
 
 static void put_identity(struct image *image, const struct node_options *options)
 {
-    struct bytes inputs[SERVICE_KEY_INPUT_MAX];
+    static uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
+    static struct passphrase passphrase;       /* another one */
+    const struct key_files files = {
+        .dir = "", .names = options->keys, .count = options->key_count, .passphrase = &passphrase};
     struct service_key_report intake;
     struct identity_slots slots;
-    struct arena arena;
     char buf[REPORT_DETAIL_SIZE];
     struct text detail;
-    const struct ifl_random random = entropy_random();
+    enum ifl_status status = IFL_OK;
     text_init(&detail, buf, sizeof buf);
     if (options->key_count == 0) {
         return; /* put_settings() says whether one is needed */
     }
-    for (size_t i = 0; i < options->key_count; i++) {
-        size_t size = 0;
-        const enum ifl_status status = file_read("", options->keys[i], texts[i], FILE_SIZE_MAX, &size, &detail);
-        if (status != IFL_OK) {
-            report_add(&image->report, status, buf);
-            return;
-        }
-        inputs[i] = bytes_of(texts[i], size);
+    passphrase.may_ask = true;
+    if (options->passphrase_file != NULL) {
+        status = passphrase_read(&passphrase, options->passphrase_file, &detail);
     }
-    arena_init(&arena, arena_bytes, sizeof arena_bytes);
-    enum ifl_status status =
-        service_key_read(inputs, options->key_count, &arena, &random, der, sizeof der, &image->identity, &intake);
-    text_str(&detail, intake.detail);
+    if (status == IFL_OK) {
+        status = key_files_read(&files, der, &image->identity, &intake, &detail);
+    }
+    bytes_wipe(&passphrase, sizeof passphrase);
     if (status == IFL_OK) {
         const uint32_t size =
             identity_slots_size(image->layout->geometry.prog_size, (uint32_t)node_limits.identity_size);
@@ -245,7 +244,6 @@ static void put_identity(struct image *image, const struct node_options *options
     if (status != IFL_OK) {
         report_add(&image->report, status, buf);
     }
-    bytes_wipe(texts, sizeof texts);
     bytes_wipe(der, sizeof der);
 }
 
@@ -279,12 +277,12 @@ static void put_settings(struct image *image, const struct node_options *options
     struct text detail;
     size_t size = 0;
     text_init(&detail, buf, sizeof buf);
-    enum ifl_status status = file_read("", options->config, texts[0], FILE_SIZE_MAX, &size, &detail);
+    enum ifl_status status = file_read("", options->config, file_text, FILE_SIZE_MAX, &size, &detail);
     if (status != IFL_OK) {
         report_add(&image->report, status, buf);
         return;
     }
-    status = settings_parse(&settings, bytes_of(texts[0], size), &error);
+    status = settings_parse(&settings, bytes_of(file_text, size), &error);
     if (status != IFL_OK) {
         snprintf(buf, sizeof buf, "%s line %u, %s; allowed: %s", options->config, error.line, error.key, error.allowed);
         report_add(&image->report, status, buf);
@@ -302,11 +300,11 @@ static void put_settings(struct image *image, const struct node_options *options
     } else if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_URL, "");
     }
-    status = stored_write(region_of(image, BOARD_SETTINGS), STORED_SETTINGS, 2, 0, 1, bytes_of(texts[0], size));
+    status = stored_write(region_of(image, BOARD_SETTINGS), STORED_SETTINGS, 2, 0, 1, bytes_of(file_text, size));
     if (status != IFL_OK) {
         report_add(&image->report, status, "the configuration");
     }
-    bytes_wipe(texts[0], size);
+    bytes_wipe(file_text, size);
 }
 
 /* ---- trust ---- */
@@ -350,12 +348,12 @@ static void put_trust(struct image *image, const struct node_options *options)
     size_t size = 0, root_size = 0;
     text_init(&detail, buf, sizeof buf);
     enum ifl_status status =
-        file_read("", options->ca != NULL ? options->ca : SYSTEM_ROOTS, texts[0], FILE_SIZE_MAX, &size, &detail);
+        file_read("", options->ca != NULL ? options->ca : SYSTEM_ROOTS, file_text, FILE_SIZE_MAX, &size, &detail);
     if (status != IFL_OK) {
         report_add(&image->report, status, buf);
         return;
     }
-    struct bytes rest = bytes_of(texts[0], size);
+    struct bytes rest = bytes_of(file_text, size);
     const size_t count = count_roots(rest);
     size_t at = trust_store_index_size(count);
     for (size_t i = 0; i < count && next_root(&rest, bundle + at, sizeof bundle - at, &root_size); i++) {

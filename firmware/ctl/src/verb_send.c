@@ -42,7 +42,7 @@
 struct send_options {
     const char *key_files[KEY_FILES_MAX];
     size_t key_count;
-    const char *route, *ca, *file, *url, *address, *proxy, *content_type;
+    const char *route, *ca, *file, *url, *address, *proxy, *content_type, *passphrase_file;
     uint32_t timeout_s;
     bool json;
 };
@@ -110,7 +110,19 @@ static uint8_t payload[IFL_PAYLOAD_SIZE_MAX + 1];
 
 /* ---- the command line ---- */
 
-enum { OPT_KEY = 256, OPT_ROUTE, OPT_CA, OPT_FILE, OPT_URL, OPT_RESOLVE, OPT_PROXY, OPT_TYPE, OPT_TIMEOUT, OPT_JSON };
+enum {
+    OPT_KEY = 256,
+    OPT_ROUTE,
+    OPT_CA,
+    OPT_FILE,
+    OPT_URL,
+    OPT_RESOLVE,
+    OPT_PROXY,
+    OPT_TYPE,
+    OPT_TIMEOUT,
+    OPT_PASSPHRASE,
+    OPT_JSON
+};
 
 static const struct option LONG_OPTIONS[] = {
     {"key", required_argument, NULL, OPT_KEY},
@@ -122,6 +134,7 @@ static const struct option LONG_OPTIONS[] = {
     {"proxy", required_argument, NULL, OPT_PROXY},
     {"content-type", required_argument, NULL, OPT_TYPE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE},
     {"json", no_argument, NULL, OPT_JSON},
     {NULL, 0, NULL, 0},
 };
@@ -130,7 +143,8 @@ static int usage(const char *why, const char *word)
 {
     fprintf(stderr, "iflowctl send: %s%s%s\n", why, word[0] != '\0' ? ": " : ".", word);
     fputs("usage: iflowctl send --key FILE... --route PATH [--file F|-] [--ca FILE] [--url URL] [--content-type T]\n"
-          "                     [--proxy http://HOST:PORT] [--resolve ADDRESS] [--timeout SECONDS] [--json]\n",
+          "                     [--proxy http://HOST:PORT] [--resolve ADDRESS] [--timeout SECONDS]\n"
+          "                     [--passphrase-file FILE] [--json]\n",
           stderr);
     return 2;
 }
@@ -183,6 +197,9 @@ static int take(int option, struct send_options *options)
         return 0;
     case OPT_TIMEOUT:
         return read_timeout(optarg, &options->timeout_s) ? 0 : usage("--timeout wants seconds from 1 to 3600", optarg);
+    case OPT_PASSPHRASE:
+        options->passphrase_file = optarg;
+        return 0;
     case OPT_JSON:
         options->json = true;
         return 0;
@@ -264,8 +281,13 @@ static void warn_of_expiry(struct one_shot *shot)
 
 static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
 {
-    const enum ifl_status status =
-        own_key_read_either(&shot->key, options->key_files, options->key_count, &shot->arena, detail);
+    enum ifl_status status = IFL_OK;
+    if (options->passphrase_file != NULL) {
+        status = passphrase_read(&shot->key.passphrase, options->passphrase_file, detail);
+    }
+    if (status == IFL_OK) {
+        status = own_key_read_either(&shot->key, options->key_files, options->key_count, detail);
+    }
     if (status == IFL_OK && shot->key.authorization[0] == '\0') {
         warn_of_expiry(shot);
     }

@@ -6,6 +6,7 @@
 #define CTL_VERBS_H
 
 int verb_key_check(int argc, char **argv);
+int verb_key_export(int argc, char **argv);
 int verb_config_check(int argc, char **argv);
 
 int verb_doctor(int argc, char **argv);
