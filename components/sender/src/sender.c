@@ -20,6 +20,7 @@
 #define CONNECT_MS 30000 /* resolve, connect, proxy and handshake */
 #define POLL_MS 5        /* while the flash is erasing */
 #define REST_SIZE 4096   /* bytes of a body that are read to keep a connection */
+#define RATE_PAUSE_MS (5 * 60 * 1000)
 
 enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *wiring, ifl_ms now)
 {
@@ -133,6 +134,18 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
     return status == IFL_OK;
 }
 
+/* A thousand devices with full queues would bury the tenant when it comes back: backoff spreads only their first messages. So a backlog goes out
+ * at most four times as fast as it was stored, or by the rate of the settings. The time of a message may be wrong: no pause is longer than
+ * RATE_PAUSE_MS. */
+static bool is_too_fast(struct sender *sender, const struct sender_route *route, const struct outbox_message *message)
+{
+    int64_t apart_s = message->time.unix_s - route->finished_unix_s;
+    uint32_t pause_ms = apart_s < 0 ? 0 : apart_s < RATE_PAUSE_MS / 250 ? (uint32_t)apart_s * 250 : RATE_PAUSE_MS;
+    if (route->settings->max_rate > 0)
+        pause_ms = 60000 / route->settings->max_rate;
+    return route->finished_at > 0 && sender_is_ahead(sender, route->finished_at + pause_ms);
+}
+
 /* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
 static bool pick(struct sender *sender)
 {
@@ -145,7 +158,7 @@ static bool pick(struct sender *sender)
         struct sender_route *route = &sender->routes[(sender->next + i) % settings->route_count];
         if (sender_is_ahead(sender, route->wait.view.until) ||
             (best != NULL && route->settings->priority <= best->settings->priority) ||
-            !first_of(sender, route, &message))
+            !first_of(sender, route, &message) || is_too_fast(sender, route, &message))
             continue;
         best = route;
         sender->message = message;
@@ -363,6 +376,7 @@ void sender_retry(struct sender *sender, uint8_t route, ifl_ms now)
         if (route == i || route == HEALTH_ROUTE_NONE) {
             wait_skip(&sender->routes[i].wait);
             sender->routes[i].rejected_count = 0;
+            sender->routes[i].finished_at = 0;
         }
 }
 

@@ -49,6 +49,8 @@ static void accepted(struct sender *sender)
     route->wait.view.accepted_count++;
     sender->host.view.accepted_count++;
     route->rejected_count = 0;
+    route->finished_at = sender->now;
+    route->finished_unix_s = sender->message.time.unix_s;
     enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, sender->message.n);
     if (status == IFL_OK)
         wait_over(sender, &route->wait, IFL_ACCEPTED);

@@ -306,6 +306,89 @@ static void a_success_makes_the_next_failure_cheap_again(void)
     TEST_ASSERT_TRUE(world_host().until - world.now <= 1000);
 }
 
+/* ---- the rate of a backlog ---- */
+
+static void put_apart(unsigned count, int64_t apart_s)
+{
+    world.stored_unix_s = 1800000000;
+    for (unsigned i = 0; i < count; i++, world.stored_unix_s += apart_s)
+        world_put(0, 10);
+}
+
+static void assert_spacing(uint64_t at_least_ms, uint64_t at_most_ms)
+{
+    for (size_t i = 1; i < world.request_count; i++) {
+        uint64_t apart_ms = world.requests[i].at - world.requests[i - 1].at;
+        TEST_ASSERT_TRUE(apart_ms >= at_least_ms && apart_ms <= at_most_ms);
+    }
+}
+
+static void a_backlog_goes_out_four_times_as_fast_as_it_was_stored(void)
+{
+    put_apart(13, 300);
+    world_run_for(12 * 75000 + 1000);
+    TEST_ASSERT_EQUAL_UINT(13, world_done_count(0));
+    assert_spacing(75000, 76000);
+}
+
+static void what_was_stored_in_one_second_goes_out_at_once(void)
+{
+    put_apart(100, 0);
+    world_run_for(10000);
+    TEST_ASSERT_EQUAL_UINT(100, world_done_count(0));
+}
+
+static void no_pause_is_longer_than_five_minutes_whatever_the_clock_said(void)
+{
+    put_apart(3, 50 * 365 * 86400);
+    world_run_for(11 * MINUTE);
+    TEST_ASSERT_EQUAL_UINT(3, world_done_count(0));
+    assert_spacing(5 * MINUTE, 5 * MINUTE + 1000);
+    put_apart(2, -86400);
+    world_run_for(6 * MINUTE);
+    TEST_ASSERT_EQUAL_UINT(5, world_done_count(0));
+}
+
+static void a_route_may_have_a_rate_of_its_own(void)
+{
+    world.settings.routes[0].max_rate = 60;
+    put_apart(10, 0);
+    world_run_for(9 * 1000 + 500);
+    TEST_ASSERT_EQUAL_UINT(10, world_done_count(0));
+    assert_spacing(1000, 1100);
+}
+
+static void messages_that_come_one_by_one_never_wait_for_the_rate(void)
+{
+    world.stored_unix_s = 1800000000;
+    for (unsigned i = 0; i < 20; i++, world.stored_unix_s += 60) {
+        world_put(0, 10);
+        world_run_for(1000);
+        TEST_ASSERT_EQUAL_UINT(i + 1, world_done_count(0));
+        world_run_for(59000);
+    }
+}
+
+static void one_route_that_waits_for_its_rate_holds_no_other(void)
+{
+    put_apart(3, 300);
+    for (unsigned i = 0; i < 10; i++)
+        world_put(1, 10);
+    world.settings.routes[1].max_rate = 60000;
+    world_run_for(10000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_EQUAL_UINT(10, world_done_count(1));
+}
+
+static void retry_does_not_wait_for_the_rate(void)
+{
+    put_apart(3, 300);
+    world_run_for(1000);
+    sender_retry(&world.sender, 0, world.now);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(2, world_done_count(0));
+}
+
 static void retry_tries_the_named_route_at_once(void)
 {
     trouble = LINE("404") EMPTY;
@@ -417,6 +500,13 @@ int main(void)
     RUN_TEST(retry_after_that_says_nothing_is_plain_backoff);
     RUN_TEST(a_hold_honours_retry_after_too);
     RUN_TEST(a_success_makes_the_next_failure_cheap_again);
+    RUN_TEST(a_backlog_goes_out_four_times_as_fast_as_it_was_stored);
+    RUN_TEST(what_was_stored_in_one_second_goes_out_at_once);
+    RUN_TEST(no_pause_is_longer_than_five_minutes_whatever_the_clock_said);
+    RUN_TEST(a_route_may_have_a_rate_of_its_own);
+    RUN_TEST(messages_that_come_one_by_one_never_wait_for_the_rate);
+    RUN_TEST(one_route_that_waits_for_its_rate_holds_no_other);
+    RUN_TEST(retry_does_not_wait_for_the_rate);
     RUN_TEST(retry_tries_the_named_route_at_once);
     RUN_TEST(retry_tries_the_host_at_once);
     RUN_TEST(there_is_no_view_of_a_route_that_is_not_there);

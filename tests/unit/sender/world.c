@@ -15,6 +15,7 @@ static struct lane {
         uint8_t *payload;
         uint32_t size;
         bool corrupt;
+        int64_t unix_s;
     } messages[WORLD_MESSAGES];
     uint64_t first_n, last_n; /* first_n > last_n: empty */
     uint64_t done[WORLD_MESSAGES];
@@ -60,6 +61,7 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
         return IFL_END;
     *message = (struct outbox_message){.id = {LOG_ID, lane, at->first_n}, .lane = lane, .n = at->first_n};
     message->size = at->messages[at->first_n % WORLD_MESSAGES].size;
+    message->time.unix_s = at->messages[at->first_n % WORLD_MESSAGES].unix_s;
     return IFL_OK;
 }
 
@@ -484,6 +486,7 @@ static uint64_t put(unsigned route, const void *payload, uint32_t size)
     memcpy(at->messages[n % WORLD_MESSAGES].payload, payload, size);
     at->messages[n % WORLD_MESSAGES].size = size;
     at->messages[n % WORLD_MESSAGES].corrupt = false;
+    at->messages[n % WORLD_MESSAGES].unix_s = world.stored_unix_s;
     return n;
 }
 

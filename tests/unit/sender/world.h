@@ -71,6 +71,7 @@ struct world {
     bool change_identity_on_verdict;
 
     /* the outbox */
+    int64_t stored_unix_s; /* of the messages that are put next */
     enum ifl_status done_status, dead_letter_status, first_status, give_up_status;
     bool read_nothing;        /* outbox_read() says OK without a byte */
     unsigned read_busy_count; /* outbox_read() says FLASH_BUSY that many times */

@@ -93,7 +93,7 @@ static void a_document_with_every_key_is_read_completely(void)
         "  \"backoff\": { \"base_ms\": 200, \"cap_ms\": 3000, \"boot_jitter_ms\": 0 },\n"
         "  \"probe\": { \"first_ms\": 300, \"cap_ms\": 400, \"path\": \"/http/nobody\" },\n"
         "  \"routes\": { \"telemetry\": { \"path\": \"/http/plant/t%20x?a=1\", \"content_type\": \"text/csv; charset=utf-8\",\n"
-        "      \"priority\": 0, \"full\": \"give_up_oldest\", \"timeout_ms\": 5000, \"on_flow_error\": { \"dead_letter_after\": 3 },\n"
+        "      \"priority\": 0, \"full\": \"give_up_oldest\", \"max_rate\": 90, \"timeout_ms\": 5000, \"on_flow_error\": { \"dead_letter_after\": 3 },\n"
         "      \"headers\": { \"X-Plant\": \"7\", \"X-Line\": \"a b\" }, \"batch\": { \"max_count\": 1, \"max_delay_ms\": 5 } },\n"
         "    \"alarm\": \"/http/plant/alarm\" } }");
     TEST_ASSERT_EQUAL_STRING("cert.pem", settings.identity);
@@ -126,6 +126,7 @@ static void a_document_with_every_key_is_read_completely(void)
     TEST_ASSERT_EQUAL_STRING("text/csv; charset=utf-8", route->content_type);
     TEST_ASSERT_EQUAL(0, route->priority);
     TEST_ASSERT_EQUAL(SETTINGS_FULL_GIVE_UP_OLDEST, route->full);
+    TEST_ASSERT_EQUAL_UINT32(90, route->max_rate);
     TEST_ASSERT_EQUAL_UINT32(5000, route->timeout_ms);
     TEST_ASSERT_EQUAL_UINT32(3, route->dead_letter_after);
     TEST_ASSERT_EQUAL_MEMORY("X-Plant\0"
@@ -165,7 +166,7 @@ static void a_misspelled_key_is_refused_with_the_list_of_keys(void)
         error.allowed);
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "network.Proxy", with("\"network\": { \"Proxy\": \"\" }"));
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "routes.a.pfad", with_in_route("\"pfad\": \"/b\""));
-    TEST_ASSERT_EQUAL_STRING("path, content_type, priority, full, timeout_ms, on_flow_error, headers, batch",
+    TEST_ASSERT_EQUAL_STRING("path, content_type, priority, full, max_rate, timeout_ms, on_flow_error, headers, batch",
                              error.allowed);
 }
 

@@ -1,6 +1,6 @@
 /* sender.h: takes messages out of the outbox and posts them over mutual TLS until each one is accepted.
  *
- * One connection, one request at a time. Order is kept within a route; a route that is held doesn't hold the others. Nothing is dropped because of an answer:
+ * One connection, one request at a time. A backlog isn't sent faster than four times the pace at which it was stored (settings, max_rate). Order is kept within a route; a route that is held doesn't hold the others. Nothing is dropped because of an answer:
  * each outcome follows catalogue.h. Never a second try below the outbox: a connection that dies after the request was sent is an unknown outcome, and
  * the message is sent again under the same id. The state machine is drawn in sender.c. */
 #ifndef SENDER_SENDER_H
@@ -73,7 +73,7 @@ void sender_csrf_remembered(struct sender *sender, uint8_t lane);
 /* Do what can be done now. Returns `now` when something was done and there may be more, else when it wants to be called again; call it also
  * after a network event and after a message was stored. Steps the connection; doesn't step the outbox. */
 ifl_ms sender_step(struct sender *sender, ifl_ms now);
-/* Try at once: the host and the route with this index, or all routes (HEALTH_ROUTE_NONE). Counts of failures start afresh; why they waited stays
+/* Try at once: the host and the route with this index, or all routes (HEALTH_ROUTE_NONE), whatever the rate. Counts of failures start afresh; why they waited stays
  * visible until the answer comes. */
 void sender_retry(struct sender *sender, uint8_t route, ifl_ms now);
 enum sender_state sender_state(const struct sender *sender);

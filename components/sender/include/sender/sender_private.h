@@ -26,9 +26,11 @@ struct sender_wait {
 struct sender_route {
     struct sender_wait wait;
     const struct settings_route *settings;
-    struct sender_jar *jar; /* or NULL: no token is known */
-    uint64_t n;             /* the message that view.attempts and the next one are about */
-    uint32_t flow_failures; /* its answers ANSWER_FLOW_FAILED */
+    struct sender_jar *jar;  /* or NULL: no token is known */
+    ifl_ms finished_at;      /* its last message; 0: none yet, or nobody waits for the rate any more */
+    int64_t finished_unix_s; /* when that one was stored */
+    uint64_t n;              /* the message that view.attempts and the next one are about */
+    uint32_t flow_failures;  /* its answers ANSWER_FLOW_FAILED */
     uint8_t lane;
     uint8_t rejected_count; /* messages rejected in a row without a success between */
     bool csrf_needed;
