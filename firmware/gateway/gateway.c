@@ -37,6 +37,7 @@
 #include "settings/settings.h"
 #include "store.h"
 #include "tls/tls.h"
+#include "token/token.h"
 
 #define TLS_ARENA_SIZE (256u * 1024u)
 #define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
@@ -58,6 +59,10 @@ struct gateway {
     struct tls_context tls_context;
     struct tls tls;
     struct sender sender;
+    struct arena token_arena; /* with `auth` "oauth": a connection of its own */
+    struct tls_context token_context;
+    struct tls token_tls;
+    struct token token; /* secret */
     struct renewal renewal;
     struct doors doors;
     struct sender_wiring sender_wiring;
@@ -76,6 +81,7 @@ struct gateway {
 /* Static: large, and only the touched pages take memory. */
 static struct gateway the_gateway;
 static uint8_t tls_arena_bytes[TLS_ARENA_SIZE];
+static uint8_t token_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t work_arena_bytes[WORK_ARENA_SIZE];
 
 /* ---- the key ---- */
@@ -103,7 +109,7 @@ static uint64_t dead_letter_count(const struct gateway *gateway)
 /* The client certificate says who it is, not a user and a secret. */
 static bool by_certificate(const struct plan *plan)
 {
-    return plan->settings.auth == SETTINGS_AUTH_CERTIFICATE;
+    return plan->credentials.secret.secret[0] == '\0';
 }
 
 /* The url that a plan goes to with the identity that would then be in use. */
@@ -161,12 +167,15 @@ static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint
 static enum ifl_status use_identity(void *ctx, int slot)
 {
     struct gateway *gateway = ctx;
+    token_stop(&gateway->token); /* the bytes that it shows go away */
     const enum ifl_status status = keys_load(&gateway->keys, &gateway->store.slots, slot);
     if (status != IFL_OK) {
         return status;
     }
     gateway->tls_context.identity = &gateway->keys.identity;
     gateway->tls_context.identity_generation = gateway->keys.generation;
+    gateway->token_context.identity = gateway->tls_context.identity;
+    gateway->token_context.identity_generation = gateway->keys.generation;
     return find_host(url_of(gateway->plan, &gateway->keys.identity), gateway->host, &gateway->port);
 }
 
@@ -176,6 +185,8 @@ static enum ifl_status use_secret(struct gateway *gateway)
     keys_unload(&gateway->keys);
     gateway->tls_context.identity = NULL;
     gateway->tls_context.identity_generation = gateway->keys.generation;
+    gateway->token_context.identity = NULL;
+    gateway->token_context.identity_generation = gateway->keys.generation;
     return find_host(url_of(gateway->plan, NULL), gateway->host, &gateway->port);
 }
 
@@ -220,9 +231,47 @@ static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
     struct gateway *gateway = ctx;
+    if (verdict == IFL_OK) {
+        token_accepted(&gateway->token);
+    }
     if (gateway->renewing) {
         renewal_learn(&gateway->renewal, verdict);
     }
+}
+
+/* ---- access tokens ---- */
+
+static enum ifl_status on_authorize(void *ctx, ifl_ms now, const char **authorization)
+{
+    struct gateway *gateway = ctx;
+    const enum ifl_status status = token_get(&gateway->token, now, authorization);
+    if (status != IFL_OK && status != IFL_AGAIN) {
+        health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, gateway->token.host);
+    }
+    return status;
+}
+
+static bool on_token_refused(void *ctx)
+{
+    struct gateway *gateway = ctx;
+    return token_refused(&gateway->token);
+}
+
+/* Where tokens come from, and who asks for them, for the identity in use. */
+static enum ifl_status start_token(struct gateway *gateway)
+{
+    const bool certificate = by_certificate(gateway->plan);
+    const struct service_secret *secret = &gateway->plan->credentials.secret;
+    const struct identity *identity = &gateway->keys.identity;
+    const struct token_wiring wiring = {.tls = &gateway->token_tls,
+                                        .url = certificate ? identity->tokenurl : secret->tokenurl,
+                                        .clientid = certificate ? identity->clientid : secret->clientid,
+                                        .secret = secret->secret,
+                                        .proxy = &gateway->plan->proxy,
+                                        .user_agent = "iflow-agent/" IFL_VERSION};
+    gateway->token_context.version = gateway->tls_context.version;
+    gateway->token_context.trust = gateway->tls_context.trust;
+    return token_init(&gateway->token, &wiring);
 }
 
 /* ---- delivery ---- */
@@ -241,22 +290,30 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
     gateway->tls_context.version = VERSIONS[gateway->plan->settings.tls];
     gateway->tls_context.trust = trust_files_trust(&gateway->plan->trust);
-    gateway->sender_wiring = (struct sender_wiring){
-        .settings = &gateway->plan->settings,
-        .outbox = &gateway->store.outbox,
-        .tls = &gateway->tls,
-        .clock = &gateway->clock,
-        .health = &gateway->health,
-        .random = entropy_random(),
-        .host = gateway->host,
-        .port = gateway->port,
-        .proxy = &gateway->plan->proxy,
-        .user_agent = "iflow-agent/" IFL_VERSION,
-        .authorization = by_certificate(gateway->plan) ? NULL : gateway->plan->credentials.authorization,
-        .identity_verdict = on_identity_verdict,
-        .csrf_needed = on_csrf_needed,
-        .ctx = gateway};
-    const enum ifl_status status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
+    const bool oauth = gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH;
+    enum ifl_status status = oauth ? start_token(gateway) : IFL_OK;
+    if (status != IFL_OK) {
+        return status;
+    }
+    gateway->sender_wiring = (struct sender_wiring){.settings = &gateway->plan->settings,
+                                                    .outbox = &gateway->store.outbox,
+                                                    .tls = &gateway->tls,
+                                                    .clock = &gateway->clock,
+                                                    .health = &gateway->health,
+                                                    .random = entropy_random(),
+                                                    .host = gateway->host,
+                                                    .port = gateway->port,
+                                                    .proxy = &gateway->plan->proxy,
+                                                    .user_agent = "iflow-agent/" IFL_VERSION,
+                                                    .authorization = gateway->plan->settings.auth == SETTINGS_AUTH_BASIC
+                                                                         ? gateway->plan->credentials.authorization
+                                                                         : NULL,
+                                                    .authorize = oauth ? on_authorize : NULL,
+                                                    .token_refused = oauth ? on_token_refused : NULL,
+                                                    .identity_verdict = on_identity_verdict,
+                                                    .csrf_needed = on_csrf_needed,
+                                                    .ctx = gateway};
+    status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
     gateway->sending = status == IFL_OK;
     for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&gateway->store.outbox); lane++) {
         uint8_t needed = 0;
@@ -273,6 +330,7 @@ static void stop_sender(struct gateway *gateway)
 {
     if (gateway->sending) {
         sender_stop(&gateway->sender);
+        token_stop(&gateway->token);
         gateway->sending = false;
     }
 }
@@ -291,7 +349,7 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     if (!changed || !gateway->sending) {
         return;
     }
-    if (gateway->sender_wiring.port != gateway->port) {
+    if (gateway->sender_wiring.port != gateway->port || gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH) {
         stop_sender(gateway);
         (void)start_sender(gateway, now); /* it was possible before with the same settings */
     }
@@ -466,8 +524,14 @@ static enum ifl_status start_tls(struct gateway *gateway)
     gateway->tls_context.arena = &gateway->tls_arena;
     gateway->tls_context.random = entropy_random();
     gateway->tls_context.clock = &gateway->clock;
-    const enum ifl_status status = tls_setup(&gateway->tls_context);
+    enum ifl_status status = tls_setup(&gateway->tls_context);
     tls_init(&gateway->tls, &gateway->tls_context);
+    arena_init(&gateway->token_arena, token_arena_bytes, sizeof token_arena_bytes);
+    gateway->token_context.arena = &gateway->token_arena;
+    gateway->token_context.random = entropy_random();
+    gateway->token_context.clock = &gateway->clock;
+    status = status == IFL_OK ? tls_setup(&gateway->token_context) : status;
+    tls_init(&gateway->token_tls, &gateway->token_context);
     return status;
 }
 
@@ -663,6 +727,7 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     if (gateway->renewing) { /* first: a new identity is tried before the next message */
         wish = ifl_ms_min(wish, renewal_step(&gateway->renewal, now));
     }
+    wish = ifl_ms_min(wish, token_step(&gateway->token, now));
     if (!gateway->renewing || !renewal_is_busy(&gateway->renewal)) {
         wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
     }
@@ -723,6 +788,7 @@ static void wipe_secrets(struct gateway *gateway)
     bytes_wipe(&gateway->keys, sizeof gateway->keys);
     bytes_wipe(&gateway->plans, sizeof gateway->plans);
     bytes_wipe(tls_arena_bytes, gateway->tls_arena.extent);
+    bytes_wipe(token_arena_bytes, gateway->token_arena.extent);
 }
 
 int gateway_run(const struct options *options)

@@ -80,9 +80,11 @@ enum ifl_status plan_read(struct plan *plan, const struct options *options, stru
     credentials_wipe(&plan->credentials);
     if (plan->settings.auth != SETTINGS_AUTH_CERTIFICATE) {
         status = credentials_read(&plan->credentials, &plan->settings, plan->directory, detail);
-        if (status != IFL_OK) {
+        const bool by_certificate = status == IFL_KEY_NO_SECRET && plan->settings.auth == SETTINGS_AUTH_OAUTH;
+        if (status != IFL_OK && !by_certificate) {
             return status;
         }
+        text_init(detail, detail->buf, detail->size);
     }
     status = net_proxy_parse(bytes_of_string(plan->settings.proxy), &plan->proxy);
     if (status != IFL_OK) {

@@ -141,5 +141,104 @@ class Basic(AuthTest):
         self.assertNotIn(pki.CLIENT_SECRET, done.text)
 
 
+class OAuth(AuthTest):
+    """The token endpoint has a host of its own, so everything goes through the CONNECT proxy, which knows both."""
+
+    def oauth(self, s, **configuration):
+        return self.daemon(s, auth="oauth", resolve=False, network={"proxy": f"http://127.0.0.1:{s.proxy.port}"}, **configuration)
+
+    def tokens(self, s):
+        return [record for record in s.records() if record["path"] == "/oauth/token"]
+
+    def posts(self, s):
+        return [record for record in s.records() if record["path"] == TELEMETRY]
+
+    @each_version
+    def test_one_token_by_secret_serves_many_messages(self, s):
+        daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
+        ids = [daemon.put(f"reading {number}") for number in range(10)]
+        daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        self.assertEqual([(record["method"], record["authorization"], record["verify"]) for record in self.tokens(s)],
+                         [("POST", "Basic", "NONE")])  # fmt: skip
+        self.assertEqual({(record["authorization"], record["verify"]) for record in self.posts(s)}, {("Bearer", "NONE")})
+        self.assert_told_nowhere(daemon)
+        token = next(iter(s.tenant.tokens))
+        self.assertNotIn(token, daemon.log() + json.dumps(daemon.ask("log")))
+
+    @each_version
+    def test_a_token_over_mutual_tls_needs_no_secret(self, s):
+        daemon = self.oauth(s).start()
+        message = daemon.put("reading")
+        daemon.wait_empty()
+        self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [message])
+        self.assertEqual([(record["authorization"], record["verify"]) for record in self.tokens(s)], [("", "SUCCESS")])
+        self.assertEqual([record["authorization"] for record in self.posts(s)], ["Bearer"])
+
+    @each_version
+    def test_a_token_that_has_ended_is_replaced_once_and_nothing_waits(self, s):
+        daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
+        ids = []
+        for round in range(3):
+            ids.append(daemon.put(f"reading {round}"))
+            daemon.wait_empty()
+            s.tenant.advance(50000)  # virtual seconds, which the daemon doesn't see
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        self.assertEqual(len(self.tokens(s)), 3)
+        self.assertEqual(daemon.status()["host"]["state"], "going")
+        self.assertEqual(daemon.status()["counters"]["held"], 0)
+
+    @each_version
+    def test_a_tenant_that_refuses_new_tokens_too_holds_everything(self, s):
+        s.fault("401_invalid_token", TELEMETRY, times=0)
+        daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
+        message = daemon.put("reading")
+        wait_for(lambda: why(daemon.status()["host"]) == "ANSWER_TOKEN", "the host is held", daemon.explain)
+        self.assertEqual((len(self.tokens(s)), len(self.posts(s))), (2, 2))
+        s.tenant.clear_faults()
+        daemon.retry()
+        daemon.wait_empty()
+        self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [message])
+        self.assertEqual(len(self.tokens(s)), 3)
+
+    @each_version
+    def test_a_wrong_secret_is_told_by_the_token_endpoint(self, s):
+        daemon = self.oauth(s, key=self.written(s, clientsecret="wrong")).start()
+        daemon.put("reading")
+        wait_for(lambda: why(daemon.status()["host"]) == "ANSWER_BAD_CREDENTIALS", "the host is held", daemon.explain)
+        self.assertEqual(self.posts(s), [])
+        self.assertEqual(daemon.queued(), 1)
+
+    @each_version
+    def test_each_answer_of_the_endpoint_has_its_cause_and_loses_nothing(self, s):
+        answers = (
+            (200, "{}", "TOKEN_BAD"), (200, "hello", "TOKEN_BAD"), (200, '{"access_token": ""}', "TOKEN_BAD"),
+            (200, '{"access_token": "a\\nb"}', "TOKEN_BAD"), (200, '{"access_token": "' + "x" * 9000 + '"}', "TOKEN_BAD"),
+            (302, "", "TOKEN_BAD"), (404, "", "TOKEN_BAD"), (400, "", "ANSWER_BAD_CREDENTIALS"), (429, "", "ANSWER_BUSY"),
+            (503, "", "ANSWER_TEMPORARY"),
+        )  # fmt: skip
+        daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
+        for number, (status, body, name) in enumerate(answers):
+            s.reset()
+            s.tenant.add_fault("mine", route="/oauth/token", times=0, status=status, source="tomcat", body=body)
+            daemon.kill()
+            daemon.start()
+            message = daemon.put(f"reading {number}")
+            wait_for(lambda: name in json.dumps(daemon.status()), f"{status} {body[:20]}: {name}", daemon.explain)
+            s.tenant.clear_faults()
+            daemon.retry()
+            daemon.wait_empty()
+            self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [message])
+
+    def test_without_the_address_of_the_endpoint_it_doesn_t_start(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon = self.oauth(s, key=self.written(s, tokenurl=""))
+        daemon.spawn()
+        self.assertEqual(daemon.wait_end(), 1)
+        diag = DIAG["KEY_NO_TOKEN_URL"]
+        self.assertIn(f"E{diag.code} {diag.cause} {diag.remedy}", daemon.log())
+
+
 if __name__ == "__main__":
     harness.main()

@@ -146,6 +146,20 @@ static bool is_too_fast(struct sender *sender, const struct sender_route *route,
     return route->finished_at > 0 && sender_is_ahead(sender, route->finished_at + pause_ms);
 }
 
+/* False: without its authorization no request can go now. */
+static bool is_authorized(struct sender *sender)
+{
+    struct sender_wiring *wiring = &sender->wiring;
+    if (wiring->authorize == NULL)
+        return true;
+    enum ifl_status status = wiring->authorize(wiring->ctx, sender->now, &wiring->authorization);
+    if (status != IFL_OK && status != IFL_AGAIN) {
+        verdict_failure(sender, status);
+        sender->wish = sender->host.view.until;
+    }
+    return status == IFL_OK;
+}
+
 /* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
 static bool pick(struct sender *sender)
 {
@@ -165,7 +179,7 @@ static bool pick(struct sender *sender)
     }
     if (best != NULL)
         sender->route = best;
-    return best != NULL;
+    return best != NULL && is_authorized(sender);
 }
 
 /* ---- the states. True: something was done, and there may be more; false: `wish` says when. ---- */

@@ -281,6 +281,13 @@ void verdict_answer(struct sender *sender)
         drop_with_session(sender, true);
         return;
     }
+    if (status == IFL_ANSWER_TOKEN && sender->wiring.token_refused != NULL &&
+        sender->wiring.token_refused(sender->wiring.ctx)) {
+        sender_count(sender, HEALTH_RETRIED);
+        sender->proven = false; /* whether the new one is good is news */
+        stay(sender);
+        return;
+    }
     notice(sender);
     enum ifl_status verdict = status;
     if (sender->fetching)

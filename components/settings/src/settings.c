@@ -556,7 +556,7 @@ static const struct row probe_rows[] = {
 };
 
 static const char *const tls_words[] = {"auto", "1.2", "1.3"};
-static const char *const auth_words[] = {"certificate", "basic"}; /* as in enum settings_auth */
+static const char *const auth_words[] = {"certificate", "basic", "oauth"}; /* as in enum settings_auth */
 
 #define SECTION(key, rows, text)                                                                                       \
     {                                                                                                                  \
@@ -586,7 +586,7 @@ static const struct row document_rows[] = {
      .read = read_auth,
      .size = COUNT(auth_words),
      .more = auth_words,
-     .allowed = "\"certificate\" or \"basic\""},
+     .allowed = "\"certificate\", \"basic\" or \"oauth\""},
     SECTION("credentials", credentials_rows, "an object with user, password"),
     {.name = "id_header",
      .read = read_text,

@@ -155,8 +155,8 @@ static void check_url(struct config_result *result)
     }
 }
 
-/* User and secret: they can't be proven here, but they must be there. */
-static void check_secret(struct config_result *result, const char *dir)
+/* User and secret: they can't be proven here, but they must be there. False: it's oauth with a certificate. */
+static bool check_secret(struct config_result *result, const char *dir)
 {
     static uint8_t key[IFL_CONFIG_SIZE_MAX];
     const struct settings *settings = &result->settings;
@@ -170,20 +170,21 @@ static void check_secret(struct config_result *result, const char *dir)
         status = file_read(dir, settings->identity, key, sizeof key, &size, &detail);
         status = status == IFL_OK ? service_secret_read(bytes_of(key, size), &secret, &detail) : status;
     }
-    if (status != IFL_OK && !(status == IFL_KEY_NO_SECRET && settings->user[0] != '\0')) {
+    const bool other = status == IFL_KEY_NO_SECRET && settings->auth == SETTINGS_AUTH_OAUTH;
+    if (status != IFL_OK && !other && !(status == IFL_KEY_NO_SECRET && settings->user[0] != '\0')) {
         report_add(&result->report, status, buf);
-    } else if (settings->url[0] == '\0' && secret.url[0] == '\0') {
+    } else if (!other && settings->url[0] == '\0' && secret.url[0] == '\0') {
         report_add(&result->report, IFL_KEY_NO_URL, "");
     }
     bytes_wipe(&secret, sizeof secret);
     bytes_wipe(key, size);
+    return !other;
 }
 
 static void check_key(struct config_result *result, const char *dir)
 {
     const struct settings *settings = &result->settings;
-    if (settings->auth == SETTINGS_AUTH_BASIC) {
-        check_secret(result, dir);
+    if (settings->auth != SETTINGS_AUTH_CERTIFICATE && check_secret(result, dir)) {
         return;
     }
     const char *const names[2] = {settings->identity, settings->identity_key};

@@ -293,7 +293,9 @@ static void put_settings(struct image *image, const struct node_options *options
         return;
     }
     check_settings(image, &settings);
-    if (settings.auth == SETTINGS_AUTH_CERTIFICATE && options->key_count == 0) {
+    if (settings.auth == SETTINGS_AUTH_OAUTH) {
+        report_add(&image->report, IFL_CONFIG_VALUE, "auth: a node gets no access tokens");
+    } else if (settings.auth == SETTINGS_AUTH_CERTIFICATE && options->key_count == 0) {
         report_add(&image->report, IFL_IDENTITY_NONE, "--key");
     } else if (settings.auth == SETTINGS_AUTH_BASIC && settings.user[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_SECRET, "a node needs them in the configuration");

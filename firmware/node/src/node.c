@@ -210,6 +210,9 @@ static enum ifl_status use_credentials(void)
 
 static enum ifl_status use_identity(void)
 {
+    if (node.settings.auth == SETTINGS_AUTH_OAUTH) {
+        return IFL_CONFIG_VALUE; /* a node gets no tokens */
+    }
     if (node.settings.auth == SETTINGS_AUTH_BASIC) {
         return use_credentials();
     }

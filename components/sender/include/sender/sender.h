@@ -54,6 +54,11 @@ struct sender_wiring {
     const struct net_proxy *proxy; /* or NULL */
     const char *user_agent;        /* "iflow-agent/0.1.0"; NULL = not told */
     const char *authorization;     /* value of a header: "Basic ..."; a secret. NULL: the certificate speaks alone */
+    /* Where that value changes: asked for before each request. OK; AGAIN: it isn't there yet, call sender_step() when it is; else why it can't be had: the
+     * host waits as after a failed connection. NULL: `authorization` stays. */
+    enum ifl_status (*authorize)(void *ctx, ifl_ms now, const char **authorization);
+    /* A 401 says that the token in it is no good. True: there will be another one, so nothing waits. NULL: there won't. */
+    bool (*token_refused)(void *ctx);
     /* Told when an identity has been proven (an answer that only an authenticated client gets: status OK) or refused (a 401 on a full
      * handshake, or a certificate alert). It may call sender_identity_changed(). May be NULL. */
     void (*identity_verdict)(void *ctx, enum ifl_status verdict);

@@ -9,7 +9,8 @@
  *   url                              https://host[:port] (that of the service key)
  *   trust                            PEM file with the roots to trust (the system's)
  *   tls                              "auto", "1.2", "1.3" (auto)
- *   auth                             "certificate", "basic": user and password, from a service key of type ClientId/Secret or `credentials` (certificate)
+ *   auth                             "certificate", "basic": user and password, from a service key of type ClientId/Secret or `credentials`; "oauth": access tokens, on a gateway
+ *                                    only (certificate)
  *   credentials.user, .password      printable ASCII, up to 127 characters, no ':' in the user; with auth "basic" only (those of the service key)
  *   id_header, sender_header         names of the headers that carry the message id and the device (SAP_ApplicationID, SAP_Sender)
  *   idle_close_ms                    100..55,000: close an unused connection after it; the load balancer's limit is 60 s (50,000)
@@ -60,6 +61,7 @@ enum settings_tls {
 enum settings_auth {
     SETTINGS_AUTH_CERTIFICATE,
     SETTINGS_AUTH_BASIC,
+    SETTINGS_AUTH_OAUTH, /* a gateway only */
 };
 enum settings_full {
     SETTINGS_FULL_REFUSE,
