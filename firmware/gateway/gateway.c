@@ -32,6 +32,7 @@
 #include "log.h"
 #include "notify.h"
 #include "plan.h"
+#include "renewal/expiry.h"
 #include "renewal/renewal.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
@@ -42,6 +43,7 @@
 #define TLS_ARENA_SIZE (256u * 1024u)
 #define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
+#define EXPIRY_CHECK_MS (3600u * 1000u)
 #define DETAIL_SIZE 1024u
 
 struct gateway {
@@ -64,6 +66,7 @@ struct gateway {
     struct tls token_tls;
     struct token token; /* secret */
     struct renewal renewal;
+    struct expiry_watch expiry;
     struct doors doors;
     struct sender_wiring sender_wiring;
     struct ingest_wiring ingest_wiring;
@@ -71,7 +74,7 @@ struct gateway {
 
     int signals; /* signalfd(2) */
     enum ifl_status last_sync;
-    ifl_ms next_time_save;
+    ifl_ms next_time_save, next_expiry_check;
     uint64_t dead_letters_before; /* when the program started */
     bool sending;                 /* the sender is started */
     bool renewing;                /* renewal is started: the identity is a certificate */
@@ -205,26 +208,13 @@ static void log_identity(const struct gateway *gateway)
              gateway->store.slots.pending < 0 ? "" : "; a new one waits to be proven");
 }
 
-/* Nobody else tells people that the certificate ends. Again with every day's save of the time. */
 static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
 {
-    char buf[HEALTH_DETAIL_SIZE];
-    struct text detail;
-    int64_t days = 0;
-    if (gateway->keys.slot < 0) {
-        return;
+    if (gateway->keys.slot >= 0) {
+        expiry_watch_step(&gateway->expiry, &gateway->keys.identity, clock_read(&gateway->clock, now).unix_s,
+                          &gateway->health, now);
     }
-    const enum ifl_status status =
-        identity_expiry(&gateway->keys.identity, clock_read(&gateway->clock, now).unix_s, &days);
-    if (status == IFL_OK) {
-        return;
-    }
-    text_init(&detail, buf, sizeof buf);
-    text_utc(&detail, gateway->keys.identity.chain_not_after);
-    text_str(&detail, ", ");
-    text_u64(&detail, (uint64_t)(days < 0 ? -days : days));
-    text_str(&detail, days < 0 ? " days ago" : " days left");
-    health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, buf);
+    gateway->next_expiry_check = ifl_ms_after(now, EXPIRY_CHECK_MS);
 }
 
 /* Called by the sender in the middle of its step. */
@@ -355,6 +345,7 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     }
     sender_identity_changed(&gateway->sender, now);
     log_identity(gateway);
+    warn_of_expiry(gateway, now);
 }
 
 static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms, ifl_ms now)
@@ -550,6 +541,7 @@ static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_m
 static enum ifl_status start(struct gateway *gateway, struct text *detail)
 {
     health_init(&gateway->health);
+    expiry_watch_init(&gateway->expiry);
     gateway->plan = &gateway->plans[0];
     gateway->keys.slot = -1;
     gateway->signals = open_signals();
@@ -736,11 +728,13 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     wish = ifl_ms_min(wish, notify_step(now));
     if (now >= gateway->next_time_save) {
         save_time(gateway, now);
-        warn_of_expiry(gateway, now);
         /* A full handshake at least once a day: a root that was taken out of the bundle meanwhile counts then. */
         tls_forget_session(&gateway->tls);
     }
-    return ifl_ms_min(wish, gateway->next_time_save);
+    if (now >= gateway->next_expiry_check) {
+        warn_of_expiry(gateway, now);
+    }
+    return ifl_ms_min(wish, ifl_ms_min(gateway->next_time_save, gateway->next_expiry_check));
 }
 
 static void wait_for_event(struct gateway *gateway, ifl_ms until)
