@@ -272,6 +272,9 @@ static void console_line(struct console_door *door, ifl_ms now)
     const struct bytes line = bytes_head(input, bytes_find(input, bytes_of_string("\n")) + 1);
     door->outflow.start = 0;
     console_feed(&door->console, line, now);
+    if (console_is_secret(&door->console)) {
+        bytes_wipe(door->input + door->input_start, line.size);
+    }
     if (door->overflow) {
         door->overflow = false;
         door->outflow.len = 0;
@@ -293,6 +296,7 @@ static bool console_step(struct console_door *door, ifl_ms now)
         door->ended = true;
     }
     if (door->ended && door->outflow.len == 0 && door->input_len == 0) {
+        console_end(&door->console);
         close(door->fd);
         door->used = false;
     }
@@ -403,6 +407,7 @@ void doors_close(struct doors *doors)
     }
     for (size_t i = 0; i < DOORS_CONSOLE_COUNT; i++) {
         if (doors->consoles[i].used) {
+            console_end(&doors->consoles[i].console);
             close(doors->consoles[i].fd);
             doors->consoles[i].used = false;
         }

@@ -42,6 +42,7 @@
 
 #define TLS_ARENA_SIZE (256u * 1024u)
 #define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
+#define PASTE_SIZE (128u * 1024u)
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
 #define EXPIRY_CHECK_MS (3600u * 1000u)
 #define DETAIL_SIZE 1024u
@@ -71,6 +72,9 @@ struct gateway {
     struct sender_wiring sender_wiring;
     struct ingest_wiring ingest_wiring;
     struct console_wiring console_wiring;
+    struct console_intake intake;
+    struct key_file pasted; /* secret; only during an import */
+    uint8_t file_leaf[32];  /* of the key file that the configuration names; zeros: none was read */
 
     int signals; /* signalfd(2) */
     enum ifl_status last_sync;
@@ -86,6 +90,7 @@ static struct gateway the_gateway;
 static uint8_t tls_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t token_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t work_arena_bytes[WORK_ARENA_SIZE];
+static uint8_t paste_bytes[PASTE_SIZE]; /* secret */
 
 /* ---- the key ---- */
 
@@ -125,16 +130,14 @@ static const char *url_of(const struct plan *plan, const struct identity *identi
 }
 
 /* Messages wait, and with this key they would go to another host than the one they were meant for. */
-static bool leads_elsewhere(const struct gateway *gateway, const struct plan *plan)
+static bool leads_elsewhere(const struct gateway *gateway, const struct plan *plan, const struct identity *identity)
 {
     char host[IFL_HOST_SIZE];
     uint16_t port = 0;
-    if (gateway->options->new_tenant || plan->settings.url[0] != '\0' || gateway->host[0] == '\0' ||
-        queued_count(gateway) == 0) {
+    if (plan->settings.url[0] != '\0' || gateway->host[0] == '\0' || queued_count(gateway) == 0) {
         return false;
     }
-    const enum ifl_status status =
-        settings_url_split(bytes_of_string(url_of(plan, &plan->key_file.identity)), host, &port);
+    const enum ifl_status status = settings_url_split(bytes_of_string(url_of(plan, identity)), host, &port);
     return status == IFL_OK && strcmp(host, gateway->host) != 0;
 }
 
@@ -142,14 +145,19 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
 {
     struct arena work;
     if (!by_certificate(plan)) { /* plan_read() has read it */
-        return leads_elsewhere(gateway, plan) ? IFL_KEY_OTHER_TENANT : IFL_OK;
+        const bool elsewhere =
+            !gateway->options->new_tenant && leads_elsewhere(gateway, plan, &plan->key_file.identity);
+        return elsewhere ? IFL_KEY_OTHER_TENANT : IFL_OK;
     }
     arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
     const struct ifl_random random = entropy_random();
     enum ifl_status status = key_file_read(&plan->key_file, &plan->settings, plan->directory, &work, &random, detail);
     bytes_wipe(work_arena_bytes, work.extent);
-    if (status == IFL_OK && leads_elsewhere(gateway, plan)) {
+    if (status == IFL_OK && !gateway->options->new_tenant && leads_elsewhere(gateway, plan, &plan->key_file.identity)) {
         status = IFL_KEY_OTHER_TENANT;
+    }
+    if (status == IFL_OK) {
+        memcpy(gateway->file_leaf, plan->key_file.identity.leaf_sha256, sizeof gateway->file_leaf);
     }
     if (status != IFL_OK) {
         key_file_wipe(&plan->key_file);
@@ -159,6 +167,26 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
                      plan->settings.identity);
     }
     return status;
+}
+
+/* A person has installed another identity, or gone back to the one before, since this very file was taken in: it isn't taken in again. */
+static bool is_overruled(struct gateway *gateway, const struct key_file *file)
+{
+    uint8_t leaf[32];
+    size_t len = 0;
+    return (gateway->store.slots.active >= 0 || gateway->store.slots.pending >= 0) &&
+           state_get(&gateway->store.state, STATE_KEY_FILE, leaf, sizeof leaf, &len) == IFL_OK && len == sizeof leaf &&
+           memcmp(leaf, file->identity.leaf_sha256, sizeof leaf) == 0;
+}
+
+static enum ifl_status take_in_file(struct gateway *gateway, const struct key_file *file)
+{
+    if (is_overruled(gateway, file)) {
+        log_info(
+            "the key file of the configuration is older than the identity that was installed since: that one goes on");
+        return IFL_OK;
+    }
+    return keys_take_in(&gateway->store.slots, file);
 }
 
 static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint16_t *port)
@@ -379,6 +407,66 @@ static void stop_renewal(struct gateway *gateway)
     }
 }
 
+/* ---- the console's `import` and `identity rollback` ---- */
+
+static enum ifl_status read_paste(struct gateway *gateway, struct bytes text, struct text *detail)
+{
+    struct key_file *file = &gateway->pasted;
+    struct arena work;
+    const struct ifl_random random = entropy_random();
+    arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
+    const enum ifl_status status =
+        service_key_read(&text, 1, &work, &random, file->buf, sizeof file->buf, &file->identity, &file->report);
+    bytes_wipe(work_arena_bytes, work.extent);
+    text_str(detail, file->report.detail);
+    return status;
+}
+
+static enum ifl_status overrule_file(struct gateway *gateway)
+{
+    return store_put(&gateway->store, STATE_KEY_FILE, bytes_of(gateway->file_leaf, sizeof gateway->file_leaf));
+}
+
+static enum ifl_status take_paste(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    struct key_file *file = &gateway->pasted;
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    if (!gateway->renewing) { /* user and secret stand in the configuration */
+        return IFL_USAGE;
+    }
+    text_init(&detail, buf, sizeof buf);
+    enum ifl_status status = read_paste(gateway, text, &detail);
+    if (status == IFL_OK && url_of(gateway->plan, &file->identity)[0] == '\0') {
+        status = IFL_KEY_NO_URL;
+    }
+    if (status == IFL_OK && !new_tenant && leads_elsewhere(gateway, gateway->plan, &file->identity)) {
+        status = IFL_KEY_OTHER_TENANT;
+    }
+    status = status == IFL_OK ? overrule_file(gateway) : status;
+    status = status == IFL_OK ? keys_take_in(&gateway->store.slots, file) : status;
+    key_file_wipe(file);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        return status;
+    }
+    log_info("a new identity was installed by the console");
+    return renewal_slots_changed(&gateway->renewal, now);
+}
+
+static enum ifl_status roll_back(void *ctx, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    enum ifl_status status = gateway->renewing ? identity_slots_rollback(&gateway->store.slots) : IFL_USAGE;
+    if (status == IFL_OK) {
+        log_info("back to the identity before, by the console");
+        (void)overrule_file(gateway);
+        status = renewal_slots_changed(&gateway->renewal, now);
+    }
+    return status;
+}
+
 /* ---- time ---- */
 
 static void save_time(struct gateway *gateway, ifl_ms now)
@@ -453,12 +541,17 @@ static void wire_doors(struct gateway *gateway)
                                                     .outbox = &gateway->store.outbox,
                                                     .clock = &gateway->clock,
                                                     .health = &gateway->health};
+    if (gateway->intake.buf == NULL) { /* a paste may be under way */
+        gateway->intake = (struct console_intake){
+            .buf = paste_bytes, .size = sizeof paste_bytes, .take = take_paste, .rollback = roll_back, .ctx = gateway};
+    }
     gateway->console_wiring = (struct console_wiring){.settings = &gateway->plan->settings,
                                                       .outbox = &gateway->store.outbox,
                                                       .sender = &gateway->sender,
                                                       .clock = &gateway->clock,
                                                       .health = &gateway->health,
                                                       .slots = &gateway->store.slots,
+                                                      .intake = &gateway->intake,
                                                       .arena = &gateway->tls_arena,
                                                       .version = "iflowd " IFL_VERSION,
                                                       .host = gateway->host};
@@ -477,7 +570,7 @@ static enum ifl_status start_identity(struct gateway *gateway, struct text *deta
     }
     enum ifl_status status = read_key(gateway, gateway->plan, detail);
     if (status == IFL_OK) {
-        status = keys_take_in(&gateway->store.slots, &gateway->plan->key_file);
+        status = take_in_file(gateway, &gateway->plan->key_file);
         key_file_wipe(&gateway->plan->key_file);
     }
     if (status != IFL_OK && gateway->store.slots.active < 0 && gateway->store.slots.pending < 0) {
@@ -627,7 +720,7 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
     tls_forget_session(&gateway->tls); /* a resumed one isn't verified again, and the trust may have changed */
     status = switch_plan(gateway, next);
     if (status == IFL_OK && names_key) {
-        status = keys_take_in(&gateway->store.slots, &next->key_file);
+        status = take_in_file(gateway, &next->key_file);
     }
     key_file_wipe(&next->key_file);
     return status;
@@ -781,6 +874,7 @@ static void wipe_secrets(struct gateway *gateway)
 {
     bytes_wipe(&gateway->keys, sizeof gateway->keys);
     bytes_wipe(&gateway->plans, sizeof gateway->plans);
+    bytes_wipe(paste_bytes, sizeof paste_bytes);
     bytes_wipe(tls_arena_bytes, gateway->tls_arena.extent);
     bytes_wipe(token_arena_bytes, gateway->token_arena.extent);
 }

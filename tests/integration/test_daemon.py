@@ -479,6 +479,55 @@ class Identities(DaemonTest):
         daemon.wait_empty()
         self.assertEqual(self.subjects()[-1], self.subject("second"))
 
+    def test_a_key_can_be_installed_and_taken_back_while_it_runs(self):
+        daemon = self.daemon()
+        old = self.in_force(daemon)["leaf_sha256"]
+        key = self.s.service_key(leaf="second")
+        done = ctl("identity", "install", key, "--json", "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("pending", {slot["state"] for slot in done.json["slots"]})
+        wait_for(lambda: self.in_force(daemon)["leaf_sha256"] != old, "it's proven", daemon.explain)
+        new = self.in_force(daemon)["leaf_sha256"]
+        daemon.kill()
+        daemon.start()  # the configuration names the old key's file
+        self.assertEqual(self.in_force(daemon)["leaf_sha256"], new)
+        self.assertIn("older than the identity that was installed", daemon.log())
+        sent = [daemon.put("with the new key")]
+        daemon.wait_empty()
+        self.assertEqual(self.subjects()[-1], self.subject("second"))
+        done = ctl("identity", "rollback", "--json", "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(self.in_force(daemon)["leaf_sha256"], old)
+        sent.append(daemon.put("with the old key"))
+        daemon.wait_empty()
+        self.assertEqual(self.subjects()[-1], self.subject("default"))
+        self.assertEqual(self.accepted(), sent)
+        with open(key, encoding="utf-8") as file:
+            secret = json.load(file)["oauth"]["key"].split("\n")[3]
+        self.assertNotIn(secret, daemon.log() + done.text + json.dumps(daemon.ask("log 1000")))
+
+    def test_what_can_not_be_installed_is_refused_with_its_code(self):
+        self.s.undeploy(TELEMETRY)
+        daemon = self.daemon()
+        daemon.put("waits")
+        before = daemon.ask("identity")["slots"]
+        with open(self.s.service_key(leaf="second"), encoding="utf-8") as file:
+            text = file.read().replace(self.s.host, "other-tenant.example")
+        other = os.path.join(self.work, "other.json")
+        with open(other, "w", encoding="utf-8") as file:
+            file.write(text)
+        for key, name in ((self.s.service_key(defect="wrong_key"), "KEY_MISMATCH"), (other, "KEY_OTHER_TENANT"), ("/nowhere", "FILE")):
+            done = ctl("identity", "install", key, "--json", "--run", daemon.run_dir)
+            self.assertEqual((done.status, done.json["error"]["name"]), (1, name), done)
+        self.assertEqual([slot["leaf_sha256"] for slot in daemon.ask("identity")["slots"] if "leaf_sha256" in slot],
+                         [slot["leaf_sha256"] for slot in before if "leaf_sha256" in slot])  # fmt: skip
+        self.assertEqual(ctl("identity", "rollback", "--run", daemon.run_dir).status, 1)
+        self.assertEqual(ctl("identity", "install", "--run", daemon.run_dir).status, 2)
+        done = ctl("identity", "install", other, "--new-tenant", "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        self.assertIn("pending", self.slots(daemon))
+        self.assertEqual(ctl("identity", "install", other, "--run", os.path.join(self.work, "nobody")).status, 1)
+
     def test_a_key_file_that_cannot_be_used_leaves_everything_as_it_is(self):
         daemon = self.daemon()
         for defect, name in (("wrong_key", "KEY_MISMATCH"), ("api_plan", "KEY_PLAN_API")):

@@ -19,7 +19,9 @@ static const struct verb VERBS[] = {
     {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when"},
     {"queue", console_verb_queue,
      "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters"},
-    {"identity", console_verb_identity, "identity           which certificate is in force, and until when"},
+    {"identity", console_verb_identity,
+     "identity           which certificate is in force, and until when; `identity rollback`: the one before"},
+    {"import", console_verb_import, "import             paste a new service key, ended by a line with a dot"},
     {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message"},
     {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting"},
     {"log", console_verb_log, "log [N]            the last N events (default 20)"},
@@ -128,7 +130,19 @@ static void finish_line(struct console *console, ifl_ms now)
     }
     console->json = bytes_starts_with(line, bytes_of_string("json "));
     const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
+    if (status != IFL_OK) {
+        console_refuse(console, status);
+    } else if (!console_is_secret(console)) { /* else the answer comes when all is pasted */
+        finish_answer(console);
+    }
+}
+
+static void finish_import(struct console *console, ifl_ms now)
+{
+    struct words nothing = {{0}};
+    const enum ifl_status status = import_finish(console, now);
     if (status == IFL_OK) {
+        (void)console_verb_identity(console, &nothing, now);
         finish_answer(console);
     } else {
         console_refuse(console, status);
@@ -138,7 +152,11 @@ static void finish_line(struct console *console, ifl_ms now)
 void console_feed(struct console *console, struct bytes input, ifl_ms now)
 {
     for (size_t i = 0; i < input.size; i++) {
-        if (input.data[i] == '\n') {
+        if (console_is_secret(console)) {
+            if (import_character(console, (char)input.data[i]) == IMPORT_ENDED) {
+                finish_import(console, now);
+            }
+        } else if (input.data[i] == '\n') {
             finish_line(console, now);
         } else if (console->line_len == sizeof console->line) {
             console->line_cut = true;

@@ -1,4 +1,4 @@
-/* verb_identity.c: `identity`: which certificates there are. Reads only what the slots' headers say, never a key. */
+/* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`. */
 #include "answer.h"
 #include "base/text.h"
 #include "verbs.h"
@@ -78,9 +78,21 @@ static void slot_json(struct members *json, int number, int64_t unix_s)
     member_close(json, '}');
 }
 
+static enum ifl_status roll_back(struct console *console, ifl_ms now)
+{
+    const struct console_intake *intake = console->wiring->intake;
+    return intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
+}
+
 enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now)
 {
-    if (words_next(words).size > 0) {
+    const struct bytes word = words_next(words);
+    if (bytes_equal(word, bytes_of_string("rollback")) && words_next(words).size == 0) {
+        const enum ifl_status status = roll_back(console, now);
+        if (status != IFL_OK) {
+            return status;
+        }
+    } else if (word.size > 0) {
         return IFL_USAGE;
     }
     const int64_t unix_s = clock_read(console->wiring->clock, now).unix_s;

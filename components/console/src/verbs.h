@@ -17,8 +17,17 @@ enum ifl_status console_verb_status(struct console *console, struct words *words
 enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_send(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_retry(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now);
+
+/* ---- import.c ---- */
+
+/* One more character of the pasted text. ENDED: it was the end of a line with nothing but a dot. */
+enum import_step { IMPORT_GOES_ON, IMPORT_ENDED };
+enum import_step import_character(struct console *console, char c);
+/* The text is complete: take it in. Always wiped. */
+enum ifl_status import_finish(struct console *console, ifl_ms now);
 
 #endif

@@ -30,6 +30,9 @@ static const struct verb VERBS[] = {
     {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when"},
     {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters"},
     {"identity", "show", verb_identity_show, "[--run DIR]", "the certificates iflowd has"},
+    {"identity", "install", verb_identity_install, "FILE... [--new-tenant] [--run DIR]",
+     "give iflowd a new service key; it's used when it's proven"},
+    {"identity", "rollback", verb_identity_rollback, "[--run DIR]", "back to the identity before"},
     {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd"},
     {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting"},
 };

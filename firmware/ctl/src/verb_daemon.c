@@ -8,10 +8,11 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "daemon.h"
 #include "linux/unix_socket.h"
+#include "report.h"
 #include "verbs.h"
 
-#define DEFAULT_RUN_DIR "/run/iflow"
 #define COMMAND_SIZE 256
 
 struct question {
@@ -41,15 +42,17 @@ static bool add_word(struct question *question, const char *word)
     return true;
 }
 
-/* 0, or the exit status. `verb` is what the console calls it; words of the line follow as they are. */
+/* 0, or the exit status. `verb` is what the console calls it (one or more words); words of the line follow as they are. */
 static int parse(struct question *question, const char *verb, int argc, char **argv)
 {
-    *question = (struct question){.run_dir = DEFAULT_RUN_DIR};
+    *question = (struct question){.run_dir = DAEMON_RUN_DIR};
     bool fits = true;
     for (int i = 1; i < argc; i++) { /* "json" goes in front of everything, so it's looked for first */
         question->json = question->json || strcmp(argv[i], "--json") == 0;
     }
-    fits = (!question->json || add_word(question, "json")) && add_word(question, verb);
+    fits = (!question->json || add_word(question, "json"));
+    strcat(question->command, question->json ? " " : "");
+    strcat(question->command, verb);
     for (int i = 1; i < argc && fits; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             continue;
@@ -74,29 +77,32 @@ static int parse(struct question *question, const char *verb, int argc, char **a
 
 /* ---- question and answer ---- */
 
-static int report(const struct question *question, enum ifl_status status, const char *detail)
+int daemon_refuse(bool json, enum ifl_status status, const char *detail)
 {
     const struct ifl_diag *diag = ifl_diag(status);
-    if (question->json) {
-        printf("{\"ok\":false,\"error\":{\"code\":%d,\"name\":\"%s\",\"cause\":\"%s\",\"remedy\":\"%s\"}}\n",
-               (int)status, diag->name, diag->cause, diag->remedy);
+    if (json) {
+        printf("{\"ok\":false,\"error\":{\"code\":%d,", (int)status);
+        report_json_text("name", diag->name);
+        fputs(",", stdout);
+        report_json_text("cause", diag->cause);
+        fputs(",", stdout);
+        report_json_text("remedy", diag->remedy);
+        puts("}}");
     } else {
         fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)status, diag->cause, diag->remedy, detail);
     }
     return 1;
 }
 
-static bool send_all(int fd, const char *text)
+static bool send_all(int fd, struct bytes text)
 {
-    size_t left = strlen(text);
-    while (left > 0) {
-        const ssize_t written = write(fd, text, left);
+    while (text.size > 0) {
+        const ssize_t written = write(fd, text.data, text.size);
         if (written < 0 && errno != EINTR) { /* EAGAIN too: the time is over */
             return false;
         }
         if (written > 0) {
-            text += written;
-            left -= (size_t)written;
+            text = bytes_tail(text, (size_t)written);
         }
     }
     return true;
@@ -136,13 +142,13 @@ static bool is_error(bool json, const char *answer, size_t size)
     return size >= 2 && answer[0] == 'E' && answer[1] >= '0' && answer[1] <= '9';
 }
 
-static int ask(const struct question *question, int fd)
+static int ask(int fd, bool json, struct bytes text)
 {
     char buf[65536];
-    struct answer_end end = {.json = question->json, .line_empty = true};
+    struct answer_end end = {.json = json, .line_empty = true};
     bool first = true, error = false;
-    if (!send_all(fd, question->command)) {
-        return report(question, IFL_NO_DAEMON, strerror(errno));
+    if (!send_all(fd, text)) {
+        return daemon_refuse(json, IFL_NO_DAEMON, strerror(errno));
     }
     while (!end.seen) {
         const ssize_t got = read(fd, buf, sizeof buf);
@@ -150,39 +156,41 @@ static int ask(const struct question *question, int fd)
             continue;
         }
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            return report(question, IFL_NO_DAEMON,
-                          "it doesn't answer: others hold all places of its console, or it hangs");
+            return daemon_refuse(json, IFL_NO_DAEMON,
+                                 "it doesn't answer: others hold all places of its console, or it hangs");
         }
         if (got <= 0) {
-            return report(question, IFL_NO_DAEMON, "it ended in the middle of the answer");
+            return daemon_refuse(json, IFL_NO_DAEMON, "it ended in the middle of the answer");
         }
         const size_t shown = scan(&end, buf, (size_t)got);
         if (first) {
-            error = is_error(question->json, buf, (size_t)got);
+            error = is_error(json, buf, (size_t)got);
         }
         first = false;
-        fwrite(buf, 1, shown, error && !question->json ? stderr : stdout);
+        fwrite(buf, 1, shown, error && !json ? stderr : stdout);
     }
     return error ? 1 : 0;
+}
+
+int daemon_talk(const char *run_dir, bool json, struct bytes text)
+{
+    char path[UNIX_SOCKET_PATH_SIZE];
+    int fd = -1;
+    enum ifl_status status = unix_socket_path(path, run_dir, "console.sock");
+    status = status == IFL_OK ? unix_socket_connect(path, &fd) : IFL_NO_DAEMON;
+    if (status != IFL_OK) {
+        return daemon_refuse(json, status, run_dir);
+    }
+    const int result = ask(fd, json, text);
+    close(fd);
+    return result;
 }
 
 static int run(const char *verb, int argc, char **argv)
 {
     struct question question;
-    char path[UNIX_SOCKET_PATH_SIZE];
-    int fd = -1;
     const int wrong = parse(&question, verb, argc, argv);
-    if (wrong != 0) {
-        return wrong;
-    }
-    enum ifl_status status = unix_socket_path(path, question.run_dir, "console.sock");
-    status = status == IFL_OK ? unix_socket_connect(path, &fd) : IFL_NO_DAEMON;
-    if (status != IFL_OK) {
-        return report(&question, status, question.run_dir);
-    }
-    const int result = ask(&question, fd);
-    close(fd);
-    return result;
+    return wrong != 0 ? wrong : daemon_talk(question.run_dir, question.json, bytes_of_string(question.command));
 }
 
 int verb_status(int argc, char **argv)
@@ -213,4 +221,9 @@ int verb_log(int argc, char **argv)
 int verb_retry(int argc, char **argv)
 {
     return run("retry", argc, argv);
+}
+
+int verb_identity_rollback(int argc, char **argv)
+{
+    return run("identity rollback", argc, argv);
 }

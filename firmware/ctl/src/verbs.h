@@ -21,6 +21,8 @@ int verb_status(int argc, char **argv);
 int verb_routes(int argc, char **argv);
 int verb_queue_list(int argc, char **argv);
 int verb_identity_show(int argc, char **argv);
+int verb_identity_install(int argc, char **argv);
+int verb_identity_rollback(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_retry(int argc, char **argv);
 

@@ -383,6 +383,120 @@ static void log_shows_the_last_events_oldest_first(void)
     TEST_ASSERT_EQUAL_STRING("\n", type("log 0\n"));
 }
 
+/* ---- import ---- */
+
+static uint8_t intake_buf[256];
+static struct console_intake intake;
+static char taken[256];
+static size_t taken_len;
+static bool taken_new_tenant;
+static unsigned take_count, rollback_count;
+static enum ifl_status intake_status;
+
+static enum ifl_status take_in(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    (void)ctx, (void)now;
+    take_count++;
+    taken_len = text.size;
+    memcpy(taken, text.data, text.size);
+    taken_new_tenant = new_tenant;
+    return intake_status;
+}
+
+static enum ifl_status roll_back(void *ctx, ifl_ms now)
+{
+    (void)ctx, (void)now;
+    rollback_count++;
+    return intake_status;
+}
+
+static void with_intake(void)
+{
+    intake =
+        (struct console_intake){.buf = intake_buf, .size = sizeof intake_buf, .take = take_in, .rollback = roll_back};
+    wiring.intake = &intake;
+    take_count = rollback_count = 0;
+    intake_status = IFL_OK;
+    memset(intake_buf, 0, sizeof intake_buf);
+}
+
+static bool is_wiped(void)
+{
+    for (size_t i = 0; i < sizeof intake_buf; i++) {
+        if (intake_buf[i] != 0) {
+            return false;
+        }
+    }
+    return intake.owner == NULL;
+}
+
+static void import_takes_what_is_pasted_up_to_a_dot_alone(void)
+{
+    static const char *const endings[] = {".\n", ".\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        with_intake();
+        (void)type("import new-tenant\n");
+        TEST_ASSERT_TRUE(console_is_secret(&console));
+        TEST_ASSERT_EQUAL_STRING("", type("{ \"a\": \"b.\\n\"\n...\n. \nstatus\n"));
+        (void)type(endings[i]);
+        TEST_ASSERT_EQUAL_UINT(1, take_count);
+        TEST_ASSERT_TRUE(taken_new_tenant);
+        static const char TEXT[] = "{ \"a\": \"b.\\n\"\n...\n. \nstatus\n";
+        TEST_ASSERT_EQUAL_UINT(sizeof TEXT - 1, taken_len);
+        TEST_ASSERT_EQUAL_MEMORY(TEXT, taken, taken_len);
+        TEST_ASSERT_FALSE(console_is_secret(&console));
+        TEST_ASSERT_TRUE(is_wiped());
+    }
+}
+
+static void import_answers_with_the_slots_or_with_the_reason(void)
+{
+    with_intake();
+    TEST_ASSERT_EQUAL_STRING("", type("json import\n"));
+    TEST_ASSERT_NOT_NULL(strstr(type("key\n.\n"), "{\"ok\":true,\"slots\":["));
+    intake_status = IFL_KEY_MISMATCH;
+    (void)type("json import\nkey\n");
+    TEST_ASSERT_NOT_NULL(strstr(type(".\n"), "{\"ok\":false,\"error\":{\"code\":407"));
+    TEST_ASSERT_NOT_NULL(strstr(type("json help\n"), "import"));
+}
+
+static void a_paste_that_is_too_long_is_refused_at_its_end(void)
+{
+    with_intake();
+    (void)type("import\n");
+    for (size_t i = 0; i < 40; i++) {
+        TEST_ASSERT_EQUAL_STRING("", type("0123456789012345678901234567890\n"));
+    }
+    TEST_ASSERT_NOT_NULL(strstr(type(".\n"), "E102 "));
+    TEST_ASSERT_EQUAL_UINT(0, take_count);
+    TEST_ASSERT_TRUE(is_wiped());
+}
+
+static void one_paste_at_a_time_and_none_is_left_behind(void)
+{
+    struct console other;
+    with_intake();
+    console_init(&other, &wiring, take, NULL);
+    console_feed(&other, bytes_of_string("import\nsecret\n"), 1);
+    TEST_ASSERT_NOT_NULL(strstr(type("import\n"), "E805"));
+    TEST_ASSERT_FALSE(is_wiped());
+    console_end(&other);
+    TEST_ASSERT_TRUE(is_wiped());
+    wiring.intake = NULL;
+    TEST_ASSERT_NOT_NULL(strstr(type("import\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("identity rollback\n"), "E106"));
+}
+
+static void identity_rollback_asks_the_program(void)
+{
+    with_intake();
+    TEST_ASSERT_NOT_NULL(strstr(type("identity rollback\n"), "slot A"));
+    TEST_ASSERT_EQUAL_UINT(1, rollback_count);
+    intake_status = IFL_NOT_FOUND;
+    TEST_ASSERT_NOT_NULL(strstr(type("identity rollback\n"), "E103"));
+    TEST_ASSERT_NOT_NULL(strstr(type("identity rollback now\n"), "E106"));
+}
+
 static void retry_asks_the_sender(void)
 {
     assert_says("retry\n", "Trying all routes at once.");
@@ -427,6 +541,11 @@ int main(void)
     RUN_TEST(a_medium_that_fails_while_listing_is_named);
     RUN_TEST(identity_shows_fingerprints_and_states);
     RUN_TEST(log_shows_the_last_events_oldest_first);
+    RUN_TEST(import_takes_what_is_pasted_up_to_a_dot_alone);
+    RUN_TEST(import_answers_with_the_slots_or_with_the_reason);
+    RUN_TEST(a_paste_that_is_too_long_is_refused_at_its_end);
+    RUN_TEST(one_paste_at_a_time_and_none_is_left_behind);
+    RUN_TEST(identity_rollback_asks_the_program);
     RUN_TEST(retry_asks_the_sender);
     RUN_TEST(send_stores_the_text_as_it_is_and_answers_after_the_sync);
     RUN_TEST(texts_in_json_are_escaped_whole);

@@ -4,6 +4,9 @@
  *   routes             each route: path, state, why it waits and until when
  *   queue [ROUTE] [N]  the messages that wait (the first N of each route, default 20), and the dead letters
  *   identity           the two slots: which certificate is in force, until when
+ *   identity rollback  back to the identity before
+ *   import [new-tenant]  a new identity: what follows is a service key (JSON) or PEM, as it is, ended by a line with a dot. It's checked, stored
+ *                      beside the one in force, and tried; `new-tenant` allows it to lead to another host while messages wait
  *   send ROUTE TEXT    store TEXT as a message; the answer has its id
  *   retry [ROUTE]      try at once instead of waiting
  *   log [N]            the last N events (default 20)
@@ -13,7 +16,7 @@
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
  * N lines. Never prints a secret or a payload.
  *
- * Owns no memory, never blocks; `send` is the only command that writes to flash. */
+ * Owns no memory, never blocks; `send`, `import` and `identity rollback` write to flash. */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
@@ -34,6 +37,23 @@
 #include "sender/sender.h"
 #include "settings/settings.h"
 
+struct console;
+
+/* How a program takes in a new identity. One paste at a time, whatever consoles there are. */
+struct console_intake {
+    uint8_t *buf; /* for the pasted text; a secret, wiped after each import */
+    size_t size;
+    /* Check `text` and store it beside the identity in force. OK: it's pending, or in use already. KEY_*, STORE_*, FLASH_*: nothing has changed. */
+    enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
+    /* NOT_FOUND: there is no identity before. */
+    enum ifl_status (*rollback)(void *ctx, ifl_ms now);
+    void *ctx;
+    /* private to the room */
+    size_t len;
+    bool cut, new_tenant;
+    const struct console *owner; /* who is pasting; NULL: nobody */
+};
+
 /* What the console can show and do; the caller keeps it. */
 struct console_wiring {
     const struct settings *settings;
@@ -42,9 +62,10 @@ struct console_wiring {
     struct clock *clock;
     struct health *health;
     const struct identity_slots *slots;
-    const struct arena *arena; /* whose peak `status` shows; NULL: none */
-    const char *version;       /* "iflowd 0.1.0" */
-    const char *host;          /* of the tenant */
+    struct console_intake *intake; /* NULL: this program takes none in */
+    const struct arena *arena;     /* whose peak `status` shows; NULL: none */
+    const char *version;           /* "iflowd 0.1.0" */
+    const char *host;              /* of the tenant */
 };
 
 struct console {
@@ -64,6 +85,11 @@ void console_init(struct console *console, const struct console_wiring *wiring,
 /* Characters as they come; each complete line (LF or CR LF) is carried out before this returns. An empty line is ignored. A
  * line of IFL_LINE_SIZE characters or more is answered with TOO_LARGE. */
 void console_feed(struct console *console, struct bytes input, ifl_ms now);
+
+/* A key is being pasted: don't echo, don't log. */
+bool console_is_secret(const struct console *console);
+/* Nobody types here any more: what was pasted so far is wiped. */
+void console_end(struct console *console);
 
 /* Write the answer of a command that is refused, in the form that the last line asked for: for a caller who couldn't take the answer
  * itself. */

@@ -27,6 +27,7 @@ enum state_key {
     STATE_DEVICE_TAG = 3,  /* u64 */
     STATE_IDENTITY = 4,    /* reserved for the identity room */
     STATE_UPTIME = 5,      /* u64 seconds in all */
+    STATE_KEY_FILE = 6,    /* 32 bytes: leaf of the configuration's key file that a person has overruled */
     STATE_CSRF_FIRST = 16, /* + lane number: u8, 1 = this route's flow wants a CSRF token */
 };
 

@@ -1,0 +1,85 @@
+/* import.c: a service key or PEM pasted as it is, ended by a line with a dot. Lines may be of any length: JSON has its certificates in one. */
+#include "answer.h"
+#include "verbs.h"
+
+static void forget(struct console_intake *intake)
+{
+    bytes_wipe(intake->buf, intake->len);
+    intake->len = 0;
+    intake->owner = NULL;
+}
+
+bool console_is_secret(const struct console *console)
+{
+    const struct console_intake *intake = console->wiring->intake;
+    return intake != NULL && intake->owner == console;
+}
+
+void console_end(struct console *console)
+{
+    if (console_is_secret(console)) {
+        forget(console->wiring->intake);
+    }
+}
+
+enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
+{
+    struct console_intake *intake = console->wiring->intake;
+    const struct bytes word = words_next(words);
+    const bool new_tenant = bytes_equal(word, bytes_of_string("new-tenant"));
+    (void)now;
+    if (intake == NULL || (word.size > 0 && !new_tenant) || words_next(words).size > 0) {
+        return IFL_USAGE;
+    }
+    if (intake->owner != NULL) {
+        return IFL_CONSOLE_BUSY;
+    }
+    intake->owner = console;
+    intake->len = 0;
+    intake->cut = false;
+    intake->new_tenant = new_tenant;
+    if (!console->json) {
+        answer_str(console, "Paste the service key (JSON) or the PEM files, then a line with a dot.\n");
+    }
+    return IFL_OK;
+}
+
+/* The last line of what was pasted is a dot alone: *len is what stands before it. */
+static bool is_end(const struct console_intake *intake, size_t *len)
+{
+    *len = intake->len;
+    *len -= *len > 0 && intake->buf[*len - 1] == '\r' ? 1 : 0;
+    if (*len == 0 || intake->buf[--*len] != '.') {
+        return false;
+    }
+    return *len == 0 || intake->buf[*len - 1] == '\n' || intake->buf[*len - 1] == '\r';
+}
+
+enum import_step import_character(struct console *console, char c)
+{
+    struct console_intake *intake = console->wiring->intake;
+    size_t len = 0;
+    if (c == '\n' && is_end(intake, &len)) {
+        intake->len = len;
+        return IMPORT_ENDED;
+    }
+    if (intake->len == intake->size) {
+        /* Too long; but its end must still be found: the last characters stay. */
+        intake->cut = true;
+        intake->len = intake->size / 2;
+    }
+    intake->buf[intake->len++] = (uint8_t)c;
+    return IMPORT_GOES_ON;
+}
+
+enum ifl_status import_finish(struct console *console, ifl_ms now)
+{
+    struct console_intake *intake = console->wiring->intake;
+    enum ifl_status status = IFL_TOO_LARGE;
+    if (!intake->cut) {
+        status = intake->take(intake->ctx, bytes_of(intake->buf, intake->len), intake->new_tenant, now);
+    }
+    bytes_wipe(intake->buf, intake->size);
+    forget(intake);
+    return status;
+}
