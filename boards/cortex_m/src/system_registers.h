@@ -12,6 +12,8 @@
 #define NVIC_ISER 0xE000E100u
 #define NVIC_ICER 0xE000E180u
 
+#define SCB_ICSR 0xE000ED04u
+#define ICSR_PENDSTSET (1u << 26) /* SysTick's interrupt is pending */
 #define SCB_VTOR 0xE000ED08u
 #define SCB_AIRCR 0xE000ED0Cu
 #define SCB_CCR 0xE000ED14u

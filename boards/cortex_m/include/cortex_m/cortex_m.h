@@ -58,6 +58,9 @@ void cortex_m_reset(void);
 void cortex_m_fault(void);
 void cortex_m_tick(void);
 
+/* Cycles of the CPU's clock since the start, sleep included. */
+uint64_t cortex_m_cycles(void);
+
 void cortex_m_irq_enable(unsigned irq);
 void cortex_m_irq_disable(unsigned irq);
 
