@@ -24,6 +24,7 @@
 #include "key_files.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
+#include "outbox/outbox.h"
 #include "report.h"
 #include "settings/settings.h"
 #include "verbs.h"
@@ -415,6 +416,22 @@ static void put_device(struct image *image, const struct node_options *options)
     }
 }
 
+/* ---- outbox ---- */
+
+/* The empty outbox, every block ready: else the node's first start would read all of its flash to see that it's blank. */
+static void put_outbox(struct image *image)
+{
+    static struct outbox outbox;
+    const struct outbox_config config = {.device_tag = le64_get(image->plate.serial), .random = entropy_random()};
+    enum ifl_status status = outbox_mount(&outbox, region_of(image, BOARD_OUTBOX), &config);
+    for (ifl_ms now = 0; status == IFL_OK && outbox_step(&outbox, now) != IFL_NEVER;) {
+        now = ifl_ms_after(now, 1000);
+    }
+    if (status != IFL_OK) {
+        report_add(&image->report, status, "the outbox");
+    }
+}
+
 /* ---- out ---- */
 
 static void write_image(struct image *image, const char *name)
@@ -479,6 +496,7 @@ int verb_node_image(int argc, char **argv)
         put_settings(&image, &options);
         put_trust(&image, &options);
         put_device(&image, &options);
+        put_outbox(&image);
     }
     if (report_is_good(&image.report)) {
         write_image(&image, options.out);
