@@ -3,6 +3,7 @@
  *   backoff.c    how long
  *   wait.c       who waits, why, until when
  *   csrf.c       tokens and cookies of the routes
+ *   batch.c      which messages a request carries
  *   post.c       the bytes of a request
  *   catalogue.c  what an answer means
  *   answer.c     an answer while it streams by
@@ -14,6 +15,8 @@
 #define SENDER_PARTS_H
 
 #include "sender/sender.h"
+
+#define POLL_MS 5 /* while the flash is erasing */
 
 /* ---- wait.c ---- */
 
@@ -41,6 +44,19 @@ bool csrf_add_token(struct sender_jar *jar, struct bytes token);
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
 /* The flow of the present route wants a token, or none any more. */
 void csrf_set_needed(struct sender *sender, bool needed);
+
+/* ---- batch.c ---- */
+
+static inline uint64_t batch_last_n(const struct sender_batch *batch)
+{
+    return batch->first_n + batch->count - 1;
+}
+/* Settle which messages go with `first`, the first one of its lane. False: more may come, or flash is busy; `wish` says when that's over. */
+bool batch_is_due(struct sender *sender, struct sender_route *route, const struct outbox_message *first);
+/* The request is about to begin: a batch is recorded, so that a repetition is the same one. False: not now, `wish` says when. */
+bool batch_begin(struct sender *sender);
+/* The messages of the present route up to this number go one by one. */
+void batch_split(struct sender *sender, uint64_t last_n);
 
 /* ---- post.c ---- */
 

@@ -18,7 +18,6 @@
 #include "parts.h"
 
 #define CONNECT_MS 30000 /* resolve, connect, proxy and handshake */
-#define POLL_MS 5        /* while the flash is erasing */
 #define REST_SIZE 4096   /* bytes of a body that are read to keep a connection */
 #define RATE_PAUSE_MS (5 * 60 * 1000)
 
@@ -142,7 +141,7 @@ static bool is_too_fast(struct sender *sender, const struct sender_route *route,
     int64_t apart_s = message->time.unix_s - route->finished_unix_s;
     uint32_t pause_ms = apart_s < 0 ? 0 : apart_s < RATE_PAUSE_MS / 250 ? (uint32_t)apart_s * 250 : RATE_PAUSE_MS;
     if (route->settings->max_rate > 0)
-        pause_ms = 60000 / route->settings->max_rate;
+        pause_ms = 60000 * route->batch.count / route->settings->max_rate; /* of the last request */
     return route->finished_at > 0 && sender_is_ahead(sender, route->finished_at + pause_ms);
 }
 
@@ -172,7 +171,8 @@ static bool pick(struct sender *sender)
         struct sender_route *route = &sender->routes[(sender->next + i) % settings->route_count];
         if (sender_is_ahead(sender, route->wait.view.until) ||
             (best != NULL && route->settings->priority <= best->settings->priority) ||
-            !first_of(sender, route, &message) || is_too_fast(sender, route, &message))
+            !first_of(sender, route, &message) || is_too_fast(sender, route, &message) ||
+            !batch_is_due(sender, route, &message))
             continue;
         best = route;
         sender->message = message;
@@ -220,10 +220,12 @@ static void refuse_request(struct sender *sender, enum ifl_status status)
     verdict_unsendable(sender, status);
 }
 
-/* The request for the message that pick() has found. */
-static void begin_request(struct sender *sender)
+/* The request for the message that pick() has found. False: not yet. */
+static bool begin_request(struct sender *sender)
 {
     struct sender_route *route = sender->route;
+    if (!batch_begin(sender))
+        return false;
     if (route->n != sender->message.n) {
         route->n = sender->message.n;
         route->wait.view.attempts = 0;
@@ -234,7 +236,7 @@ static void begin_request(struct sender *sender)
     enum ifl_status status = post_begin(sender);
     if (status != IFL_OK) {
         refuse_request(sender, status);
-        return;
+        return true;
     }
     answer_begin(sender);
     sender->state = SENDER_POST;
@@ -243,6 +245,7 @@ static void begin_request(struct sender *sender)
         sender_count(sender, HEALTH_POSTED);
         route->wait.view.attempts++;
     }
+    return true;
 }
 
 /* An open connection on which nothing is asked: whatever comes ends it. */
@@ -253,11 +256,10 @@ static bool step_ready(struct sender *sender)
     enum ifl_status status = tls_read(sender->wiring.tls, unasked, sizeof unasked, &got);
     if (status == IFL_AGAIN) {
         if (pick(sender))
-            begin_request(sender);
-        else if (is_time_up(sender))
-            sender_disconnect(sender);
-        else
+            return begin_request(sender);
+        if (!is_time_up(sender))
             return false;
+        sender_disconnect(sender);
     } else if (sender->used) {
         sender_disconnect(sender);
     } else {

@@ -42,25 +42,37 @@ static void set_detail_of_answer(struct sender *sender)
 
 /* ---- outcomes of a message ---- */
 
+/* The message can go at once: it's next. */
+static void stay(struct sender *sender)
+{
+    sender->next = sender->route->wait.route;
+}
+
 static void accepted(struct sender *sender)
 {
     struct sender_route *route = sender->route;
-    sender_count(sender, HEALTH_ACCEPTED);
-    route->wait.view.accepted_count++;
-    sender->host.view.accepted_count++;
+    health_count(sender->wiring.health, HEALTH_ACCEPTED, route->batch.count);
+    route->wait.view.accepted_count += route->batch.count;
+    sender->host.view.accepted_count += route->batch.count;
     route->rejected_count = 0;
     route->finished_at = sender->now;
-    route->finished_unix_s = sender->message.time.unix_s;
-    enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, sender->message.n);
+    route->finished_unix_s = route->batch.stored_unix_s;
+    enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, batch_last_n(&route->batch));
     if (status == IFL_OK)
         wait_over(sender, &route->wait, IFL_ACCEPTED);
     else /* it will be sent again, under the same id; not at once */
         wait_begin(sender, &route->wait, status, false);
 }
 
+/* Of a batch it isn't known which message is at fault: they go one by one, at once. */
 static void dead_letter(struct sender *sender, enum ifl_status reason)
 {
     struct sender_wait *wait = &sender->route->wait;
+    if (sender->route->batch.count > 1) {
+        batch_split(sender, batch_last_n(&sender->route->batch));
+        stay(sender);
+        return;
+    }
     enum ifl_status status = outbox_dead_letter(sender->wiring.outbox, &sender->message, reason);
     if (status == IFL_OK) {
         sender_count(sender, HEALTH_DEAD_LETTERED);
@@ -78,6 +90,10 @@ static void dead_letter(struct sender *sender, enum ifl_status reason)
 static void rejected(struct sender *sender, enum ifl_status status)
 {
     struct sender_route *route = sender->route;
+    if (route->batch.count > 1) {
+        dead_letter(sender, status);
+        return;
+    }
     if (status == IFL_ANSWER_REJECTED && route->rejected_count + 1 >= REJECTED_LIMIT) {
         wait_begin(sender, &route->wait, IFL_ANSWER_REJECTS_ALL, true);
         return;
@@ -128,12 +144,6 @@ static void tell_identity(struct sender *sender, enum ifl_status status)
         return;
     sender->proven = proves;
     sender->wiring.identity_verdict(sender->wiring.ctx, proves ? IFL_OK : status);
-}
-
-/* The message can go at once: it's next. */
-static void stay(struct sender *sender)
-{
-    sender->next = sender->route->wait.route;
 }
 
 /* ---- no answer ---- */
@@ -189,6 +199,10 @@ void verdict_unsendable(struct sender *sender, enum ifl_status status)
     struct sender_route *route = sender->route;
     set_detail(sender, "");
     sender->at_least_ms = 0;
+    if (status == IFL_STORE_CORRUPT && route->batch.count > 1) {
+        batch_split(sender, batch_last_n(&route->batch));
+        return;
+    }
     if (status == IFL_STORE_CORRUPT) {
         status = outbox_give_up(sender->wiring.outbox, route->lane, sender->message.n, status);
         if (status == IFL_OK) {

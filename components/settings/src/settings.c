@@ -132,14 +132,6 @@ static enum ifl_status read_u8(struct parser *parser, const struct row *row, str
     return status;
 }
 
-/* A number that is checked and means nothing further: batches of one message. */
-static enum ifl_status read_checked(struct parser *parser, const struct row *row, struct json value, void *base)
-{
-    uint64_t number;
-    (void)base;
-    return whole_number(parser, row, value, &number);
-}
-
 /* The position of the word in row->more. */
 static enum ifl_status word_index(struct parser *parser, const struct row *row, struct json value, size_t *index)
 {
@@ -164,6 +156,14 @@ static enum ifl_status read_auth(struct parser *parser, const struct row *row, s
     size_t word;
     enum ifl_status status = word_index(parser, row, value, &word);
     ((struct settings *)base)->auth = (enum settings_auth)word;
+    return status;
+}
+
+static enum ifl_status read_body(struct parser *parser, const struct row *row, struct json value, void *base)
+{
+    size_t word;
+    enum ifl_status status = word_index(parser, row, value, &word);
+    ((struct settings_route *)base)->body = (enum settings_body)word;
     return status;
 }
 
@@ -332,15 +332,25 @@ static const struct row flow_error_rows[] = {
 
 static const struct row batch_rows[] = {
     {.name = "max_count",
-     .read = read_checked,
+     .read = read_u32,
+     .offset = offsetof(struct settings_route, batch_count),
      .min = 1,
-     .max = 1,
-     .allowed = ": this version sends one message a request",
-     .needed = true},
-    {.name = "max_delay_ms", .read = read_checked, .max = 3600000, .allowed = ""},
-    {.name = "max_size", .read = read_checked, .min = 1, .max = 41943040, .allowed = ""},
+     .max = 1000,
+     .allowed = " messages"},
+    {.name = "max_delay_ms",
+     .read = read_u32,
+     .offset = offsetof(struct settings_route, batch_delay_ms),
+     .max = 3600000,
+     .allowed = ""},
+    {.name = "max_size",
+     .read = read_u32,
+     .offset = offsetof(struct settings_route, batch_size),
+     .min = 1,
+     .max = 41943040,
+     .allowed = " (bytes)"},
 };
 
+static const char *const body_words[] = {"raw", "json_array", "json_lines"}; /* as in enum settings_body */
 static const char *const full_words[] = {"refuse", "give_up_oldest"};
 
 static const struct row route_rows[] = {
@@ -383,11 +393,16 @@ static const struct row route_rows[] = {
      .read = read_headers,
      .allowed =
          "an object of header names and printable values, within the profile's limit, without those that the sender writes itself"},
+    {.name = "body",
+     .read = read_body,
+     .size = COUNT(body_words),
+     .more = body_words,
+     .allowed = "\"raw\", \"json_array\" or \"json_lines\""},
     {.name = "batch",
      .read = read_object,
      .size = COUNT(batch_rows),
      .more = batch_rows,
-     .allowed = "an object with max_count 1"},
+     .allowed = "an object with max_count, max_size, max_delay_ms"},
 };
 
 static const struct row route_name_row = {
@@ -423,12 +438,16 @@ static enum ifl_status read_route(struct parser *parser, struct json name, struc
     set_text(route->content_type, sizeof route->content_type, "application/json");
     route->priority = 1;
     route->timeout_ms = 60000;
+    route->batch_count = 1;
+    route->batch_size = 250000;
     if (value.type == JSON_STRING)
         status = read_text(parser, &route_rows[0], value, route);
     else if (value.type == JSON_OBJECT)
         status = read_rows(parser, route_rows, COUNT(route_rows), value, route);
     else
         status = refuse(parser, IFL_CONFIG_VALUE, value, "a path, or an object with path");
+    if (route->batch_count > 1 && route->body == SETTINGS_BODY_RAW)
+        route->body = SETTINGS_BODY_ARRAY;
     parser->settings->route_count += status == IFL_OK;
     return status;
 }

@@ -18,6 +18,8 @@ static struct lane {
         int64_t unix_s;
     } messages[WORLD_MESSAGES];
     uint64_t first_n, last_n; /* first_n > last_n: empty */
+    uint64_t tried_n;         /* last one of the recorded batch, 0 = none */
+    uint8_t tried_format;
     uint64_t done[WORLD_MESSAGES];
     size_t done_count;
 } lanes[WORLD_ROUTES + 1];
@@ -65,6 +67,46 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     return IFL_OK;
 }
 
+enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
+{
+    (void)box;
+    struct lane *at = lane_of(message->lane);
+    uint64_t n = message->n + 1 + (message->n + 1 == world.gap_n);
+    if (n > at->last_n)
+        return IFL_END;
+    *message = (struct outbox_message){.id = {LOG_ID, message->lane, n}, .lane = message->lane, .n = n};
+    message->size = at->messages[n % WORLD_MESSAGES].size;
+    message->time.unix_s = at->messages[n % WORLD_MESSAGES].unix_s;
+    return IFL_OK;
+}
+
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format)
+{
+    (void)box;
+    struct lane *at = lane_of(lane);
+    TEST_ASSERT_EQUAL_UINT64(0, at->tried_n);
+    TEST_ASSERT_TRUE(last_n >= at->first_n && last_n <= at->last_n);
+    if (world.batch_status != IFL_OK)
+        return world.batch_status;
+    at->tried_n = last_n;
+    at->tried_format = format;
+    world.batch_count++;
+    return IFL_OK;
+}
+
+bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch)
+{
+    (void)box;
+    const struct lane *at = lane_of(lane);
+    *batch = (struct outbox_batch){.first_n = at->first_n, .last_n = at->tried_n, .format = at->tried_format};
+    return at->tried_n != 0;
+}
+
+uint64_t world_recorded(unsigned route)
+{
+    return lanes[route + 1].tried_n;
+}
+
 enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, void *buf, size_t size, size_t *got)
 {
     (void)box;
@@ -96,6 +138,7 @@ static void finish(struct lane *at, uint64_t n)
     free(at->messages[n % WORLD_MESSAGES].payload);
     at->messages[n % WORLD_MESSAGES].payload = NULL;
     at->first_n++;
+    at->tried_n = 0;
 }
 
 enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n)
@@ -104,8 +147,11 @@ enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n)
     struct lane *at = lane_of(lane);
     if (world.done_status != IFL_OK)
         return world.done_status;
-    finish(at, n);
-    at->done[at->done_count++ % WORLD_MESSAGES] = n;
+    TEST_ASSERT_TRUE(n >= at->first_n && n <= at->last_n);
+    while (at->first_n <= n) {
+        at->done[at->done_count++ % WORLD_MESSAGES] = at->first_n;
+        finish(at, at->first_n);
+    }
     return IFL_OK;
 }
 
@@ -386,6 +432,8 @@ static void default_settings(struct settings *settings)
         snprintf(route->path, sizeof route->path, "/http/r%u", (unsigned)i);
         strcpy(route->content_type, "application/json");
         route->priority = 1;
+        route->batch_count = 1;
+        route->batch_size = 250000;
         route->timeout_ms = 60000;
     }
 }

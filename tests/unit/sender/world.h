@@ -16,7 +16,7 @@ struct request {
     char head[IFL_REQUEST_HEAD_SIZE + 1];
     size_t head_size;
     size_t first_record_size; /* bytes of the first tls_write() */
-    uint8_t body[64];         /* its first bytes */
+    uint8_t body[256];        /* its first bytes */
     size_t body_size;
     uint64_t n;         /* of the message, from its id; 0 if there is none */
     bool body_is_right; /* what world_put() stored under this n */
@@ -73,8 +73,11 @@ struct world {
     /* the outbox */
     int64_t stored_unix_s; /* of the messages that are put next */
     enum ifl_status done_status, dead_letter_status, first_status, give_up_status;
-    bool read_nothing;        /* outbox_read() says OK without a byte */
-    unsigned read_busy_count; /* outbox_read() says FLASH_BUSY that many times */
+    bool read_nothing;            /* outbox_read() says OK without a byte */
+    unsigned read_busy_count;     /* outbox_read() says FLASH_BUSY that many times */
+    enum ifl_status batch_status; /* of outbox_batch_begin() */
+    uint64_t gap_n;               /* outbox_next() leaves this message out, as if it were damaged; 0 = none */
+    unsigned batch_count;         /* recorded so far */
     size_t dead_count, gave_up_count;
     enum ifl_status last_reason;
     unsigned first_calls;
@@ -95,6 +98,8 @@ void world_settle(void);
 /* Store a message of `size` bytes; byte i is (n + i) modulo 251. Returns its n. */
 uint64_t world_put(unsigned route, uint32_t size);
 void world_put_text(unsigned route, const char *text);
+/* The batch that is recorded for a route: its last n, 0 = none. */
+uint64_t world_recorded(unsigned route);
 void world_corrupt(unsigned route, uint64_t n);
 size_t world_queued(unsigned route);
 /* Numbers of finished messages in the order in which they were finished. */

@@ -166,8 +166,8 @@ static void a_misspelled_key_is_refused_with_the_list_of_keys(void)
         error.allowed);
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "network.Proxy", with("\"network\": { \"Proxy\": \"\" }"));
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "routes.a.pfad", with_in_route("\"pfad\": \"/b\""));
-    TEST_ASSERT_EQUAL_STRING("path, content_type, priority, full, max_rate, timeout_ms, on_flow_error, headers, batch",
-                             error.allowed);
+    TEST_ASSERT_EQUAL_STRING(
+        "path, content_type, priority, full, max_rate, timeout_ms, on_flow_error, headers, body, batch", error.allowed);
 }
 
 static void a_doubled_key_is_refused_wherever_it_stands(void)
@@ -206,11 +206,23 @@ static void a_number_out_of_range_is_refused_with_the_range(void)
     refuses(IFL_CONFIG_VALUE, 2, "routes.a.timeout_ms", with_in_route("\"timeout_ms\": 0"));
 }
 
-static void a_batch_of_several_messages_is_refused_rather_than_ignored(void)
+static void a_batch_is_a_json_array_unless_it_is_said_otherwise(void)
 {
-    refuses(IFL_CONFIG_VALUE, 2, "routes.a.batch.max_count", with_in_route("\"batch\": { \"max_count\": 100 }"));
-    TEST_ASSERT_NOT_NULL(strstr(error.allowed, "one message a request"));
-    refuses(IFL_CONFIG_MISSING, 2, "routes.a.batch.max_count", with_in_route("\"batch\": { \"max_delay_ms\": 100 }"));
+    accepts(with_in_route("\"batch\": { \"max_count\": 100, \"max_size\": 5000, \"max_delay_ms\": 50 }"));
+    TEST_ASSERT_EQUAL_UINT32(100, settings.routes[0].batch_count);
+    TEST_ASSERT_EQUAL_UINT32(5000, settings.routes[0].batch_size);
+    TEST_ASSERT_EQUAL_UINT32(50, settings.routes[0].batch_delay_ms);
+    TEST_ASSERT_EQUAL(SETTINGS_BODY_ARRAY, settings.routes[0].body);
+    accepts(with_in_route("\"body\": \"json_lines\", \"batch\": { \"max_count\": 2 }"));
+    TEST_ASSERT_EQUAL(SETTINGS_BODY_LINES, settings.routes[0].body);
+    accepts(with_in_route("\"body\": \"json_array\""));
+    TEST_ASSERT_EQUAL_UINT32(1, settings.routes[0].batch_count);
+    TEST_ASSERT_EQUAL_UINT32(250000, settings.routes[0].batch_size);
+    TEST_ASSERT_EQUAL(SETTINGS_BODY_ARRAY, settings.routes[0].body);
+    accepts(with_in_route("\"priority\": 1"));
+    TEST_ASSERT_EQUAL(SETTINGS_BODY_RAW, settings.routes[0].body);
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.batch.max_count", with_in_route("\"batch\": { \"max_count\": 1001 }"));
+    refuses(IFL_CONFIG_VALUE, 2, "routes.a.body", with_in_route("\"body\": \"xml\""));
 }
 
 static void bounds_that_contradict_each_other_are_refused(void)
@@ -463,7 +475,7 @@ int main(void)
     RUN_TEST(a_doubled_key_is_refused_wherever_it_stands);
     RUN_TEST(what_is_needed_and_missing_is_named);
     RUN_TEST(a_number_out_of_range_is_refused_with_the_range);
-    RUN_TEST(a_batch_of_several_messages_is_refused_rather_than_ignored);
+    RUN_TEST(a_batch_is_a_json_array_unless_it_is_said_otherwise);
     RUN_TEST(bounds_that_contradict_each_other_are_refused);
     RUN_TEST(a_path_is_absolute_and_percent_encoded);
     RUN_TEST(a_path_that_the_profile_cant_hold_is_refused);

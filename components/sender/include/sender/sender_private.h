@@ -23,14 +23,27 @@ struct sender_wait {
     uint8_t route;           /* whose; HEALTH_ROUTE_NONE: the host */
 };
 
+/* What one request carries: one message, or several in a row. */
+struct sender_batch {
+    uint64_t first_n;
+    int64_t stored_unix_s; /* its first message */
+    ifl_ms since;          /* when that one was seen */
+    uint32_t count, size;  /* messages, and bytes of their payloads */
+    uint8_t format;        /* enum settings_body */
+    bool full;             /* the message behind it doesn't belong to it */
+    struct outbox_message seen;
+};
+
 struct sender_route {
     struct sender_wait wait;
     const struct settings_route *settings;
-    struct sender_jar *jar;  /* or NULL: no token is known */
-    ifl_ms finished_at;      /* its last message; 0: none yet, or nobody waits for the rate any more */
-    int64_t finished_unix_s; /* when that one was stored */
-    uint64_t n;              /* the message that view.attempts and the next one are about */
-    uint32_t flow_failures;  /* its answers ANSWER_FLOW_FAILED */
+    struct sender_jar *jar;    /* or NULL: no token is known */
+    ifl_ms finished_at;        /* its last message; 0: none yet, or nobody waits for the rate any more */
+    int64_t finished_unix_s;   /* when that one, or the first one of its batch, was stored */
+    struct sender_batch batch; /* of the next request, or of the one under way */
+    uint64_t alone_n;          /* up to here messages go one by one: their batch was rejected, or can't be recorded */
+    uint64_t n;                /* the message that view.attempts and the next one are about */
+    uint32_t flow_failures;    /* its answers ANSWER_FLOW_FAILED */
     uint8_t lane;
     uint8_t rejected_count; /* messages rejected in a row without a success between */
     bool csrf_needed;

@@ -35,7 +35,11 @@
  *   routes.NAME.timeout_ms           100..600,000: wait for the answer (60,000)
  *   routes.NAME.on_flow_error        { "dead_letter_after": 0..1000 }: attempts; 0 = never (0)
  *   routes.NAME.headers              { "Name": "value" } static headers; IFL_STATIC_HEADERS_SIZE characters in all
- *   routes.NAME.batch                { "max_count": 1 }: one message a request; larger batches are not part of this version and refused
+ *   routes.NAME.body                 "raw": a message as it is; "json_array", "json_lines": messages as JSON texts in an array or one a line (raw, and json_array
+ *                                    where batch.max_count is more than 1)
+ *   routes.NAME.batch.max_count      1..1000 messages in a request (1)
+ *   routes.NAME.batch.max_size       1..41,943,040 bytes of a batch's body; a larger message goes alone (250,000)
+ *   routes.NAME.batch.max_delay_ms   0..3,600,000: how long a batch waits for more messages (0)
  */
 #ifndef SETTINGS_SETTINGS_H
 #define SETTINGS_SETTINGS_H
@@ -68,12 +72,22 @@ enum settings_full {
     SETTINGS_FULL_GIVE_UP_OLDEST,
 };
 
+enum settings_body {
+    SETTINGS_BODY_RAW,
+    SETTINGS_BODY_ARRAY,
+    SETTINGS_BODY_LINES,
+};
+
 struct settings_route {
     char name[IFL_ROUTE_NAME_SIZE]; /* [a-z0-9_-]+, begins with a letter or digit */
     char path[IFL_PATH_SIZE];       /* begins with '/'; percent-encoded; no spaces or controls */
     char content_type[64];
     uint8_t priority; /* 0..9 */
     enum settings_full full;
+    enum settings_body body;
+    uint32_t batch_count;                  /* messages in a request at most; >= 1 */
+    uint32_t batch_size;                   /* bytes of a batch's body at most */
+    uint32_t batch_delay_ms;               /* a batch waits so long for more messages */
     uint32_t timeout_ms;                   /* for the answer */
     uint32_t max_rate;                     /* messages a minute; 0 = four times as fast as they were stored */
     uint32_t dead_letter_after;            /* on_flow_error; 0 = never */

@@ -1,0 +1,90 @@
+#include "parts.h"
+
+/* A message that was put back from the dead letters has the id of its first life: it goes alone. */
+static bool has_own_id(const struct sender_route *route, const struct outbox_message *message)
+{
+    return message->id.n == message->n && message->id.lane == route->lane;
+}
+
+/* How many messages the batch that begins with `first` has at most. */
+static uint32_t limit_of(const struct sender *sender, const struct sender_route *route,
+                         const struct outbox_message *first)
+{
+    struct outbox_batch tried;
+    if (first->n <= route->alone_n || !has_own_id(route, first))
+        return 1;
+    if (outbox_batch_pending(sender->wiring.outbox, route->lane, &tried))
+        return (uint32_t)(tried.last_n - first->n) + 1;
+    return route->settings->batch_count;
+}
+
+/* The message that was seen last belongs to the batch, or ends it. */
+static void take_or_end(struct sender_route *route, const struct outbox_message *first)
+{
+    struct sender_batch *batch = &route->batch;
+    const struct outbox_message *next = &batch->seen;
+    uint32_t room = route->settings->batch_size - batch->count; /* for separators */
+    batch->full = next->n != batch->first_n + batch->count || !has_own_id(route, next) ||
+                  next->id.log != first->id.log || batch->size + next->size >= room;
+    if (!batch->full) {
+        batch->count++;
+        batch->size += next->size;
+    }
+}
+
+bool batch_is_due(struct sender *sender, struct sender_route *route, const struct outbox_message *first)
+{
+    struct sender_batch *batch = &route->batch;
+    uint32_t limit = limit_of(sender, route, first);
+    if (batch->first_n != first->n || batch->count > limit) {
+        batch->seen = *first;
+        batch->first_n = first->n;
+        batch->stored_unix_s = first->time.unix_s;
+        batch->since = sender->now;
+        batch->size = first->size;
+        batch->count = 1;
+        batch->full = false;
+    }
+    enum ifl_status status = IFL_OK;
+    while (batch->count < limit && !batch->full && status == IFL_OK) {
+        status = outbox_next(sender->wiring.outbox, &batch->seen);
+        if (status == IFL_OK)
+            take_or_end(route, first);
+    }
+    if (status == IFL_FLASH_BUSY) {
+        sender_is_ahead(sender, sender->now + POLL_MS);
+        return false;
+    }
+    return batch->count >= limit || batch->full ||
+           !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
+}
+
+bool batch_begin(struct sender *sender)
+{
+    struct sender_route *route = sender->route;
+    struct sender_batch *batch = &route->batch;
+    struct outbox *outbox = sender->wiring.outbox;
+    struct outbox_batch tried;
+    bool alone = batch->first_n <= route->alone_n;
+    bool pending = outbox_batch_pending(outbox, route->lane, &tried) && !alone;
+    uint64_t last_n = batch_last_n(batch);
+    batch->format = pending ? tried.format : (uint8_t)route->settings->body;
+    if (!pending && (alone || route->settings->batch_count <= 1))
+        return true;
+    enum ifl_status status = IFL_STORE_CORRUPT; /* it can't be the same batch any more */
+    if (!pending)
+        status = outbox_batch_begin(outbox, route->lane, last_n, batch->format);
+    else if (last_n == tried.last_n && tried.format <= SETTINGS_BODY_LINES)
+        status = IFL_OK;
+    if (status == IFL_FLASH_BUSY)
+        sender_is_ahead(sender, sender->now + POLL_MS);
+    else if (status != IFL_OK)
+        batch_split(sender, pending ? tried.last_n : last_n);
+    return status == IFL_OK;
+}
+
+void batch_split(struct sender *sender, uint64_t last_n)
+{
+    sender->route->alone_n = last_n;
+    sender->wish = sender->now;
+}
