@@ -4,39 +4,42 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "verb_table.h"
 #include "verbs.h"
 
-struct verb {
-    const char *name;   /* one or two words */
-    const char *second; /* NULL: the verb has one word */
-    int (*function)(int argc, char **argv);
-    const char *words; /* what may follow */
-    const char *does;
-};
-
-static const struct verb VERBS[] = {
-    {"key", "check", verb_key_check, "FILE...", "what is in a service key, what was mended, and whether it works"},
+const struct verb VERBS[] = {
+    {"key", "check", verb_key_check, "FILE...", "what is in a service key, what was mended, and whether it works",
+     "--passphrase-file --json --help"},
     {"key", "export", verb_key_export, "FILE... --pem DIR|--pfx FILE|--secret-yaml NAME|--der DIR",
-     "the same key as other programs want it"},
-    {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes"},
+     "the same key as other programs want it",
+     "--pem --pfx --secret-yaml --der --passphrase-file --pfx-passphrase-file --force --json --help"},
+    {"config", "check", verb_config_check, "FILE", "whether iflow.json is right and the outbox holds its routes",
+     "--json --help"},
     {"doctor", NULL, verb_doctor, "--key FILE... [--route PATH] [--ca FILE] [--post]",
-     "which step on the way to a flow fails, why, and what to do"},
+     "which step on the way to a flow fails, why, and what to do",
+     "--key --route --ca --post --file --content-type --url --proxy --resolve --probe --timeout --passphrase-file --json --help"},
     {"send", NULL, verb_send, "--key FILE... --route PATH [--file F|-] [--ca FILE]",
-     "one message, at once, with the verdict"},
+     "one message, at once, with the verdict",
+     "--key --route --file --ca --url --content-type --proxy --resolve --timeout --passphrase-file --json"},
     {"node", "image", verb_node_image, "--key FILE... --config FILE --board NAME -o FILE [--ca FILE]",
-     "the flash image of a microcontroller node"},
-    {"node", "console", verb_node_console, "PORT [COMMAND...]", "a node's console: a conversation, or one command"},
-    {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing"},
-    {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when"},
-    {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters"},
-    {"identity", "show", verb_identity_show, "[--run DIR]", "the certificates iflowd has"},
+     "the flash image of a microcontroller node", "--key --config --board --ca --mac --json --help"},
+    {"node", "console", verb_node_console, "PORT [COMMAND...]", "a node's console: a conversation, or one command",
+     "--json --timeout --help"},
+    {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing", "--run --json"},
+    {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when", "--run --json"},
+    {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters",
+     "--run --json"},
+    {"identity", "show", verb_identity_show, "[--run DIR]", "the certificates iflowd has", "--run --json"},
     {"identity", "install", verb_identity_install, "FILE... [--new-tenant] [--run DIR]",
-     "give iflowd a new service key; it's used when it's proven"},
-    {"identity", "rollback", verb_identity_rollback, "[--run DIR]", "back to the identity before"},
-    {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd"},
-    {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting"},
+     "give iflowd a new service key; it's used when it's proven", "--new-tenant --passphrase-file --run --json --help"},
+    {"identity", "rollback", verb_identity_rollback, "[--run DIR]", "back to the identity before", "--run --json"},
+    {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd", "--run --json"},
+    {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting", "--run --json"},
+    {"completion", "bash", verb_completion_bash, "", "completion for bash: source <(iflowctl completion bash)", ""},
+    {"completion", "zsh", verb_completion_zsh, "", "completion for zsh: source <(iflowctl completion zsh)", ""},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
+const size_t verb_count = VERB_COUNT;
 
 static void help(FILE *out)
 {
@@ -46,7 +49,7 @@ static void help(FILE *out)
         fprintf(out, "  %s%s%s %s\n      %s\n", verb->name, verb->second != NULL ? " " : "",
                 verb->second != NULL ? verb->second : "", verb->words, verb->does);
     }
-    fputs("\nEvery verb takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n", out);
+    fputs("\nEvery verb that reports takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n", out);
 }
 
 static bool matches(const struct verb *verb, int argc, char **argv)

@@ -39,7 +39,7 @@
 struct doctor_options {
     const char *key_files[SERVICE_KEY_INPUT_MAX];
     size_t key_count;
-    const char *route, *ca, *url, *address, *proxy, *probe, *file, *content_type;
+    const char *route, *ca, *url, *address, *proxy, *probe, *file, *content_type, *passphrase_file;
     uint32_t timeout_s;
     bool post, json;
 };
@@ -81,6 +81,7 @@ enum {
     OPT_FILE,
     OPT_TYPE,
     OPT_TIMEOUT,
+    OPT_PASSPHRASE,
     OPT_JSON,
     OPT_HELP
 };
@@ -97,6 +98,7 @@ static const struct option LONG_OPTIONS[] = {
     {"file", required_argument, NULL, OPT_FILE},
     {"content-type", required_argument, NULL, OPT_TYPE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -105,7 +107,7 @@ static const struct option LONG_OPTIONS[] = {
 static const char USAGE[] =
     "usage: iflowctl doctor --key FILE... [--route PATH] [--ca FILE] [--post [--file F|-] [--content-type T]]\n"
     "                       [--url URL] [--proxy http://HOST:PORT] [--resolve ADDRESS] [--probe PATH]\n"
-    "                       [--timeout SECONDS] [--json]\n\n"
+    "                       [--timeout SECONDS] [--passphrase-file FILE] [--json]\n\n"
     "Goes the way to an integration flow step by step and says at the first step that fails why, and what to do. Nothing is\n"
     "posted and no flow runs, except with --post, which sends one message (--file, else a short JSON text) to PATH.\n"
     "Exit status: 0 all is well, 1 a problem was found, 2 wrong usage.\n";
@@ -142,9 +144,10 @@ static int take(int option, struct doctor_options *options)
         int option;
         const char **to;
     } texts[] = {
-        {OPT_ROUTE, &options->route}, {OPT_CA, &options->ca},     {OPT_URL, &options->url},
-        {OPT_PROXY, &options->proxy}, {OPT_FILE, &options->file}, {OPT_TYPE, &options->content_type},
-        {OPT_PROBE, &options->probe},
+        {OPT_ROUTE, &options->route}, {OPT_CA, &options->ca},
+        {OPT_URL, &options->url},     {OPT_PROXY, &options->proxy},
+        {OPT_FILE, &options->file},   {OPT_TYPE, &options->content_type},
+        {OPT_PROBE, &options->probe}, {OPT_PASSPHRASE, &options->passphrase_file},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].option == option) {
@@ -326,7 +329,13 @@ static bool look_at_files(struct patient *patient)
     struct text detail;
     text_init(&detail, buf, sizeof buf);
     const struct doctor_options *options = &patient->options;
-    const enum ifl_status status = own_key_read(&patient->key, options->key_files, options->key_count, &detail);
+    enum ifl_status status = IFL_OK;
+    if (options->passphrase_file != NULL) {
+        status = passphrase_read(&patient->key.passphrase, options->passphrase_file, &detail);
+    }
+    if (status == IFL_OK) {
+        status = own_key_read(&patient->key, options->key_files, options->key_count, &detail);
+    }
     if (status == IFL_FILE || status == IFL_TOO_LARGE) {
         return doctor_bad(&patient->doctor, "file", status, buf);
     }

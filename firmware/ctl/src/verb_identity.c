@@ -16,7 +16,7 @@
 #define LINE_BYTES 48u           /* 64 characters of base64 */
 
 static const char USAGE[] =
-    "usage: iflowctl identity install FILE... [--new-tenant] [--run DIR] [--json]\n\n"
+    "usage: iflowctl identity install FILE... [--new-tenant] [--passphrase-file FILE] [--run DIR] [--json]\n\n"
     "Gives a new service key (as `iflowctl key check` takes it) to the running iflowd. It's stored beside the identity in\n"
     "force and used only when it's proven; `iflowctl identity show` says which one is in force. --new-tenant allows that it\n"
     "leads to another tenant although messages wait.\n";
@@ -24,7 +24,7 @@ static const char USAGE[] =
 struct install_options {
     const char *files[SERVICE_KEY_INPUT_MAX];
     size_t count;
-    const char *run_dir;
+    const char *run_dir, *passphrase_file;
     bool json, new_tenant;
 };
 
@@ -53,6 +53,8 @@ static int parse(int argc, char **argv, struct install_options *options)
             options->new_tenant = true;
         } else if (strcmp(word, "--run") == 0 && i + 1 < argc) {
             options->run_dir = argv[++i];
+        } else if (strcmp(word, "--passphrase-file") == 0 && i + 1 < argc) {
+            options->passphrase_file = argv[++i];
         } else if (word[0] == '-' && word[1] != '\0') {
             return usage("unknown option: ", word);
         } else if (options->count == SERVICE_KEY_INPUT_MAX) {
@@ -123,7 +125,13 @@ int verb_identity_install(int argc, char **argv)
     }
     own_key_protect_process();
     text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = own_key_read(&key, options.files, options.count, &detail);
+    enum ifl_status status = IFL_OK;
+    if (options.passphrase_file != NULL) {
+        status = passphrase_read(&key.passphrase, options.passphrase_file, &detail);
+    }
+    if (status == IFL_OK) {
+        status = own_key_read(&key, options.files, options.count, &detail);
+    }
     int result = 1;
     if (status == IFL_OK) {
         result = daemon_talk(options.run_dir, options.json, write_import(&options));

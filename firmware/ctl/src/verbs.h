@@ -26,4 +26,7 @@ int verb_identity_rollback(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_retry(int argc, char **argv);
 
+int verb_completion_bash(int argc, char **argv);
+int verb_completion_zsh(int argc, char **argv);
+
 #endif
