@@ -9,6 +9,9 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "cmake"))
+from diag_def import ROW, rows, text_of  # noqa: E402
 SOURCE = ROOT / "components/base/include/base/diag.def"
 PAGE = ROOT / "docs/troubleshooting.md"
 
@@ -34,13 +37,11 @@ Every error that `iflowd`, `iflowctl` and a node show has a number, a cause and 
 was repaired; `iflowctl retry` tries at once.
 """
 
-ROW = re.compile(r'IFL_DIAG\((\w+), (\d+), (\w+), (\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)', re.S)
 SECTION = re.compile(r"/\* (\d+)-(\d+) (.*?) \*/", re.S)
 
 
 def sentence(literals):
-    text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
-    return text.replace('\\"', '"').replace("\\\\", "\\").replace("|", "\\|")
+    return text_of(literals).replace("|", "\\|")
 
 
 def page():
@@ -54,8 +55,7 @@ def page():
         elif match.group(3) != "INFO" or match.group(4) not in ("NONE", "DONE"):
             name, number, _, action = match.group(1, 2, 3, 4)
             out.append(f"| **E{number}** `{name}` | {sentence(match.group(5))} | {sentence(match.group(6))} | {ACTIONS[action]} |\n")
-    rows = len(re.findall(r"^IFL_DIAG\(", source, re.M))
-    assert rows == sum(kind == "row" for _, kind, _ in found), "a row of diag.def isn't understood"
+    assert len(rows(source)) == sum(kind == "row" for _, kind, _ in found)
     return "".join(out)
 
 

@@ -49,9 +49,9 @@ void log_info(const char *format, ...)
 
 static void write_status(enum ifl_status status, const char *route, const char *detail)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
-    begin(priority(diag->severity));
-    fprintf(stderr, "%s%sE%d %s %s", route, route[0] != '\0' ? ": " : "", (int)status, diag->cause, diag->remedy);
+    begin(priority(ifl_diag(status)->severity));
+    fprintf(stderr, "%s%sE%d %s %s", route, route[0] != '\0' ? ": " : "", (int)status, ifl_cause(status),
+            ifl_remedy(status));
     if (detail != NULL && detail[0] != '\0') {
         fprintf(stderr, " (%s)", detail);
     }

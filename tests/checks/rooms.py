@@ -30,7 +30,8 @@ def include_findings(room, path, layers, number, line):
     elif other is None or not name.startswith(THIRD_PARTY):
         own = house.ROOT / "components" / room
         beside = (house.ROOT / path).parent / name
-        if not beside.exists() and not (own / "src" / name).exists() and name not in SYSTEM_HEADERS:
+        made = name.endswith(".inc") and name in (own / "CMakeLists.txt").read_text()
+        if not made and not beside.exists() and not (own / "src" / name).exists() and name not in SYSTEM_HEADERS:
             yield f"{where}: neither a public header of a room nor a private one of its own src/."
 
 

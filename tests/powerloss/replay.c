@@ -150,7 +150,7 @@ static bool replay_workload(const struct sweep_cell *cell, uint64_t workload, ui
     unlink(path);
     enum ifl_status status = flash_file_open(&file, path, &geometry);
     if (status != IFL_OK) {
-        printf("FAILED: %s: %s\n", path, ifl_diag(status)->cause);
+        printf("FAILED: %s: %s\n", path, ifl_cause(status));
         return false;
     }
     replay = (struct replay){.seed = workload * 31 + cell->sector_size};

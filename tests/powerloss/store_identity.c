@@ -75,7 +75,7 @@ static uint32_t serial_in(struct sweep_run *run, int slot, bool may_be_damaged)
     enum ifl_status status = identity_slots_load(&world->slots, slot, buf, sizeof buf, &found);
     if (status != IFL_OK) {
         if (!run->medium.off && !(may_be_damaged && status == IFL_STORE_CORRUPT)) {
-            sweep_fail(run, "load answers %s", ifl_diag(status)->name);
+            sweep_fail(run, "load answers %s", ifl_name(status));
         }
         return 0;
     }
@@ -148,12 +148,12 @@ static void recover(struct sweep_run *run)
     flash_region(&run->medium.flash, 0, size, &a);
     flash_region(&run->medium.flash, size, size, &b);
     enum ifl_status status = identity_slots_mount(&world->slots, a, b);
-    sweep_tell(run, "    mount: %s", ifl_diag(status)->name);
+    sweep_tell(run, "    mount: %s", ifl_name(status));
     if (run->medium.off) {
         return;
     }
     if (status != IFL_OK) {
-        sweep_fail(run, "mount answers %s", ifl_diag(status)->name);
+        sweep_fail(run, "mount answers %s", ifl_name(status));
         return;
     }
     check(run);
@@ -163,7 +163,7 @@ static void recover(struct sweep_run *run)
 static bool conclude(struct sweep_run *run, enum ifl_status status, const char *call)
 {
     struct world *world = run->world;
-    sweep_tell(run, "    %s: %s", call, ifl_diag(status)->name);
+    sweep_tell(run, "    %s: %s", call, ifl_name(status));
     if (status == IFL_OK) {
         world->before = world->ghost = world->after;
         world->eroding = false;
@@ -171,7 +171,7 @@ static bool conclude(struct sweep_run *run, enum ifl_status status, const char *
         world->after = world->before;
         bool flickers = world->eroding && status == IFL_STORE_CORRUPT;
         if (status != IFL_NOT_FOUND && status != IFL_STORE_FULL && !flickers) {
-            sweep_fail(run, "%s answers %s", call, ifl_diag(status)->name);
+            sweep_fail(run, "%s answers %s", call, ifl_name(status));
         }
     }
     if (!sweep_is_over(run)) {

@@ -127,11 +127,6 @@ static uint64_t choice(struct world *world)
     return flash_double_random(&world->random);
 }
 
-static const char *name_of(enum ifl_status status)
-{
-    return ifl_diag(status)->name;
-}
-
 static uint8_t lane_of(const struct world *world, unsigned route)
 {
     return route == DEAD ? OUTBOX_LANE_DEAD : outbox_lane_of(&world->box, routes[route]);
@@ -179,7 +174,7 @@ static void upkeep(struct sweep_run *run)
 static bool expect_ok(struct sweep_run *run, enum ifl_status status, const char *call)
 {
     if (status != IFL_OK && !run->medium.off) {
-        sweep_fail(run, "%s answers %s", call, name_of(status));
+        sweep_fail(run, "%s answers %s", call, ifl_name(status));
     }
     return status == IFL_OK;
 }
@@ -479,7 +474,7 @@ static void mount(struct sweep_run *run)
             flash_poll(run->region);
         }
     }
-    sweep_tell(run, "    mount: %s", name_of(status));
+    sweep_tell(run, "    mount: %s", ifl_name(status));
     expect_ok(run, status, "mount");
 }
 
@@ -592,7 +587,7 @@ static bool put(struct sweep_run *run, unsigned route, uint32_t size, bool strea
     enum ifl_status status = stream ? put_stream(run, lane_of(world, route), serial, size, size, &id)
                                     : put_whole(run, lane_of(world, route), serial, size, &id);
     sweep_tell(run, "    put %u bytes into %s as message %u: %s, n %llu", (unsigned)size, routes[route],
-               (unsigned)serial, name_of(status), (unsigned long long)id.n);
+               (unsigned)serial, ifl_name(status), (unsigned long long)id.n);
     if (run->medium.off && status != IFL_OK) {
         return false;
     }
@@ -654,7 +649,7 @@ static void abandon(struct sweep_run *run, unsigned route, uint32_t size)
     size = size < 8 ? 8 : size > limit ? limit : size;
     world->doing = DOING_PUT;
     enum ifl_status status = put_stream(run, lane_of(world, route), 0, size, size / 2, &id);
-    sweep_tell(run, "    abandon a put of %u bytes into %s: %s", (unsigned)size, routes[route], name_of(status));
+    sweep_tell(run, "    abandon a put of %u bytes into %s: %s", (unsigned)size, routes[route], ifl_name(status));
     if (!run->medium.off && status != IFL_STORE_FULL) {
         expect_ok(run, status, "an abandoned put");
     }
@@ -718,7 +713,7 @@ static bool deliver_batch(struct sweep_run *run, const struct outbox_batch *batc
     enum ifl_status status;
     PATIENTLY(run, status, outbox_done(&world->box, lane_of(world, ALPHA), batch->last_n));
     sweep_tell(run, "    deliver the batch %llu..%llu: %s", (unsigned long long)batch->first_n,
-               (unsigned long long)batch->last_n, name_of(status));
+               (unsigned long long)batch->last_n, ifl_name(status));
     return expect_ok(run, status, "done");
 }
 
@@ -748,7 +743,7 @@ static bool deliver(struct sweep_run *run, unsigned route)
     enum ifl_status status;
     PATIENTLY(run, status, outbox_done(&world->box, lane_of(world, route), shown.n));
     sweep_tell(run, "    deliver message %u of %s, n %llu: %s", (unsigned)serial, routes[route],
-               (unsigned long long)shown.n, name_of(status));
+               (unsigned long long)shown.n, ifl_name(status));
     return expect_ok(run, status, "done");
 }
 
@@ -764,7 +759,7 @@ static bool flush(struct sweep_run *run, bool drained)
         settle(run, PATIENCE); /* erased blocks come back */
         PATIENTLY(run, status, outbox_flush(&world->box));
     }
-    sweep_tell(run, "    flush: %s", name_of(status));
+    sweep_tell(run, "    flush: %s", ifl_name(status));
     if (status == IFL_STORE_FULL && !drained && !run->medium.off) {
         return true;
     }
@@ -807,7 +802,7 @@ static void try_batch(struct sweep_run *run)
     enum ifl_status status;
     PATIENTLY(run, status, outbox_batch_begin(&world->box, lane_of(world, ALPHA), last_n, world->batch.format));
     sweep_tell(run, "    the batch %llu..%llu is begun: %s", (unsigned long long)lane.first_n,
-               (unsigned long long)last_n, name_of(status));
+               (unsigned long long)last_n, ifl_name(status));
     if (status == IFL_STORE_FULL && !run->medium.off) {
         world->in_batch = NO;
     } else if (expect_ok(run, status, "batch")) {
@@ -838,7 +833,7 @@ static void give_up(struct sweep_run *run, unsigned route)
     world->doing = DOING_GIVE_UP;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_give_up(&world->box, lane_of(world, route), shown.n, GIVEUP_REASON));
-    sweep_tell(run, "    give up message %u of %s: %s", (unsigned)serial, routes[route], name_of(status));
+    sweep_tell(run, "    give up message %u of %s: %s", (unsigned)serial, routes[route], ifl_name(status));
     if (status == IFL_STORE_FULL && !run->medium.off) { /* no place to record it: nothing has changed */
         message->must = must_before;
         message->in_lane = in_lane_before;
@@ -874,7 +869,8 @@ static void dead_letter(struct sweep_run *run, unsigned route)
     world->doing = DOING_DEAD;
     enum ifl_status status;
     PATIENTLY(run, status, outbox_dead_letter(&world->box, &shown, DEAD_REASON));
-    sweep_tell(run, "    message %u of %s becomes a dead letter: %s", (unsigned)serial, routes[route], name_of(status));
+    sweep_tell(run, "    message %u of %s becomes a dead letter: %s", (unsigned)serial, routes[route],
+               ifl_name(status));
     if (run->medium.off) {
         return;
     }
@@ -930,7 +926,7 @@ static bool requeue(struct sweep_run *run)
     enum ifl_status status;
     PATIENTLY(run, status, outbox_requeue(&world->box, &shown, lane_of(world, message->route)));
     sweep_tell(run, "    dead letter %u goes back to %s: %s", (unsigned)serial, routes[message->route],
-               name_of(status));
+               ifl_name(status));
     if (run->medium.off) {
         return false;
     }
@@ -980,7 +976,7 @@ static bool bury(struct sweep_run *run, bool drained)
         settle(run, PATIENCE);
         PATIENTLY(run, status, outbox_bury(&world->box, &shown));
     }
-    sweep_tell(run, "    dead letter %u is buried: %s", (unsigned)serial, name_of(status));
+    sweep_tell(run, "    dead letter %u is buried: %s", (unsigned)serial, ifl_name(status));
     if (status == IFL_NOT_FOUND && tombed_before) {
         return false;
     }

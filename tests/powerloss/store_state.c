@@ -115,7 +115,7 @@ static void put(struct sweep_run *run, uint16_t key)
             settle(run, 1);
         }
     }
-    sweep_tell(run, "    put key %u, value %u: %s", key, (unsigned)serial, ifl_diag(status)->name);
+    sweep_tell(run, "    put key %u, value %u: %s", key, (unsigned)serial, ifl_name(status));
     if (run->medium.off) {
         if (status == IFL_OK) {
             sweep_fail(run, "a put answers OK although the power went in it");
@@ -125,7 +125,7 @@ static void put(struct sweep_run *run, uint16_t key)
     if (status == IFL_OK) {
         expected->serial = serial;
     } else if (status != IFL_STORE_FULL) {
-        sweep_fail(run, "a put answers %s", ifl_diag(status)->name);
+        sweep_fail(run, "a put answers %s", ifl_name(status));
     }
     expected->other = expected->serial;
 }
@@ -155,12 +155,12 @@ static void recover(struct sweep_run *run)
 {
     struct world *world = run->world;
     enum ifl_status status = state_mount(&world->state, run->region);
-    sweep_tell(run, "    mount: %s", ifl_diag(status)->name);
+    sweep_tell(run, "    mount: %s", ifl_name(status));
     if (run->medium.off) {
         return;
     }
     if (status != IFL_OK) {
-        sweep_fail(run, "mount answers %s", ifl_diag(status)->name);
+        sweep_fail(run, "mount answers %s", ifl_name(status));
         return;
     }
     check(run);

@@ -1,10 +1,14 @@
 #include "base/status.h"
 
-#include <stddef.h>
+#include <stdint.h>
+
+#include "diag_texts.inc" /* PAIRS, TEXTS, STARTS */
+
+_Static_assert(TEXT_LEN_MAX < IFL_TEXT_SIZE, "a buffer holds every text");
 
 static const struct ifl_diag rows[] = {
 #define IFL_DIAG(name, number, severity, action, cause, remedy)                                                        \
-    {IFL_##name, IFL_SEVERITY_##severity, IFL_ACTION_##action, #name, cause, remedy},
+    {IFL_##name, IFL_SEVERITY_##severity, IFL_ACTION_##action},
 #include "base/diag.def"
 #undef IFL_DIAG
 };
@@ -26,6 +30,26 @@ const struct ifl_diag *ifl_diag(enum ifl_status status)
             unknown = &rows[i];
     }
     return unknown;
+}
+
+/* Behind one code of TEXTS stands a tree of pairs: the left part is read at once, the right ones wait. */
+const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
+{
+    const uint8_t *at = TEXTS + STARTS[ifl_diag(status) - rows];
+    for (unsigned skip = which; skip > 0; at++)
+        skip -= *at == 0;
+    uint8_t waiting[PAIR_DEPTH];
+    size_t waiting_count = 0, len = 0;
+    for (uint8_t code = *at++; code != 0; code = waiting_count > 0 ? waiting[--waiting_count] : *at++) {
+        for (uint8_t pair = (uint8_t)(code - 0x80); pair < PAIR_COUNT; pair = (uint8_t)(code - 0x80)) {
+            waiting[waiting_count++] = PAIRS[pair][1];
+            code = PAIRS[pair][0];
+        }
+        if (len + 1 < size)
+            buf[len++] = (char)code;
+    }
+    buf[len] = '\0';
+    return buf;
 }
 
 const char *ifl_action_name(enum ifl_action action)

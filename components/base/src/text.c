@@ -209,11 +209,10 @@ void text_printable(struct text *out, struct bytes raw, size_t limit)
 
 void text_status(struct text *out, enum ifl_status status)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     text_char(out, 'E');
     text_u64(out, (uint64_t)status);
     text_char(out, ' ');
-    text_str(out, diag->cause);
+    text_str(out, ifl_cause(status));
     text_char(out, ' ');
-    text_str(out, diag->remedy);
+    text_str(out, ifl_remedy(status));
 }

@@ -58,15 +58,20 @@ void answer_column(struct console *console, const char *value, size_t width)
     }
 }
 
+static void answer_diag(struct console *console, enum ifl_status status, enum ifl_text which)
+{
+    char buf[IFL_TEXT_SIZE];
+    answer_str(console, ifl_text(status, which, buf, sizeof buf));
+}
+
 void answer_status(struct console *console, enum ifl_status status)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     answer_str(console, "E");
     answer_u64(console, (uint64_t)status);
     answer_str(console, " ");
-    answer_str(console, diag->cause);
+    answer_diag(console, status, IFL_TEXT_CAUSE);
     answer_str(console, " ");
-    answer_str(console, diag->remedy);
+    answer_diag(console, status, IFL_TEXT_REMEDY);
 }
 
 void answer_duration(struct console *console, uint64_t seconds)
@@ -192,18 +197,23 @@ void member_id(struct members *json, const char *name, const struct outbox_id *i
     answer_str(json->console, "\"");
 }
 
+static void member_diag(struct members *json, const char *name, enum ifl_status status, enum ifl_text which)
+{
+    char buf[IFL_TEXT_SIZE];
+    member_string(json, name, ifl_text(status, which, buf, sizeof buf));
+}
+
 void member_status(struct members *json, const char *name, enum ifl_status status)
 {
     if (status == IFL_OK) {
         member_null(json, name);
         return;
     }
-    const struct ifl_diag *diag = ifl_diag(status);
     member_open(json, name, '{');
     member_u64(json, "code", (uint64_t)status);
-    member_string(json, "name", diag->name);
-    member_string(json, "action", ifl_action_name(diag->action));
-    member_string(json, "cause", diag->cause);
-    member_string(json, "remedy", diag->remedy);
+    member_diag(json, "name", status, IFL_TEXT_NAME);
+    member_string(json, "action", ifl_action_name(ifl_diag(status)->action));
+    member_diag(json, "cause", status, IFL_TEXT_CAUSE);
+    member_diag(json, "remedy", status, IFL_TEXT_REMEDY);
     member_close(json, '}');
 }

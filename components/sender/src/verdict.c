@@ -180,7 +180,7 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
         sender_disconnect(sender);
         return;
     }
-    set_detail(sender, asked ? ifl_diag(status)->name : sender->wiring.host);
+    set_detail(sender, asked ? ifl_name(status) : sender->wiring.host);
     if (reset && is_refusal(sender))
         status = IFL_TLS_CLIENT_DROPPED;
     else if (ended)

@@ -745,7 +745,6 @@ size_t settings_route_index(const struct settings *settings, struct bytes name)
 
 void settings_error_text(const struct settings_error *error, const char *file, struct text *out)
 {
-    const struct ifl_diag *diag = ifl_diag(error->status);
     text_str(out, file);
     if (error->line > 0) {
         text_str(out, " line ");
@@ -758,12 +757,12 @@ void settings_error_text(const struct settings_error *error, const char *file, s
     text_str(out, ": E");
     text_u64(out, (uint64_t)error->status);
     text_char(out, ' ');
-    text_str(out, diag->cause);
+    text_str(out, ifl_cause(error->status));
     if (error->allowed[0] != '\0') {
         text_str(out, " Allowed: ");
         text_str(out, error->allowed);
         text_char(out, '.');
     }
     text_char(out, ' ');
-    text_str(out, diag->remedy);
+    text_str(out, ifl_remedy(error->status));
 }

@@ -62,7 +62,7 @@ void doctor_note(struct doctor *doctor, const char *step, enum ifl_status status
     text_str(&line, "E");
     text_u64(&line, (uint64_t)status);
     text_str(&line, " ");
-    text_str(&line, ifl_diag(status)->cause);
+    text_str(&line, ifl_cause(status));
     text_str(&line, text[0] != '\0' ? " " : "");
     text_str(&line, text);
     add(doctor, step, DOCTOR_NOTE, status, line_buf);
@@ -545,8 +545,8 @@ static void tell_person(const struct doctor *doctor)
     if (step == NULL) {
         return;
     }
-    const struct ifl_diag *diag = ifl_diag(step->status);
-    printf("\nE%d %s\n   cause   %s\n   remedy  %s\n", (int)diag->status, diag->name, diag->cause, diag->remedy);
+    printf("\nE%d %s\n   cause   %s\n   remedy  %s\n", (int)step->status, ifl_name(step->status),
+           ifl_cause(step->status), ifl_remedy(step->status));
     LINE_OF(line);
     if (last->reach == PROBE_ANSWER) {
         add_seen(&line, last);
@@ -590,12 +590,11 @@ static void json_problems(const struct doctor *doctor)
         fputs("\"problems\": [], ", stdout);
         return;
     }
-    const struct ifl_diag *diag = ifl_diag(step->status);
-    printf("\"problems\": [{\"code\": %d, ", (int)diag->status);
-    const char *const texts[][2] = {{"name", diag->name},
+    printf("\"problems\": [{\"code\": %d, ", (int)step->status);
+    const char *const texts[][2] = {{"name", ifl_name(step->status)},
                                     {"step", step->name},
-                                    {"cause", diag->cause},
-                                    {"remedy", diag->remedy},
+                                    {"cause", ifl_cause(step->status)},
+                                    {"remedy", ifl_remedy(step->status)},
                                     {"detail", step->text}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         fputs(i > 0 ? ", " : "", stdout);

@@ -56,7 +56,7 @@ void report_line(const char *name, const char *value)
 /* The cause with the detail before its full stop. */
 static void cause_text(const struct report_problem *problem, struct text *out)
 {
-    const char *cause = ifl_diag(problem->status)->cause;
+    const char *cause = ifl_cause(problem->status);
     size_t len = strlen(cause);
     if (problem->detail[0] != '\0' && len > 0 && cause[len - 1] == '.') {
         len--;
@@ -78,7 +78,7 @@ void report_problems(const struct report *report)
         text_init(&cause, buf, sizeof buf);
         cause_text(problem, &cause);
         report_mark(is_warning(problem->status) ? MARK_NOTE : MARK_BAD);
-        printf("E%d %s\n      %s\n", (int)problem->status, buf, ifl_diag(problem->status)->remedy);
+        printf("E%d %s\n      %s\n", (int)problem->status, buf, ifl_remedy(problem->status));
     }
 }
 
@@ -107,17 +107,17 @@ void report_json_problems(const struct report *report)
 {
     fputs("\"problems\": [", stdout);
     for (size_t i = 0; i < report->count; i++) {
-        const struct ifl_diag *diag = ifl_diag(report->problems[i].status);
+        const enum ifl_status status = report->problems[i].status;
         char buf[1024];
         struct text cause;
         text_init(&cause, buf, sizeof buf);
         cause_text(&report->problems[i], &cause);
-        printf("%s{\"code\": %d, ", i > 0 ? ", " : "", (int)diag->status);
-        report_json_text("name", diag->name);
+        printf("%s{\"code\": %d, ", i > 0 ? ", " : "", (int)status);
+        report_json_text("name", ifl_name(status));
         fputs(", ", stdout);
         report_json_text("cause", buf);
         fputs(", ", stdout);
-        report_json_text("remedy", diag->remedy);
+        report_json_text("remedy", ifl_remedy(status));
         fputs("}", stdout);
     }
     fputs("]", stdout);

@@ -288,15 +288,15 @@ static void tell_json(const struct config_result *result, bool usable)
         report_json_problems(&result->report);
     } else {
         printf("\"problems\": [{\"code\": %d, ", (int)error->status);
-        report_json_text("name", ifl_diag(error->status)->name);
+        report_json_text("name", ifl_name(error->status));
         printf(", \"line\": %u, ", error->line);
         report_json_text("key", error->key);
         fputs(", ", stdout);
         report_json_text("allowed", error->allowed);
         fputs(", ", stdout);
-        report_json_text("cause", ifl_diag(error->status)->cause);
+        report_json_text("cause", ifl_cause(error->status));
         fputs(", ", stdout);
-        report_json_text("remedy", ifl_diag(error->status)->remedy);
+        report_json_text("remedy", ifl_remedy(error->status));
         fputs("}]", stdout);
     }
     fputs("}\n", stdout);

@@ -79,17 +79,16 @@ static int parse(struct question *question, const char *verb, int argc, char **a
 
 int daemon_refuse(bool json, enum ifl_status status, const char *detail)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     if (json) {
         printf("{\"ok\":false,\"error\":{\"code\":%d,", (int)status);
-        report_json_text("name", diag->name);
+        report_json_text("name", ifl_name(status));
         fputs(",", stdout);
-        report_json_text("cause", diag->cause);
+        report_json_text("cause", ifl_cause(status));
         fputs(",", stdout);
-        report_json_text("remedy", diag->remedy);
+        report_json_text("remedy", ifl_remedy(status));
         puts("}}");
     } else {
-        fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)status, diag->cause, diag->remedy, detail);
+        fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)status, ifl_cause(status), ifl_remedy(status), detail);
     }
     return 1;
 }

@@ -51,12 +51,12 @@ static int wrong(const char *what, const char *word)
 
 static int report(const struct talk *talk, enum ifl_status status, const char *detail)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     if (talk->json) {
         printf("{\"ok\":false,\"error\":{\"code\":%d,\"name\":\"%s\",\"cause\":\"%s\",\"remedy\":\"%s\"}}\n",
-               (int)status, diag->name, diag->cause, diag->remedy);
+               (int)status, ifl_name(status), ifl_cause(status), ifl_remedy(status));
     } else {
-        fprintf(stderr, "iflowctl: E%d %s %s (%s: %s)\n", (int)status, diag->cause, diag->remedy, talk->port, detail);
+        fprintf(stderr, "iflowctl: E%d %s %s (%s: %s)\n", (int)status, ifl_cause(status), ifl_remedy(status),
+                talk->port, detail);
     }
     return 1;
 }

@@ -456,15 +456,14 @@ static const char *tls_name(const struct one_shot *shot)
 
 static void tell_json(const struct one_shot *shot, enum ifl_status status, const char *id, const char *detail)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     char buf[4096];
     struct text out;
     text_init(&out, buf, sizeof buf);
     text_str(&out, status == IFL_ACCEPTED ? "{\"accepted\":true,\"code\":" : "{\"accepted\":false,\"code\":");
     text_u64(&out, (uint64_t)status);
-    json_pair(&out, ",\"name\":", diag->name);
-    json_pair(&out, ",\"cause\":", diag->cause);
-    json_pair(&out, ",\"remedy\":", diag->remedy);
+    json_pair(&out, ",\"name\":", ifl_name(status));
+    json_pair(&out, ",\"cause\":", ifl_cause(status));
+    json_pair(&out, ",\"remedy\":", ifl_remedy(status));
     json_pair(&out, ",\"detail\":", detail);
     json_pair(&out, ",\"host\":", shot->host);
     json_pair(&out, ",\"path\":", shot->settings.routes[0].path);
@@ -477,12 +476,11 @@ static void tell_json(const struct one_shot *shot, enum ifl_status status, const
 
 static void tell_person(const struct one_shot *shot, enum ifl_status status, const char *id, const char *detail)
 {
-    const struct ifl_diag *diag = ifl_diag(status);
     if (status == IFL_ACCEPTED) {
         printf("✔ accepted by https://%s%s (TLS %s)\n", shot->host, shot->settings.routes[0].path, tls_name(shot));
     } else {
-        printf("✘ E%d %s%s%s%s\n  %s\n", (int)status, diag->cause, detail[0] != '\0' ? " (" : "", detail,
-               detail[0] != '\0' ? ")" : "", diag->remedy);
+        printf("✘ E%d %s%s%s%s\n  %s\n", (int)status, ifl_cause(status), detail[0] != '\0' ? " (" : "", detail,
+               detail[0] != '\0' ? ")" : "", ifl_remedy(status));
     }
     if (shot->view.mpl_id[0] != '\0') {
         printf("  MPL id      %s\n", shot->view.mpl_id);
@@ -492,7 +490,8 @@ static void tell_person(const struct one_shot *shot, enum ifl_status status, con
     }
     for (size_t i = 0; i < shot->key.report.warning_count; i++) {
         const struct ifl_diag *warning = ifl_diag(shot->key.report.warnings[i]);
-        printf("  note        E%d %s %s\n", (int)warning->status, warning->cause, warning->remedy);
+        printf("  note        E%d %s %s\n", (int)warning->status, ifl_cause(warning->status),
+               ifl_remedy(warning->status));
     }
 }
 

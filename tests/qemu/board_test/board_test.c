@@ -57,7 +57,7 @@ static void say(const char *name, uint64_t value)
 static void say_status(enum ifl_status status)
 {
     text_str(&answer, " status=");
-    text_str(&answer, ifl_diag(status)->name);
+    text_str(&answer, ifl_name(status));
 }
 
 static uint32_t number(const struct words *line, size_t index)

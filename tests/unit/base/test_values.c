@@ -26,11 +26,35 @@ static void every_cause_has_its_own_number_and_two_whole_sentences(void)
 {
     for (unsigned i = 0; ifl_diag_at(i) != NULL; i++) {
         const struct ifl_diag *row = ifl_diag_at(i);
-        TEST_ASSERT_EQUAL_STRING(row->name,
-                                 ifl_diag(row->status)->name); /* a doubled number would find the first row */
-        TEST_ASSERT_EQUAL_HEX8_MESSAGE('.', row->cause[strlen(row->cause) - 1], row->name);
-        TEST_ASSERT_EQUAL_HEX8_MESSAGE('.', row->remedy[strlen(row->remedy) - 1], row->name);
+        const char *cause = ifl_cause(row->status), *remedy = ifl_remedy(row->status);
+        TEST_ASSERT_EQUAL_PTR(row, ifl_diag(row->status)); /* a doubled number would find the first row */
+        TEST_ASSERT_EQUAL_HEX8_MESSAGE('.', cause[strlen(cause) - 1], ifl_name(row->status));
+        TEST_ASSERT_EQUAL_HEX8_MESSAGE('.', remedy[strlen(remedy) - 1], ifl_name(row->status));
     }
+}
+
+static void every_text_reads_as_it_was_written(void)
+{
+    static const struct {
+        enum ifl_status status;
+        const char *name, *cause, *remedy;
+    } written[] = {
+#define IFL_DIAG(name, number, severity, action, cause, remedy) {IFL_##name, #name, cause, remedy},
+#include "base/diag.def"
+#undef IFL_DIAG
+    };
+    for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
+        TEST_ASSERT_EQUAL_STRING(written[i].name, ifl_name(written[i].status));
+        TEST_ASSERT_EQUAL_STRING(written[i].cause, ifl_cause(written[i].status));
+        TEST_ASSERT_EQUAL_STRING(written[i].remedy, ifl_remedy(written[i].status));
+    }
+}
+
+static void a_text_that_is_too_long_for_its_buffer_is_cut(void)
+{
+    char small[5] = "####";
+    TEST_ASSERT_EQUAL_STRING("Clou", ifl_text(IFL_ACCEPTED, IFL_TEXT_CAUSE, small, sizeof small));
+    TEST_ASSERT_EQUAL_STRING("", ifl_text(IFL_ACCEPTED, IFL_TEXT_CAUSE, small, 1));
 }
 
 static void an_unknown_status_is_shown_as_a_defect(void)
@@ -234,6 +258,8 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(every_cause_has_its_own_number_and_two_whole_sentences);
+    RUN_TEST(every_text_reads_as_it_was_written);
+    RUN_TEST(a_text_that_is_too_long_for_its_buffer_is_cut);
     RUN_TEST(an_unknown_status_is_shown_as_a_defect);
     RUN_TEST(every_action_has_a_name);
     RUN_TEST(crc32c_gives_the_value_of_the_standard_in_one_piece_and_in_two);

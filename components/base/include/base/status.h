@@ -4,6 +4,8 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stddef.h>
+
 enum ifl_status {
 #define IFL_DIAG(name, number, severity, action, cause, remedy) IFL_##name = (number),
 #include "base/diag.def"
@@ -29,9 +31,6 @@ struct ifl_diag {
     enum ifl_status status;
     enum ifl_severity severity;
     enum ifl_action action;
-    const char *name;   /* "NET_DNS" */
-    const char *cause;  /* a sentence */
-    const char *remedy; /* a sentence */
 };
 
 /* The row of `status`. Never NULL: a value that isn't in diag.def gives the row of IFL_INVALID. */
@@ -39,6 +38,19 @@ const struct ifl_diag *ifl_diag(enum ifl_status status);
 
 /* Iterate over all rows (for manuals and tests): NULL behind the last one. */
 const struct ifl_diag *ifl_diag_at(unsigned index);
+
+/* The texts are stored packed, at half their size; they are read out into a buffer. */
+enum ifl_text { IFL_TEXT_NAME, IFL_TEXT_CAUSE, IFL_TEXT_REMEDY };
+
+#define IFL_TEXT_SIZE 320 /* bytes of the longest text incl. the zero, and of a buffer for any of them */
+
+/* One text of `status`, of an unknown one that of IFL_INVALID, into `buf`, which is returned. A text that is longer than `size` - 1 is cut there. */
+const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size);
+
+/* The same in a buffer of its own, which lives until the end of the block: "NET_DNS", and the two sentences. */
+#define ifl_name(status) ifl_text((status), IFL_TEXT_NAME, (char[40]){0}, 40)
+#define ifl_cause(status) ifl_text((status), IFL_TEXT_CAUSE, (char[IFL_TEXT_SIZE]){0}, IFL_TEXT_SIZE)
+#define ifl_remedy(status) ifl_text((status), IFL_TEXT_REMEDY, (char[IFL_TEXT_SIZE]){0}, IFL_TEXT_SIZE)
 
 /* "retry host", "hold route", ... for people. */
 const char *ifl_action_name(enum ifl_action action);
