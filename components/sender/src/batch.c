@@ -40,6 +40,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
         batch->seen = *first;
         batch->first_n = first->n;
         batch->stored_unix_s = first->time.unix_s;
+        batch->stored_quality = first->time.quality;
         batch->since = sender->now;
         batch->size = first->size;
         batch->count = 1;

@@ -135,11 +135,13 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 
 /* A thousand devices with full queues would bury the tenant when it comes back: backoff spreads only their first messages. So a backlog goes out
  * at most four times as fast as it was stored, or by the rate of the settings. The time of a message may be wrong: no pause is longer than
- * RATE_PAUSE_MS. */
+ * RATE_PAUSE_MS; and where the clock was set in between, the two times say nothing about the pace. */
 static bool is_too_fast(struct sender *sender, const struct sender_route *route, const struct outbox_message *message)
 {
     int64_t apart_s = message->time.unix_s - route->finished_unix_s;
     uint32_t pause_ms = apart_s < 0 ? 0 : apart_s < RATE_PAUSE_MS / 250 ? (uint32_t)apart_s * 250 : RATE_PAUSE_MS;
+    if (message->time.quality != route->finished_quality)
+        pause_ms = 0;
     if (route->settings->max_rate > 0)
         pause_ms = 60000 * route->batch.count / route->settings->max_rate; /* of the last request */
     return route->finished_at > 0 && sender_is_ahead(sender, route->finished_at + pause_ms);

@@ -57,6 +57,7 @@ static void accepted(struct sender *sender)
     route->rejected_count = 0;
     route->finished_at = sender->now;
     route->finished_unix_s = route->batch.stored_unix_s;
+    route->finished_quality = route->batch.stored_quality;
     enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, batch_last_n(&route->batch));
     if (status == IFL_OK)
         wait_over(sender, &route->wait, IFL_ACCEPTED);

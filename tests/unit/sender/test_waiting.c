@@ -338,6 +338,16 @@ static void what_was_stored_in_one_second_goes_out_at_once(void)
     TEST_ASSERT_EQUAL_UINT(100, world_done_count(0));
 }
 
+static void a_clock_that_was_set_between_two_messages_says_nothing_about_their_pace(void)
+{
+    put_apart(1, 0);
+    world.stored_unix_s += 3 * 365 * 86400;
+    world.stored_quality = CLOCK_SNTP;
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(2, world_done_count(0));
+}
+
 static void no_pause_is_longer_than_five_minutes_whatever_the_clock_said(void)
 {
     put_apart(3, 50 * 365 * 86400);
@@ -501,6 +511,7 @@ int main(void)
     RUN_TEST(a_hold_honours_retry_after_too);
     RUN_TEST(a_success_makes_the_next_failure_cheap_again);
     RUN_TEST(a_backlog_goes_out_four_times_as_fast_as_it_was_stored);
+    RUN_TEST(a_clock_that_was_set_between_two_messages_says_nothing_about_their_pace);
     RUN_TEST(what_was_stored_in_one_second_goes_out_at_once);
     RUN_TEST(no_pause_is_longer_than_five_minutes_whatever_the_clock_said);
     RUN_TEST(a_route_may_have_a_rate_of_its_own);

@@ -16,6 +16,7 @@ static struct lane {
         uint32_t size;
         bool corrupt;
         int64_t unix_s;
+        uint8_t quality;
     } messages[WORLD_MESSAGES];
     uint64_t first_n, last_n; /* first_n > last_n: empty */
     uint64_t tried_n;         /* last one of the recorded batch, 0 = none */
@@ -64,6 +65,7 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     *message = (struct outbox_message){.id = {LOG_ID, lane, at->first_n}, .lane = lane, .n = at->first_n};
     message->size = at->messages[at->first_n % WORLD_MESSAGES].size;
     message->time.unix_s = at->messages[at->first_n % WORLD_MESSAGES].unix_s;
+    message->time.quality = at->messages[at->first_n % WORLD_MESSAGES].quality;
     return IFL_OK;
 }
 
@@ -535,6 +537,7 @@ static uint64_t put(unsigned route, const void *payload, uint32_t size)
     at->messages[n % WORLD_MESSAGES].size = size;
     at->messages[n % WORLD_MESSAGES].corrupt = false;
     at->messages[n % WORLD_MESSAGES].unix_s = world.stored_unix_s;
+    at->messages[n % WORLD_MESSAGES].quality = world.stored_quality;
     return n;
 }
 

@@ -72,6 +72,7 @@ struct world {
 
     /* the outbox */
     int64_t stored_unix_s; /* of the messages that are put next */
+    uint8_t stored_quality;
     enum ifl_status done_status, dead_letter_status, first_status, give_up_status;
     bool read_nothing;            /* outbox_read() says OK without a byte */
     unsigned read_busy_count;     /* outbox_read() says FLASH_BUSY that many times */

@@ -27,10 +27,11 @@ struct sender_wait {
 struct sender_batch {
     uint64_t first_n;
     int64_t stored_unix_s; /* its first message */
-    ifl_ms since;          /* when that one was seen */
-    uint32_t count, size;  /* messages, and bytes of their payloads */
-    uint8_t format;        /* enum settings_body */
-    bool full;             /* the message behind it doesn't belong to it */
+    uint8_t stored_quality;
+    ifl_ms since;         /* when that one was seen */
+    uint32_t count, size; /* messages, and bytes of their payloads */
+    uint8_t format;       /* enum settings_body */
+    bool full;            /* the message behind it doesn't belong to it */
     struct outbox_message seen;
 };
 
@@ -40,6 +41,7 @@ struct sender_route {
     struct sender_jar *jar;    /* or NULL: no token is known */
     ifl_ms finished_at;        /* its last message; 0: none yet, or nobody waits for the rate any more */
     int64_t finished_unix_s;   /* when that one, or the first one of its batch, was stored */
+    uint8_t finished_quality;  /* of that time */
     struct sender_batch batch; /* of the next request, or of the one under way */
     uint64_t alone_n;          /* up to here messages go one by one: their batch was rejected, or can't be recorded */
     uint64_t n;                /* the message that view.attempts and the next one are about */
