@@ -30,6 +30,11 @@ file(GLOB mbedtls_sources ${MBEDTLS_SOURCE_DIR}/library/*.c)
 ifl_third_party(mbedtls SOURCES ${mbedtls_sources} INCLUDE ${MBEDTLS_SOURCE_DIR}/include)
 # In <>: in quotes the compiler would find Mbed TLS's own file of that name first.
 target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE=<mbedtls_config.h>)
+if(IFL_BARE_METAL)
+  # Every byte of a message goes through these two: 1.1 KB of code save a quarter of its instructions (./dev bench).
+  set_source_files_properties(${MBEDTLS_SOURCE_DIR}/library/gcm.c ${MBEDTLS_SOURCE_DIR}/library/aes.c
+                              PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8")
+endif()
 set_property(TARGET mbedtls APPEND PROPERTY OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/mbedtls_config.h)
 
 ifl_find_sources(CJSON_SOURCE_DIR cjson cJSON.h)

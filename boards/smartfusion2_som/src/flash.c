@@ -47,18 +47,29 @@ static uint8_t exchange(uint8_t byte)
     return (uint8_t)io_read(SPI_RECEIVED);
 }
 
+static void send_bytes(const uint8_t *from, size_t size)
+{
+    for (const uint8_t *end = from + size; from != end; from++) {
+        (void)exchange(*from);
+    }
+}
+
+static void receive_bytes(uint8_t *to, size_t size)
+{
+    for (const uint8_t *end = to + size; to != end; to++) {
+        *to = exchange(0xFF);
+    }
+}
+
 static void transfer_once(const uint8_t *head, size_t head_size, const uint8_t *out, uint8_t *in, size_t size)
 {
     io_write(SPI_CONTROL, CONTROL_IDLE);
     io_write(SPI_CONTROL, CONTROL_IDLE | (uint32_t)(head_size + size) << CONTROL_COUNT_SHIFT | CONTROL_ENABLE);
-    for (size_t i = 0; i < head_size; i++) {
-        (void)exchange(head[i]);
-    }
-    for (size_t i = 0; i < size; i++) {
-        uint8_t byte = exchange(out != NULL ? out[i] : 0xFF);
-        if (in != NULL) {
-            in[i] = byte;
-        }
+    send_bytes(head, head_size);
+    if (in != NULL) {
+        receive_bytes(in, size);
+    } else if (out != NULL) {
+        send_bytes(out, size);
     }
     io_write(SPI_CONTROL, CONTROL_IDLE);
 }
