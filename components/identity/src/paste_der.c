@@ -106,35 +106,34 @@ static uint8_t element(struct bytes der, unsigned n, struct bytes *content)
     return 0;
 }
 
-static enum paste_kind kind_of_sequence(struct bytes der)
+/* What has another structure is none of these, or damaged: nobody may take it for something that can be left out. */
+static bool kind_of_sequence(struct bytes der, enum paste_kind *kind)
 {
     struct bytes first;
     struct bytes second;
     uint8_t tag = element(der, 0, &first);
     uint8_t next = element(der, 1, &second);
+    bool version = tag == 0x02 && first.size == 1;
     if (tag == 0x30 && next == 0x30)
-        return first.size > 0 && first.data[0] == 0x06 ? PASTE_OTHER : PASTE_CERTIFICATE;
-    if (tag == 0x30 && next == 0x04)
-        return PASTE_ENCRYPTED_DER;
-    if (tag != 0x02 || first.size != 1)
-        return PASTE_OTHER;
-    if (first.data[0] == 3 && next == 0x30)
-        return PASTE_PKCS12;
-    return next == 0x02 || next == 0x30 || next == 0x04 ? PASTE_KEY : PASTE_OTHER;
+        *kind = PASTE_CERTIFICATE;
+    else if (tag == 0x30 && next == 0x04)
+        *kind = PASTE_ENCRYPTED_DER;
+    else if (version && first.data[0] == 3 && next == 0x30)
+        *kind = PASTE_PKCS12;
+    else if (version && (next == 0x02 || next == 0x30 || next == 0x04))
+        *kind = PASTE_KEY;
+    else
+        return false;
+    return true;
 }
 
 bool paste_der_kind(struct bytes der, enum paste_kind *kind)
 {
-    if (der.size < 16 || sequence_size(der.data, der.size) != der.size)
-        return false;
-    *kind = kind_of_sequence(der);
-    return true;
+    return der.size >= 16 && sequence_size(der.data, der.size) == der.size && kind_of_sequence(der, kind);
 }
 
 enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der)
 {
-    if (kind == PASTE_OTHER)
-        return IFL_OK;
     for (size_t i = 0; i < paste->blob_count; i++) {
         if (paste->blobs[i].kind == kind && bytes_equal(paste->blobs[i].bytes, der)) {
             paste->repairs |= PASTE_DOUBLED;

@@ -38,7 +38,7 @@ bool paste_is_base64(uint8_t c);
 size_t paste_base64(struct bytes text, uint8_t *out, size_t room);
 /* Bytes of the DER SEQUENCE that begins with these base64 characters (6 at least), or 0: none begins. */
 size_t paste_der_size(struct bytes base64);
-/* Exactly one SEQUENCE, and what it is. */
+/* Exactly one SEQUENCE, with the structure of something that belongs to an identity. */
 bool paste_der_kind(struct bytes der, enum paste_kind *kind);
 /* Decode all of `text`; add it if it's exactly one SEQUENCE. */
 bool paste_add_base64(struct paste *paste, struct bytes text);

@@ -71,6 +71,25 @@ static void base64_that_looks_like_a_key_and_is_none_is_never_left_out(void)
     TEST_ASSERT_EQUAL(IFL_KEY_PEM, mend(fixture_join(fixture_chain(), half, rest)));
 }
 
+/* Its root was damaged so that it isn't a certificate any more; without a root nothing would prove the intermediate, which is damaged as well. */
+static void what_isnt_a_certificate_any_more_is_never_left_out(void)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *good = fixture_service_key(fixture_chain(), fixture_pem("leaf.key"));
+    const char *root = strstr(strstr(strstr(good, "BEGIN C") + 1, "BEGIN C") + 1, "BEGIN C");
+    char *text = (char *)(uintptr_t)fixture_join("\xE2\x80\x8B", good, "");
+    size_t end = (size_t)(strstr(root, "END C") - good);
+    for (size_t at = (size_t)(root - good) + 24; at < end; at += 7) {
+        const char *digit = strchr(digits, good[at]);
+        if (digit == NULL)
+            continue;
+        text[at + 3] = digits[(digit - digits) ^ 2];
+        enum ifl_status status = mend(text);
+        TEST_ASSERT_TRUE(status != IFL_OK || fixture_is_original(3));
+        text[at + 3] = good[at];
+    }
+}
+
 static void a_work_space_that_is_too_small_refuses(void)
 {
     static uint8_t work[4096];
@@ -96,6 +115,7 @@ int main(void)
     RUN_TEST(a_text_that_ends_inside_of_a_string_is_refused_however_much_is_there);
     RUN_TEST(two_values_of_a_text_are_refused_wherever_they_stand);
     RUN_TEST(base64_that_looks_like_a_key_and_is_none_is_never_left_out);
+    RUN_TEST(what_isnt_a_certificate_any_more_is_never_left_out);
     RUN_TEST(a_work_space_that_is_too_small_refuses);
     RUN_TEST(without_a_way_to_unlock_an_encrypted_key_is_refused);
     return UNITY_END();

@@ -28,7 +28,6 @@ enum paste_kind {
     PASTE_ENCRYPTED_DER, /* PKCS#8 under a passphrase */
     PASTE_ENCRYPTED_PEM, /* a text: PEM with the headers Proc-Type and DEK-Info (RFC 1421) */
     PASTE_PKCS12,
-    PASTE_OTHER, /* DER that has no part in an identity: public keys, requests */
 };
 
 struct paste_blob {
