@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Batches, end to end over TLS 1.2 and 1.3: what the tenant gets, and that a repetition is the same batch whatever happens. What was
+"""Batches and events, end to end over TLS 1.2 and 1.3: what the tenant gets, and that a repetition is the same batch whatever happens. What was
 accepted is read from the stand-in's records."""
 
+import base64
 import json
 import os
 import tempfile
 import unittest
 
 import harness
-from harness import TELEMETRY, Daemon, StandIn, directory, wait_for, why
+from harness import ALARM, TELEMETRY, Daemon, StandIn, directory, wait_for, why
 
 
 class Batches(unittest.TestCase):
@@ -101,6 +102,24 @@ class Batches(unittest.TestCase):
             daemon.wait_empty()
             self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], [ids[0], ids[2]])
             self.assertEqual([message["id"] for message in daemon.dead_letters()], [ids[1]])
+
+    def test_an_event_carries_the_message_its_id_and_its_device(self):
+        for s in self.each():
+            daemon = Daemon(s, tempfile.mkdtemp(dir=self.work), routes={
+                "telemetry": {"path": TELEMETRY, "body": "cloudevent"},
+                "alarm": {"path": ALARM, "body": "cloudevent", "content_type": "text/plain"},
+            })  # fmt: skip
+            self.addCleanup(daemon.kill)
+            daemon.start()
+            ids = [daemon.put('{"t": 21.5}'), daemon.put("it burns \u00e4", "alarm")]
+            daemon.wait_empty()
+            events = [json.loads(s.accepted(route)[0]["body"]) for route in (TELEMETRY, ALARM)]
+            for event, message_id, kind in zip(events, ids, ("telemetry", "alarm")):
+                self.assertEqual((event["specversion"], event["id"], event["source"], event["type"]),
+                                 ("1.0", message_id, "gw-0042", kind))  # fmt: skip
+            self.assertEqual((events[0]["data"], events[0]["datacontenttype"]), ({"t": 21.5}, "application/json"))
+            self.assertEqual(base64.b64decode(events[1]["data_base64"]).decode(), "it burns \u00e4")
+            self.assertEqual({message["content_type"] for message in s.accepted()}, {"application/cloudevents+json"})
 
 
 if __name__ == "__main__":

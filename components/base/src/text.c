@@ -99,6 +99,19 @@ void text_base64(struct text *out, struct bytes raw)
     }
 }
 
+void text_url(struct text *out, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        unsigned c = (uint8_t)*value;
+        if ((c | 0x20) - 'a' < 26 || c - '0' < 10 || c == '-' || c == '.' || c == '_') {
+            text_char(out, *value);
+        } else {
+            text_char(out, '%');
+            text_hex_u64(out, c, 2);
+        }
+    }
+}
+
 void text_fixed(struct text *out, uint64_t value, unsigned decimals)
 {
     uint64_t unit = 1;

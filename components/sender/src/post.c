@@ -3,6 +3,8 @@
 #include "http/request.h"
 #include "parts.h"
 
+#define ROOM_MIN 5 /* bytes of the buffer: four digits of base64 and a zero, or what stands between two payloads */
+
 /* A field is left out where it has no name or no value. */
 static void field(struct http_request *request, const char *name, const char *value)
 {
@@ -28,6 +30,7 @@ static const struct framing {
     [SETTINGS_BODY_RAW] = {"", "", ""},
     [SETTINGS_BODY_ARRAY] = {"[", ",", "]"},
     [SETTINGS_BODY_LINES] = {"", "\n", "\n"},
+    [SETTINGS_BODY_EVENT] = {"", "", "}"}, /* before it: put_event() */
 };
 
 static const struct framing *framing_of(const struct sender *sender)
@@ -35,16 +38,81 @@ static const struct framing *framing_of(const struct sender *sender)
     return &framings[sender->route->batch.format];
 }
 
-static uint32_t body_size(const struct sender *sender)
+/* ---- CloudEvents 1.0, JSON event format, structured mode ---- */
+
+#define EVENT_SIZE 512 /* all that stands before the data */
+
+static bool is_event(const struct sender *sender)
+{
+    return sender->route->batch.format == SETTINGS_BODY_EVENT;
+}
+
+/* What isn't JSON becomes data_base64 (section 3.1.1 of the JSON event format). */
+static bool is_encoded(const struct sender *sender)
+{
+    struct bytes type = bytes_of_string(sender->route->settings->content_type);
+    return is_event(sender) && bytes_find_ignore_case(type, bytes_of_string("json")) == type.size;
+}
+
+static void put_event(const struct sender *sender, struct text *out)
+{
+    const struct settings_route *route = sender->route->settings;
+    text_str(out, "{\"specversion\":\"1.0\",\"id\":\"");
+    outbox_id_text(&sender->message.id, out);
+    text_str(out, "\",\"source\":\"");
+    text_url(out, sender->wiring.settings->device); /* a URI reference */
+    text_str(out, "\",\"type\":\"");
+    text_str(out, route->name);
+    if (sender->message.time.unix_s > 0) {
+        text_str(out, "\",\"time\":\"");
+        text_utc(out, sender->message.time.unix_s);
+    }
+    text_str(out, "\",\"datacontenttype\":");
+    text_json(out, bytes_of_string(route->content_type));
+    text_str(out, is_encoded(sender) ? ",\"data_base64\":\"" : ",\"data\":");
+}
+
+/* As outbox_read(), in base64. The raw bytes go to the end of the buffer first: what is written never reaches what isn't read yet. */
+static enum ifl_status read_encoded(struct sender *sender, size_t *got)
+{
+    size_t room = sizeof sender->request - sender->request_len;
+    size_t size = (room - 1) / 4 * 3;
+    uint8_t *raw = sender->request + sizeof sender->request - size;
+    struct text out;
+    enum ifl_status status = outbox_read(sender->wiring.outbox, &sender->message, raw, size, got);
+    text_init(&out, (char *)sender->request + sender->request_len, room);
+    if (status == IFL_OK)
+        text_base64(&out, bytes_of(raw, *got));
+    *got = out.len;
+    return status;
+}
+
+/* ---- the request ---- */
+
+static const char *after_of(const struct sender *sender)
+{
+    return is_encoded(sender) ? "\"}" : framing_of(sender)->after;
+}
+
+/* What stands before the first payload. */
+static void put_before(const struct sender *sender, struct text *out)
+{
+    if (is_event(sender))
+        put_event(sender, out);
+    else
+        text_str(out, framing_of(sender)->before);
+}
+
+static uint32_t body_size(const struct sender *sender, size_t before_size)
 {
     const struct sender_batch *batch = &sender->route->batch;
-    const struct framing *framing = framing_of(sender);
-    size_t around = strlen(framing->before) + (batch->count - 1) * strlen(framing->between) + strlen(framing->after);
-    return batch->size + (uint32_t)around;
+    size_t around = before_size + (batch->count - 1) * strlen(framing_of(sender)->between) + strlen(after_of(sender));
+    return (is_encoded(sender) ? (batch->size + 2) / 3 * 4 : batch->size) + (uint32_t)around;
 }
 
 static void message_headers(struct sender *sender, struct http_request *request)
 {
+    const char *type = is_event(sender) ? "application/cloudevents+json" : sender->route->settings->content_type;
     const struct sender_batch *batch = &sender->route->batch;
     const struct settings *settings = sender->wiring.settings;
     const struct settings_route *route = sender->route->settings;
@@ -57,8 +125,8 @@ static void message_headers(struct sender *sender, struct http_request *request)
         text_u64(&out, batch_last_n(batch));
     }
 
-    field(request, "Content-Type", route->content_type);
-    http_request_header_u64(request, "Content-Length", body_size(sender));
+    field(request, "Content-Type", type);
+    http_request_header_u64(request, "Content-Length", sender->body_left);
     field(request, settings->id_header, id);
     field(request, settings->sender_header, settings->device);
     for (const char *name = route->headers; *name != '\0';) { /* "Name\0Value\0Name\0Value\0\0" */
@@ -69,19 +137,19 @@ static void message_headers(struct sender *sender, struct http_request *request)
     token_and_cookies(sender, request);
 }
 
-/* There is room for it: post_fill() looks, and a head leaves some. */
-static void put_part(struct sender *sender, const char *part)
-{
-    size_t size = strlen(part);
-    memcpy(sender->request + sender->request_len, part, size);
-    sender->request_len += size;
-    sender->body_left -= (uint32_t)size;
-}
-
 enum ifl_status post_begin(struct sender *sender)
 {
     const struct sender_wiring *wiring = &sender->wiring;
     struct http_request request;
+    char buf[EVENT_SIZE];
+    struct text before;
+    text_init(&before, buf, sizeof buf);
+    outbox_rewind(&sender->message);
+    sender->body_left = 0;
+    if (!sender->fetching) {
+        put_before(sender, &before);
+        sender->body_left = body_size(sender, before.len);
+    }
     http_request_begin(&request, sender->request, sizeof sender->request, sender->fetching ? "HEAD" : "POST",
                        bytes_of_string(sender->route->settings->path), bytes_of_string(wiring->host), wiring->port);
     if (!sender
@@ -96,23 +164,29 @@ enum ifl_status post_begin(struct sender *sender)
 
     struct bytes head;
     enum ifl_status status = http_request_end(&request, &head);
+    text_bytes(&request.text, bytes_of(buf, before.len));
     sender->request_pos = 0;
-    sender->request_len = head.size;
-    sender->body_left = sender->fetching ? 0 : body_size(sender);
-    outbox_rewind(&sender->message);
-    if (status == IFL_OK && !sender->fetching)
-        put_part(sender, framing_of(sender)->before);
-    return status;
+    sender->request_len = request.text.len;
+    sender->body_left -= (uint32_t)before.len;
+    return status == IFL_OK && (request.text.cut || before.cut) ? IFL_TOO_LARGE : status;
+}
+
+/* There is room for it: post_fill() looks. */
+static void put_part(struct sender *sender, const char *part)
+{
+    size_t size = strlen(part);
+    memcpy(sender->request + sender->request_len, part, size);
+    sender->request_len += size;
+    sender->body_left -= (uint32_t)size;
 }
 
 /* Behind a payload: the next one, or the end. INVALID: the body should have ended. */
 static enum ifl_status next_part(struct sender *sender)
 {
-    const struct framing *framing = framing_of(sender);
     if (sender->message.n == batch_last_n(&sender->route->batch)) {
-        if (sender->body_left != strlen(framing->after))
+        if (sender->body_left != strlen(after_of(sender)))
             return IFL_INVALID; /* that isn't the message that was announced */
-        put_part(sender, framing->after);
+        put_part(sender, after_of(sender));
         return IFL_OK;
     }
     uint64_t n = sender->message.n;
@@ -121,18 +195,22 @@ static enum ifl_status next_part(struct sender *sender)
         status = IFL_STORE_CORRUPT;
     if (status == IFL_OK) {
         outbox_rewind(&sender->message);
-        put_part(sender, framing->between);
+        put_part(sender, framing_of(sender)->between);
     }
     return status;
 }
 
+static enum ifl_status read_plain(struct sender *sender, size_t *got)
+{
+    return outbox_read(sender->wiring.outbox, &sender->message, sender->request + sender->request_len,
+                       sizeof sender->request - sender->request_len, got);
+}
+
 enum ifl_status post_fill(struct sender *sender)
 {
-    while (sender->body_left > 0 && sender->request_len < sizeof sender->request) {
+    while (sender->body_left > 0 && sender->request_len + ROOM_MIN <= sizeof sender->request) {
         size_t got = 0;
-        enum ifl_status status =
-            outbox_read(sender->wiring.outbox, &sender->message, sender->request + sender->request_len,
-                        sizeof sender->request - sender->request_len, &got);
+        enum ifl_status status = is_encoded(sender) ? read_encoded(sender, &got) : read_plain(sender, &got);
         if (status != IFL_OK)
             return status;
         if (got > sender->body_left)

@@ -350,7 +350,8 @@ static const struct row batch_rows[] = {
      .allowed = " (bytes)"},
 };
 
-static const char *const body_words[] = {"raw", "json_array", "json_lines"}; /* as in enum settings_body */
+static const char *const body_words[] = {"raw", "json_array", "json_lines",
+                                         "cloudevent"}; /* as in enum settings_body */
 static const char *const full_words[] = {"refuse", "give_up_oldest"};
 
 static const struct row route_rows[] = {
@@ -397,7 +398,7 @@ static const struct row route_rows[] = {
      .read = read_body,
      .size = COUNT(body_words),
      .more = body_words,
-     .allowed = "\"raw\", \"json_array\" or \"json_lines\""},
+     .allowed = "\"raw\", \"json_array\", \"json_lines\" or \"cloudevent\""},
     {.name = "batch",
      .read = read_object,
      .size = COUNT(batch_rows),
@@ -446,6 +447,10 @@ static enum ifl_status read_route(struct parser *parser, struct json name, struc
         status = read_rows(parser, route_rows, COUNT(route_rows), value, route);
     else
         status = refuse(parser, IFL_CONFIG_VALUE, value, "a path, or an object with path");
+    if (status == IFL_OK && route->batch_count > 1 && route->body == SETTINGS_BODY_EVENT) {
+        (void)key_push(parser, "body");
+        return refuse(parser, IFL_CONFIG_VALUE, value, "another one than \"cloudevent\" with batches");
+    }
     if (route->batch_count > 1 && route->body == SETTINGS_BODY_RAW)
         route->body = SETTINGS_BODY_ARRAY;
     parser->settings->route_count += status == IFL_OK;

@@ -14,21 +14,6 @@
 
 /* ---- the request ---- */
 
-/* application/x-www-form-urlencoded, on the safe side: all but letters, digits and "-._" becomes %XX. */
-static void put_encoded(struct text *out, const char *value)
-{
-    for (; *value != '\0'; value++) {
-        const char c = *value;
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (plain || c == '-' || c == '.' || c == '_') {
-            text_char(out, c);
-        } else {
-            text_char(out, '%');
-            text_hex(out, bytes_of(&c, 1));
-        }
-    }
-}
-
 static enum ifl_status put_basic(const struct token *token, struct http_request *request)
 {
     char buf[SECRET_BASIC_SIZE];
@@ -52,7 +37,7 @@ static enum ifl_status write_request(struct token *token)
     text_str(&body, "grant_type=client_credentials");
     if (certificate) {
         text_str(&body, "&client_id=");
-        put_encoded(&body, wiring->clientid);
+        text_url(&body, wiring->clientid);
     }
     http_request_begin(&request, token->request, sizeof token->request, "POST", bytes_of_string(token->path),
                        bytes_of_string(token->host), token->port);

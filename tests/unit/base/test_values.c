@@ -138,6 +138,8 @@ static void numbers_are_written_as_people_expect(void)
     TEST_ASSERT_EQUAL_STRING("12.045", buf);
     text_fixed(fresh(), 5, 0);
     TEST_ASSERT_EQUAL_STRING("5", buf);
+    text_url(fresh(), "aZ09-._ /~|\xc3");
+    TEST_ASSERT_EQUAL_STRING("aZ09-._%20%2f%7e%7c%c3", buf);
     text_base64(fresh(), bytes_of("", 0));
     TEST_ASSERT_EQUAL_STRING("", buf);
     text_base64(fresh(), bytes_of("f", 1)); /* RFC 4648 section 10 */

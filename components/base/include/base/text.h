@@ -28,6 +28,8 @@ void text_i64(struct text *out, int64_t value);
 void text_hex_u64(struct text *out, uint64_t value, unsigned digits);
 void text_hex(struct text *out, struct bytes raw);
 void text_base64(struct text *out, struct bytes raw); /* with padding (RFC 4648 section 4) */
+/* For a URL or a form: all but letters, digits and "-._" becomes %xx (RFC 3986 section 2.1). */
+void text_url(struct text *out, const char *value);
 /* `value` with `decimals` places: text_fixed(out, 12345, 3) writes 12.345. */
 void text_fixed(struct text *out, uint64_t value, unsigned decimals);
 /* 2026-11-23T19:05:00Z from seconds since 1970; years 1970..9999, later ones are clipped. */

@@ -35,7 +35,7 @@
  *   routes.NAME.timeout_ms           100..600,000: wait for the answer (60,000)
  *   routes.NAME.on_flow_error        { "dead_letter_after": 0..1000 }: attempts; 0 = never (0)
  *   routes.NAME.headers              { "Name": "value" } static headers; IFL_STATIC_HEADERS_SIZE characters in all
- *   routes.NAME.body                 "raw": a message as it is; "json_array", "json_lines": messages as JSON texts in an array or one a line (raw, and json_array
+ *   routes.NAME.body                 "raw": a message as it is; "json_array", "json_lines": messages as JSON texts in an array or one a line; "cloudevent": a CloudEvent 1.0 in structured mode, not in batches (raw, and json_array
  *                                    where batch.max_count is more than 1)
  *   routes.NAME.batch.max_count      1..1000 messages in a request (1)
  *   routes.NAME.batch.max_size       1..41,943,040 bytes of a batch's body; a larger message goes alone (250,000)
@@ -76,6 +76,7 @@ enum settings_body {
     SETTINGS_BODY_RAW,
     SETTINGS_BODY_ARRAY,
     SETTINGS_BODY_LINES,
+    SETTINGS_BODY_EVENT,
 };
 
 struct settings_route {
