@@ -1,5 +1,10 @@
 #include "base/time.h"
 
+ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms)
+{
+    return delta_ms > IFL_NEVER - now ? IFL_NEVER : now + delta_ms;
+}
+
 /* Days are counted from 0000-03-01, so that the leap day is the last of its year; an era is the 400-year cycle of the calendar. */
 #define ERA_DAYS 146097
 #define EPOCH_DAYS 719468 /* 0000-03-01 .. 1970-01-01 */

@@ -17,10 +17,7 @@ static inline ifl_ms ifl_ms_min(ifl_ms a, ifl_ms b)
 }
 
 /* now + delta without wrapping: the end of time is IFL_NEVER. */
-static inline ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms)
-{
-    return delta_ms > IFL_NEVER - now ? IFL_NEVER : now + delta_ms;
-}
+ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms);
 
 /* Calendar arithmetic (proleptic Gregorian, UTC). */
 struct ifl_civil {
