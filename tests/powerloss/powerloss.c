@@ -85,8 +85,9 @@ static void add_jobs(const char *store_name, const char *cell)
 
 static const struct sweep_plan reduced = {
     .cuts_per_cell = 600, .cuts_per_kind = 0, .workloads = 40, .seeds = 1, .rare_seeds = 1, .failures_max = 5};
+/* So many cuts in a cell as its store wants. */
 static const struct sweep_plan full = {
-    .cuts_per_cell = 15000, .cuts_per_kind = 100, .workloads = 400, .seeds = 1, .rare_seeds = 12, .failures_max = 5};
+    .cuts_per_cell = 0, .cuts_per_kind = 100, .workloads = 400, .seeds = 1, .rare_seeds = 12, .failures_max = 5};
 
 static void tell_progress(struct board *board, unsigned index)
 {
@@ -105,7 +106,9 @@ static void work(struct board *board, const struct sweep_plan *plan)
         if (index >= job_count || atomic_load(&board->stop)) {
             return;
         }
-        sweep_cell(jobs[index].store, &jobs[index].cell, plan, &board->results[index]);
+        struct sweep_plan its = *plan;
+        its.cuts_per_cell = plan->cuts_per_cell != 0 ? plan->cuts_per_cell : jobs[index].store->cuts;
+        sweep_cell(jobs[index].store, &jobs[index].cell, &its, &board->results[index]);
         tell_progress(board, index);
         if (plan->failures_max == 1 && board->results[index].failures > 0) {
             atomic_store(&board->stop, true);

@@ -312,6 +312,7 @@ static size_t kind(const struct sweep_run *run, enum flash_operation operation, 
 }
 
 const struct sweep_store store_identity = {.name = "identity",
+                                           .cuts = 12000,
                                            .world_size = sizeof(struct world),
                                            .kinds = kinds,
                                            .kind_count = KIND_COUNT,

@@ -1188,6 +1188,7 @@ static size_t kind(const struct sweep_run *run, enum flash_operation operation, 
 }
 
 const struct sweep_store store_outbox = {.name = "outbox",
+                                         .cuts = 22000,
                                          .world_size = sizeof(struct world),
                                          .kinds = kinds,
                                          .kind_count = KIND_COUNT,

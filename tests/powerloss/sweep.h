@@ -39,6 +39,7 @@ struct sweep_run {
 
 struct sweep_store {
     const char *name;
+    uint64_t cuts; /* in each cell of a full sweep */
     size_t world_size;
     const char *const *kinds; /* names of what an operation may write: record types */
     size_t kind_count;
