@@ -104,7 +104,7 @@ bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint3
     bool found = false;
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block candidate;
-        if (is_used(box, i, &candidate) && candidate.lane == lane->number && candidate.serial > after &&
+        if (is_used(box, i, &candidate) && candidate.progress.lane == lane->progress.lane && candidate.serial > after &&
             (!found || candidate.serial < block->serial)) {
             *block = candidate;
             found = true;
@@ -247,8 +247,6 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     block->tag = box->device_tag;
     block->first_n = lane->last_n + 1;
     block->progress = lane->progress;
-    memcpy(block->route, lane->route, sizeof block->route);
-    block->lane = lane->number;
     outbox_header_seal(box, block, 2, HEADER2_SIZE);
     enum ifl_status status = outbox_program(box, at, block, HEADER2_SIZE);
     if (status == IFL_OK) {
@@ -340,12 +338,18 @@ static bool erase_poll(struct outbox *box)
     return true;
 }
 
-/* The oldest block of a lane, when all of it is finished. */
+/* The oldest block of a lane, when all of it is finished. The power may have gone in its erase, and then it reads right or wrong by chance: if it isn't found
+ * any more, it's garbage, and the block found instead isn't the one that is finished. */
 static bool reclaim(struct outbox *box, struct outbox_lane *lane)
 {
     struct block oldest, second;
     if (!record_finished(box, lane) || !outbox_block_find(box, lane, lane->oldest_serial - 1, &oldest) ||
-        !outbox_block_find(box, lane, oldest.serial, &second) || !erase_begin(box, &oldest)) {
+        !outbox_block_find(box, lane, lane->oldest_serial, &second)) {
+        return false;
+    }
+    if (oldest.serial != lane->oldest_serial) {
+        box->sweep = 0;
+    } else if (!erase_begin(box, &oldest)) {
         return false;
     }
     if (lane->read_at / box->block_size == oldest.index) {
@@ -366,8 +370,8 @@ static bool is_garbage(struct outbox *box, uint32_t index, struct block *block)
         }
     }
     enum block_state state = outbox_block_load(box, index, block);
-    bool left =
-        state == BLOCK_USED && block->lane < IFL_LANE_COUNT && block->serial < box->lanes[block->lane].oldest_serial;
+    bool left = state == BLOCK_USED && block->progress.lane < IFL_LANE_COUNT &&
+                block->serial < box->lanes[block->progress.lane].oldest_serial;
     return (state == BLOCK_DIRTY || left) && box->fault == IFL_OK;
 }
 

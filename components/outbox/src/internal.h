@@ -68,8 +68,7 @@ struct block {
     uint32_t serial;
     uint64_t log, tag, first_n;
     struct outbox_progress progress;
-    char route[IFL_ROUTE_NAME_SIZE];
-    uint8_t lane, zero[3];
+    uint32_t zero;
     uint32_t crc; /* seeds the records */
 };
 #define HEADER1_SIZE 32u
@@ -145,9 +144,9 @@ void outbox_move_cursor(struct outbox_lane *lane, uint64_t n);
 enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint64_t count,
                                   enum ifl_status reason);
 enum ifl_status outbox_give_up_oldest(struct outbox *box, const struct outbox_lane *for_lane);
-/* Begin a DATA record: rec->size, time and quality are given. */
-enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, struct record *rec,
-                                  const struct origin *origin);
+/* Begin a DATA record. */
+enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, uint32_t size,
+                                  const struct outbox_time *time, const struct origin *origin);
 
 /* ---- outbox.c ---- */
 /* Go on to the next message with a number above `after` that counts. */

@@ -16,7 +16,7 @@
 size_t outbox_lane_count(const struct outbox *box)
 {
     size_t count = IFL_LANE_COUNT;
-    while (box->lanes[count - 1].route[0] == '\0' && count > 1) {
+    while (box->lanes[count - 1].progress.route[0] == '\0' && count > 1) {
         count--;
     }
     return count;
@@ -25,7 +25,7 @@ size_t outbox_lane_count(const struct outbox *box)
 uint8_t outbox_lane_of(const struct outbox *box, const char *route)
 {
     for (uint8_t i = 0; i < IFL_LANE_COUNT; i++) {
-        if (box->lanes[i].route[0] != '\0' && strcmp(box->lanes[i].route, route) == 0) {
+        if (box->lanes[i].progress.route[0] != '\0' && strcmp(box->lanes[i].progress.route, route) == 0) {
             return i;
         }
     }
@@ -34,12 +34,12 @@ uint8_t outbox_lane_of(const struct outbox *box, const char *route)
 
 const char *outbox_lane_route(const struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT ? box->lanes[lane].route : "";
+    return lane < IFL_LANE_COUNT ? box->lanes[lane].progress.route : "";
 }
 
 bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT && box->lanes[lane].route[0] != '\0' && !box->lanes[lane].configured;
+    return lane < IFL_LANE_COUNT && box->lanes[lane].progress.route[0] != '\0' && !box->lanes[lane].configured;
 }
 
 /* ---- storing ---- */
@@ -47,7 +47,6 @@ bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
 enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size, struct outbox_time time)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
-    struct record rec = {.size = size, .time = (uint64_t)time.unix_s, .quality = time.quality};
     box->active = true;
     if (l == NULL || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.active) {
         return IFL_INVALID;
@@ -55,7 +54,7 @@ enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size
     if (size > box->payload_max) {
         return IFL_TOO_LARGE;
     }
-    return outbox_enter(box) ? outbox_data_begin(box, l, &rec, NULL) : box->fault;
+    return outbox_enter(box) ? outbox_data_begin(box, l, size, &time, NULL) : box->fault;
 }
 
 enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
@@ -95,7 +94,7 @@ enum ifl_status outbox_sync(struct outbox *box)
  * same for all records up to it. */
 static uint64_t fence_of(struct outbox *box, const struct walk *walk)
 {
-    struct outbox_lane *lane = &box->lanes[walk->block.lane];
+    struct outbox_lane *lane = &box->lanes[walk->block.progress.lane];
     uint32_t at = walk->rec.at;
     if (at < lane->fence_from || at >= lane->fence_at) {
         struct walk ahead = *walk;
@@ -130,10 +129,10 @@ bool outbox_seek(struct outbox *box, struct walk *walk, uint64_t after)
     while (outbox_walk_next(box, walk)) {
         const struct record *rec = &walk->rec;
         if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after ||
-            rec->n > box->lanes[walk->block.lane].durable_n || rec->n > fence_of(box, walk)) {
+            rec->n > box->lanes[walk->block.progress.lane].durable_n || rec->n > fence_of(box, walk)) {
             continue;
         }
-        bool buried = walk->block.lane == OUTBOX_LANE_DEAD && is_buried(box, walk, rec->n);
+        bool buried = walk->block.progress.lane == OUTBOX_LANE_DEAD && is_buried(box, walk, rec->n);
         if (!buried) {
             return box->fault == IFL_OK;
         }
@@ -151,46 +150,36 @@ bool outbox_origin(struct outbox *box, const struct record *rec, struct origin *
 static enum ifl_status show(struct outbox *box, const struct walk *walk, struct outbox_message *message)
 {
     const struct record *rec = &walk->rec;
-    struct origin origin = {.log = walk->block.log, .lane = walk->block.lane, .n = rec->n};
-    (void)outbox_origin(box, rec, &origin);
-    if (box->fault == IFL_OK) {
-        message->id.log = origin.log;
-        message->id.lane = origin.lane;
-        message->id.n = origin.n;
-        message->lane = walk->block.lane;
-        message->n = rec->n;
-        message->size = rec->size;
-        message->time.unix_s = (int64_t)rec->time;
-        message->time.quality = rec->quality;
-        message->reason = origin.reason;
-        message->at = rec->at;
-        message->read_pos = 0;
-        message->seed = walk->block.crc;
+    struct origin origin = {.log = walk->block.log, .lane = walk->block.progress.lane, .n = rec->n};
+    message->body_crc = rec->crc;
+    if (outbox_origin(box, rec, &origin)) {
+        message->body_crc = crc32c(rec->crc, &origin, ORIGIN_SIZE);
     }
+    message->id.log = origin.log;
+    message->id.lane = origin.lane;
+    message->id.n = origin.n;
+    message->lane = walk->block.progress.lane;
+    message->n = rec->n;
+    message->size = rec->size;
+    message->time.unix_s = (int64_t)rec->time;
+    message->time.quality = rec->quality;
+    message->reason = origin.reason;
+    message->at = rec->at;
+    message->body = outbox_record_body(rec);
+    message->read_pos = 0;
     return box->fault;
 }
 
-/* Numbers up to `n` aren't there any more, `count` of them without a TOMB. */
-static enum ifl_status skip_missing(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint32_t count,
-                                    bool damaged)
+/* Numbers up to `n` aren't there any more, `count` of them without a TOMB. If that can't be recorded now, the next record of the lane tells it. */
+static void skip_missing(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint32_t count, bool damaged)
 {
-    enum ifl_status reason = damaged ? IFL_STORE_CORRUPT : IFL_STORE_LOST;
-    enum ifl_status status = box->fault;
-    if (count > 0 && status == IFL_OK) {
-        status = outbox_give_up_to(box, lane, n, count, reason);
-        if (status == IFL_STORE_FULL) { /* no place to record it: after a restart it's found again */
-            lane->progress.given_up += count;
-            lane->progress.reason = (uint16_t)reason;
-            status = IFL_OK;
-        }
-    }
-    if (status == IFL_OK) {
+    outbox_move_cursor(lane, n);
+    if (count > 0) {
         *(damaged ? &box->corrupt_records : &box->lost_records) += count;
-        if (n > lane->progress.cursor) {
-            outbox_move_cursor(lane, n);
-        }
+        lane->progress.given_up += count;
+        lane->progress.reason = (uint16_t)(damaged ? IFL_STORE_CORRUPT : IFL_STORE_LOST);
+        (void)outbox_tell(box, lane, RECORD_GIVEUP, 0);
     }
-    return status;
 }
 
 enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_message *message)
@@ -202,13 +191,14 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     }
     bool found = outbox_walk_from(box, l, l->read_at, &walk) && outbox_seek(box, &walk, l->progress.cursor);
     uint64_t before = found ? walk.rec.n - 1 : l->durable_n;
-    uint32_t missing = (uint32_t)(before - l->progress.cursor) - walk.buried;
-    enum ifl_status status = skip_missing(box, l, before, missing, walk.damaged);
-    if (status != IFL_OK || !found) {
-        return status != IFL_OK ? status : IFL_END;
+    if (box->fault == IFL_OK && before > l->progress.cursor) {
+        skip_missing(box, l, before, (uint32_t)(before - l->progress.cursor) - walk.buried, walk.damaged);
     }
-    l->read_at = walk.rec.at;
-    return show(box, &walk, message);
+    if (found) {
+        l->read_at = walk.rec.at;
+        return show(box, &walk, message);
+    }
+    return box->fault != IFL_OK ? box->fault : IFL_END;
 }
 
 enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
@@ -224,30 +214,18 @@ enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 
 enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, void *buf, size_t size, size_t *got)
 {
-    struct record rec;
-    struct origin origin;
+    uint32_t pos = message->read_pos, left = message->size - pos, stored;
+    uint32_t piece = size < left ? (uint32_t)size : left;
     *got = 0;
     box->active = true;
     if (message->lane >= IFL_LANE_COUNT || message->n <= box->lanes[message->lane].progress.cursor) {
         return IFL_NOT_FOUND;
     }
-    if (!outbox_enter(box)) {
-        return box->fault;
-    }
-    if (!outbox_record_load(box, message->at, message->seed, true, &rec) || rec.n != message->n) {
-        return box->fault != IFL_OK ? box->fault : IFL_STORE_CORRUPT;
-    }
-    uint32_t left = message->size - message->read_pos;
-    uint32_t piece = size < left ? (uint32_t)size : left;
-    uint32_t at = outbox_record_body(&rec) + message->read_pos;
-    uint32_t stored, crc = message->crc;
-    if (message->read_pos == 0) {
-        crc = outbox_origin(box, &rec, &origin) ? crc32c(rec.crc, &origin, ORIGIN_SIZE) : rec.crc;
-    }
-    outbox_load(box, at, buf, piece);
-    crc = crc32c(crc, buf, piece);
+    outbox_enter(box);
+    outbox_load(box, message->body + pos, buf, piece);
+    uint32_t crc = crc32c(pos == 0 ? message->body_crc : message->crc, buf, piece);
     if (piece == left && piece > 0) { /* held back until all of it is known to be right */
-        outbox_load(box, at + piece, &stored, sizeof stored);
+        outbox_load(box, message->body + message->size, &stored, sizeof stored);
         if (box->fault == IFL_OK && crc != stored) {
             memset(buf, 0, piece);
             return IFL_STORE_CORRUPT;
@@ -255,7 +233,7 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
     }
     if (box->fault == IFL_OK) {
         message->crc = crc;
-        message->read_pos += piece;
+        message->read_pos = pos + piece;
         *got = piece;
     }
     return box->fault;
@@ -289,14 +267,13 @@ static enum ifl_status move_to(struct outbox *box, const struct outbox_message *
     size_t got;
     struct outbox_id id;
     struct outbox_message from = *message;
-    struct record rec = {.size = from.size, .time = (uint64_t)from.time.unix_s, .quality = from.time.quality};
     struct origin origin = {.log = from.id.log,
                             .n = from.id.n,
                             .from_n = from.n,
                             .lane = from.id.lane,
                             .from_lane = from.lane,
                             .reason = (uint16_t)reason};
-    enum ifl_status status = outbox_data_begin(box, lane, &rec, &origin);
+    enum ifl_status status = outbox_data_begin(box, lane, from.size, &from.time, &origin);
     if (status != IFL_OK) {
         return status;
     }
@@ -396,22 +373,18 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
-    if (l == NULL || last_n <= l->progress.cursor || last_n > l->durable_n ||
-        last_n - l->progress.cursor > UINT16_MAX || l->progress.batch_count != 0) {
+    if (l == NULL || last_n > l->durable_n || last_n - l->progress.cursor - 1 >= UINT16_MAX ||
+        l->progress.batch_count != 0) {
         return IFL_INVALID;
     }
     box->active = true;
-    if (!outbox_enter(box)) {
-        return box->fault;
-    }
     l->progress.batch_count = (uint16_t)(last_n - l->progress.cursor);
     l->progress.batch_format = format;
-    enum ifl_status status = outbox_tell(box, l, RECORD_TRY, 0);
-    if (status == IFL_OK) {
-        return outbox_sync_inside(box);
+    enum ifl_status status = outbox_enter(box) ? outbox_tell(box, l, RECORD_TRY, 0) : box->fault;
+    if (status != IFL_OK) {
+        l->progress.batch_count = 0;
     }
-    l->progress.batch_count = 0;
-    return status;
+    return status == IFL_OK ? outbox_sync_inside(box) : status;
 }
 
 bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch)
@@ -454,9 +427,9 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
 {
     if (box->active) {
         box->active = false;
-        box->quiet_since = now;
+        box->quiet_at = ifl_ms_after(now, QUIET_MS);
     }
-    bool quiet = now >= ifl_ms_after(box->quiet_since, QUIET_MS);
+    bool quiet = now >= box->quiet_at;
     if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box)) {
         (void)save_cursors(box, quiet);
         if (quiet) {
@@ -467,17 +440,11 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
         box->no_space = false;
         box->space_retry_at = ifl_ms_after(now, SPACE_RETRY_MS);
     }
-    bool start = quiet || box->wanted || box->free_count < STOCK;
-    if (outbox_erase_step(box, start)) {
+    if (outbox_erase_step(box, quiet || box->wanted || box->free_count < STOCK)) {
         return now;
     }
-    if (box->erase_state != OUTBOX_ERASE_IDLE) {
-        return ifl_ms_after(now, POLL_MS);
-    }
-    if (box->no_space) {
-        return ifl_ms_after(now, SPACE_RETRY_MS);
-    }
-    return quiet ? IFL_NEVER : ifl_ms_after(box->quiet_since, QUIET_MS);
+    unsigned pause = box->erase_state != OUTBOX_ERASE_IDLE ? POLL_MS : box->no_space ? SPACE_RETRY_MS : 0;
+    return pause > 0 ? ifl_ms_after(now, pause) : quiet ? IFL_NEVER : box->quiet_at;
 }
 
 enum ifl_status outbox_flush(struct outbox *box)
@@ -514,16 +481,10 @@ void outbox_stats(const struct outbox *box, struct outbox_stats *stats)
     stats->free_blocks = box->free_count;
     stats->retired_blocks = box->retired_count;
     stats->payload_max = box->payload_max;
-    stats->erase_count_min = stats->erase_count_max = box->erase_count_max;
+    stats->erase_count_min = box->erase_count_min < box->erase_count_max ? box->erase_count_min : box->erase_count_max;
+    stats->erase_count_max = box->erase_count_max;
     stats->corrupt_records = box->corrupt_records;
     stats->lost_records = box->lost_records;
     stats->resumed = box->resumed;
     stats->moved = box->moved;
-    for (uint32_t i = 0; i < box->block_count; i++) {
-        struct block block;
-        if (flash_read(box->region, outbox_block_start(box, i), &block, HEADER1_SIZE) == IFL_OK &&
-            outbox_header_valid(&block, 1, HEADER1_SIZE) && block.erase_count < stats->erase_count_min) {
-            stats->erase_count_min = block.erase_count;
-        }
-    }
 }

@@ -44,7 +44,7 @@ bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end)
 
 struct outbox_lane *outbox_lane_at(struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT && box->lanes[lane].route[0] != '\0' ? &box->lanes[lane] : NULL;
+    return lane < IFL_LANE_COUNT && box->lanes[lane].progress.route[0] != '\0' ? &box->lanes[lane] : NULL;
 }
 
 /* ---- one record ---- */
@@ -136,7 +136,7 @@ bool outbox_record_steady(struct outbox *box, const struct record *rec)
 
 void outbox_walk_block(const struct outbox *box, struct walk *walk)
 {
-    const struct outbox_lane *lane = &box->lanes[walk->block.lane];
+    const struct outbox_lane *lane = &box->lanes[walk->block.progress.lane];
     uint32_t limit = outbox_block_start(box, walk->block.index + 1) - RECORD_SIZE + 1;
     walk->at = outbox_block_records(box, walk->block.index);
     walk->stop = walk->block.serial == lane->newest_serial && lane->write_at < limit ? lane->write_at : limit;
@@ -149,7 +149,7 @@ bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at,
     walk->damaged = false;
     bool found = at == 0 ? outbox_block_find(box, lane, lane->oldest_serial - 1, &walk->block)
                          : outbox_block_load(box, at / box->block_size, &walk->block) == BLOCK_USED;
-    if (!found || walk->block.lane != lane->number) {
+    if (!found || walk->block.progress.lane != lane->progress.lane) {
         return false;
     }
     outbox_walk_block(box, walk);
@@ -184,7 +184,7 @@ bool outbox_walk_next(struct outbox *box, struct walk *walk)
             walk->boundary = false;
             walk->at += next_candidate(box, rec);
         }
-        if (!outbox_block_find(box, &box->lanes[walk->block.lane], walk->block.serial, &walk->block)) {
+        if (!outbox_block_find(box, &box->lanes[walk->block.progress.lane], walk->block.serial, &walk->block)) {
             return false;
         }
         outbox_walk_block(box, walk);

@@ -96,14 +96,13 @@ static enum ifl_status may_format(struct outbox *box, uint32_t *first)
 
 static void scan_block(struct outbox *box, const struct block *block)
 {
-    struct outbox_lane *lane = &box->lanes[block->lane];
+    struct outbox_lane *lane = &box->lanes[block->progress.lane];
     if (lane->block_count++ == 0 || block->serial < lane->oldest_serial) {
         lane->oldest_serial = block->serial;
     }
     if (block->serial > lane->newest_serial) {
         lane->newest_serial = block->serial;
         lane->newest = (uint16_t)block->index;
-        memcpy(lane->route, block->route, sizeof lane->route);
     }
     if (block->serial > box->last_serial) { /* the newest of all knows the log id and the device */
         box->last_serial = block->serial;
@@ -115,21 +114,23 @@ static void scan_block(struct outbox *box, const struct block *block)
 
 static enum ifl_status scan(struct outbox *box)
 {
+    box->erase_count_min = UINT32_MAX;
     for (uint32_t i = 0; i < box->block_count; i++) {
         struct block block;
         enum block_state state = outbox_block_load(box, i, &block);
         if (state == BLOCK_NEWER) {
             return IFL_STORE_NEWER;
         }
-        if (state == BLOCK_USED && block.lane >= IFL_LANE_COUNT) {
+        if (state == BLOCK_USED && block.progress.lane >= IFL_LANE_COUNT) {
             return IFL_STORE_LANES;
         }
         if (state == BLOCK_USED) {
             scan_block(box, &block);
         }
         box->free_count = (uint16_t)(box->free_count + (state == BLOCK_FREE));
-        if (state != BLOCK_DIRTY && block.erase_count > box->erase_count_max) {
-            box->erase_count_max = block.erase_count;
+        if (state != BLOCK_DIRTY) {
+            box->erase_count_max = block.erase_count > box->erase_count_max ? block.erase_count : box->erase_count_max;
+            box->erase_count_min = block.erase_count < box->erase_count_min ? block.erase_count : box->erase_count_min;
         }
     }
     return box->fault;
@@ -153,11 +154,11 @@ static void apply(struct outbox_lane *lane, const struct record *rec, bool whole
         }
     } else if (rec->type != RECORD_TOMB) {
         lane->last_n = rec->type == RECORD_RESUME ? rec->n : larger(lane->last_n, rec->n);
-        lane->progress = (struct outbox_progress){.cursor = rec->cursor,
-                                                  .given_up = rec->given_up,
-                                                  .reason = rec->reason,
-                                                  .batch_count = rec->batch_count,
-                                                  .batch_format = rec->quality};
+        lane->progress.cursor = rec->cursor;
+        lane->progress.given_up = rec->given_up;
+        lane->progress.reason = rec->reason;
+        lane->progress.batch_count = rec->batch_count;
+        lane->progress.batch_format = rec->quality;
     }
 }
 
@@ -179,24 +180,6 @@ static void read_lane(struct outbox *box, struct outbox_lane *lane, struct walk 
     }
 }
 
-/* When the power goes in an erase, it's in that of the oldest block of a lane. If its header doesn't read right each time, the block isn't the lane's any more,
- * whatever it reads like later. */
-static void check_oldest(struct outbox *box, struct outbox_lane *lane)
-{
-    struct block block = {0}, again;
-    if (lane->block_count < 2) {
-        return;
-    }
-    bool steady = outbox_block_find(box, lane, lane->oldest_serial - 1, &block) && block.serial == lane->oldest_serial;
-    for (int i = 0; i < WEAK_READS && steady; i++) {
-        steady = outbox_block_load(box, block.index, &again) == BLOCK_USED;
-    }
-    if (!steady && outbox_block_find(box, lane, lane->oldest_serial, &block)) {
-        lane->oldest_serial = block.serial;
-        lane->block_count--;
-    }
-}
-
 /* Read the newest block. Its last record may be torn, and right by chance; then it is as if it weren't there, now and for ever.
  *
  * The program during which the power went began at the latest where we last see something, or there begins a message that we know the length of; what
@@ -215,6 +198,7 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     }
     lane->seed = walk.block.crc;
     lane->write_at = tail;
+    walk.damaged = false;
     do {
         read_lane(box, lane, &walk, &last, &behind);
         steady = last.at == 0 || outbox_record_steady(box, &last);
@@ -239,7 +223,7 @@ static uint8_t lane_for(const struct outbox *box)
         if (lane->newest_serial != 0 && !lane->configured && lane->progress.cursor == lane->last_n) {
             return i; /* an orphan with nothing in it: its numbers go on, so no id comes twice */
         }
-        unused = lane->route[0] == '\0' ? i : unused;
+        unused = lane->progress.route[0] == '\0' ? i : unused;
     }
     return unused;
 }
@@ -252,9 +236,9 @@ static bool is_route_name(const char *name)
 
 static void set_up_lane(struct outbox_lane *lane, const struct outbox_lane_config *config)
 {
-    if (strcmp(lane->route, config->route) != 0) {
-        memset(lane->route, 0, sizeof lane->route);
-        memcpy(lane->route, config->route, strlen(config->route));
+    if (strcmp(lane->progress.route, config->route) != 0) {
+        memset(lane->progress.route, 0, sizeof lane->progress.route);
+        memcpy(lane->progress.route, config->route, strlen(config->route));
         lane->closed = true; /* the name stands in the header of a block */
     }
     lane->configured = true;
@@ -338,9 +322,8 @@ static enum ifl_status read_part(struct outbox *box, const struct outbox_config 
         status = new_log_id(box);
     }
     for (size_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
-        box->lanes[i].number = (uint8_t)i;
+        box->lanes[i].progress.lane = (uint8_t)i;
         if (box->lanes[i].newest_serial != 0) {
-            check_oldest(box, &box->lanes[i]);
             recover_lane(box, &box->lanes[i]);
             status = box->fault;
         }

@@ -138,7 +138,7 @@ static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, e
 
 enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, uint64_t n)
 {
-    if (box->put.active && box->put.lane == lane->number) {
+    if (box->put.active && box->put.lane == lane->progress.lane) {
         return IFL_FLASH_BUSY;
     }
     enum ifl_status status = tell_once(box, lane, type, n);
@@ -233,33 +233,32 @@ static enum ifl_status make_room(struct outbox *box, struct outbox_lane *lane, u
                                                                  : outbox_block_open(box, lane, true);
 }
 
-enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, struct record *rec,
-                                  const struct origin *origin)
+enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, uint32_t size,
+                                  const struct outbox_time *time, const struct origin *origin)
 {
     struct outbox_put *put = &box->put;
+    struct record rec = {.type = RECORD_DATA,
+                         .flags = origin != NULL ? RECORD_ORIGIN : 0,
+                         .quality = time->quality,
+                         .size = size,
+                         .n = lane->last_n + 1,
+                         .time = (uint64_t)time->unix_s};
     if (put->active) {
         return IFL_FLASH_BUSY;
     }
-    rec->type = RECORD_DATA;
-    rec->flags = origin != NULL ? RECORD_ORIGIN : 0;
-    rec->n = lane->last_n + 1;
-    rec->behind = (uint32_t)(lane->last_n - lane->durable_n);
-    uint32_t extent = outbox_record_extent(box, rec);
-    enum ifl_status status = make_room(box, lane, extent);
-    if (is_worn(status)) {
-        status = make_room(box, lane, extent);
-    }
+    enum ifl_status status = make_room(box, lane, outbox_record_extent(box, &rec));
     if (status != IFL_OK) {
         return status;
     }
-    outbox_record_seal(rec, lane->seed);
+    rec.behind = (uint32_t)(lane->last_n - lane->durable_n); /* a new block begins with a sync */
+    outbox_record_seal(&rec, lane->seed);
     put->active = true;
-    put->lane = lane->number;
+    put->lane = lane->progress.lane;
     put->fill = 0;
     put->next = lane->write_at;
-    put->left = rec->size;
-    put->crc = rec->crc;
-    status = put_bytes(box, rec, RECORD_SIZE);
+    put->left = size;
+    put->crc = rec.crc;
+    status = put_bytes(box, &rec, RECORD_SIZE);
     if (status == IFL_OK && origin != NULL) {
         put->crc = crc32c(put->crc, origin, ORIGIN_SIZE);
         status = put_bytes(box, origin, ORIGIN_SIZE);
@@ -311,7 +310,7 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
     if (!outbox_is_cached(box)) {
         lane->durable_n = lane->last_n;
     }
-    *id = (struct outbox_id){.log = box->log_id, .lane = lane->number, .n = lane->last_n};
+    *id = (struct outbox_id){.log = box->log_id, .lane = lane->progress.lane, .n = lane->last_n};
     return IFL_OK;
 }
 

@@ -74,10 +74,12 @@ struct outbox_message {
     uint32_t size;       /* payload bytes */
     struct outbox_time time;
     uint16_t reason;   /* dead letters: enum ifl_status that brought it here; else 0 */
-    uint32_t at;       /* region address of the record (internal) */
-    uint32_t read_pos; /* bytes of payload handed out by outbox_read (internal) */
-    uint32_t crc;      /* running body check sum (internal) */
-    uint32_t seed;     /* of the record's check sum (internal) */
+    /* internal */
+    uint32_t at;       /* region address of the record */
+    uint32_t body;     /* of the payload */
+    uint32_t body_crc; /* what stands before it */
+    uint32_t read_pos; /* bytes of payload handed out by outbox_read */
+    uint32_t crc;      /* running check sum */
 };
 
 /* The rest of the struct is private to the room (outbox.c); it stands here so that the caller can own the memory. */
@@ -188,7 +190,8 @@ struct outbox_stats {
     uint64_t log_id;
     uint32_t block_size, block_count, free_blocks, retired_blocks;
     uint32_t payload_max;
-    uint32_t erase_count_min, erase_count_max;
+    uint32_t erase_count_min; /* at the last start */
+    uint32_t erase_count_max;
     uint32_t corrupt_records; /* found since mount */
     uint32_t lost_records;    /* durable once, gone now (SPEC.md, gateway); since mount */
     bool resumed;             /* the last stop wasn't clean */

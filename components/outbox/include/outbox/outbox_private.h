@@ -24,12 +24,13 @@ struct outbox_progress {
     uint16_t reason;      /* of the last give-up */
     uint16_t batch_count; /* so many messages behind the cursor were tried as one batch; 0: none */
     uint8_t batch_format;
-    uint8_t zero[7];
+    uint8_t lane; /* number */
+    uint8_t zero[6];
+    char route[IFL_ROUTE_NAME_SIZE]; /* "" = the number is unused */
 };
 
 /* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. (Small fields first: that's less code.) */
 struct outbox_lane {
-    uint8_t number;
     uint8_t priority;
     bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
     bool configured;  /* else an orphan */
@@ -53,7 +54,6 @@ struct outbox_lane {
     uint64_t cursor_saved; /* as it stands on flash */
     uint64_t reclaim_n;    /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
     struct outbox_progress progress;
-    char route[IFL_ROUTE_NAME_SIZE]; /* "" = the number is unused */
 };
 
 /* The one message that is being written. */
@@ -91,12 +91,12 @@ struct outbox {
     uint32_t payload_max;
     uint32_t last_serial;
     uint32_t erase_count; /* of erase_block, with this erase */
-    uint32_t erase_count_max;
+    uint32_t erase_count_min, erase_count_max;
     uint32_t corrupt_records;
     uint32_t lost_records;
     uint64_t log_id;
     uint64_t device_tag;
-    ifl_ms quiet_since;
+    ifl_ms quiet_at;       /* when nobody will have used it for a while */
     ifl_ms space_retry_at; /* no_space isn't believed longer than this */
     struct ifl_random random;
     struct outbox_lane lanes[IFL_LANE_COUNT];
