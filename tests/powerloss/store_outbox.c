@@ -607,7 +607,7 @@ static bool put(struct sweep_run *run, unsigned route, uint32_t size, bool strea
         return false;
     }
     message->id = id;
-    message->pending = true;
+    message->pending = run->cell->cached;
     world->last_n[route] = id.n;
     if (!run->cell->cached) { /* a medium without a cache: it's durable, and acknowledged */
         message->in_lane = YES;
@@ -883,7 +883,7 @@ static void dead_letter(struct sweep_run *run, unsigned route)
     } else if (expect_ok(run, status, "dead letter") && sync_now(run)) {
         message->in_lane = NO;
         message->in_dead = YES;
-        message->moving = false;
+        message->moving = message->pending = false;
     }
 }
 
