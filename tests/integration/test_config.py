@@ -96,6 +96,12 @@ class ConfigCheck(unittest.TestCase):
         result = self.check(json.dumps({"device": "gw", "outbox": {"size": 131072}, "routes": routes}))
         self.assertTrue(result["usable"], result)
 
+    def test_the_wear_of_flash_is_computed_for_the_configuration(self):
+        result = self.check(json.dumps({"device": "gw", "outbox": {"size": 16777216}, "routes": {"a": "/http/x"}}))
+        messages = 1 + (result["outbox_block_size"] - 256 - 256 - 336) // (336 + 32)  # components/outbox/SPEC.md, cost and life
+        self.assertEqual(result["outbox_erased_percent"], 100 * result["outbox_block_size"] // (300 * messages))
+        self.assertEqual(result["outbox_life_years"], messages * result["outbox_blocks"] * 100000 // 525960)
+
     def test_the_largest_outbox_is_checked_too(self):
         result = self.check(json.dumps({"device": "gw", "outbox": {"size": 4294901760}, "routes": {"a": "/http/x"}}))
         self.assertTrue(result["usable"], result)

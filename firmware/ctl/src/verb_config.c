@@ -34,10 +34,15 @@ struct config_result {
     bool key_read; /* key is there */
     bool key_missing;
     uint32_t block_count, block_size, blocks_needed, payload_max;
+    uint32_t erased_percent; /* bytes erased for 100 bytes of payload */
+    uint32_t life_years;
 };
 
 /* ---- the outbox, tried ---- */
 
+#define LIFE_PAYLOAD_SIZE 300 /* bytes of a message; one a minute */
+#define LIFE_ERASES 100000    /* that a sector of NOR flash stands */
+#define MINUTES_A_YEAR 525960
 #define TRIAL_SIZE_MAX (UINT32_C(128) << 20) /* what fits so many blocks fits more; and nobody waits for it */
 
 struct trial_flash {
@@ -97,6 +102,22 @@ static enum ifl_status mount_outbox(struct config_result *result, const struct f
     return status;
 }
 
+static uint64_t padded(uint64_t size, uint64_t granule)
+{
+    return (size + granule - 1) / granule * granule;
+}
+
+/* What flash makes of it: the table "Cost and life" of the outbox's SPEC.md, for this configuration. */
+static void compute_life(struct config_result *result, uint32_t granule)
+{
+    const uint64_t data = padded(32 + LIFE_PAYLOAD_SIZE + 4, granule), cursor = padded(32, granule);
+    const uint64_t headers = padded(32, granule) + 2 * padded(112, granule);
+    const uint64_t reserve = 4 * (uint64_t)(granule > 64 ? granule : 64);
+    const uint64_t messages = 1 + (result->block_size - headers - reserve - data) / (data + cursor); /* in a block */
+    result->erased_percent = (uint32_t)(100 * (uint64_t)result->block_size / (messages * LIFE_PAYLOAD_SIZE));
+    result->life_years = (uint32_t)(messages * result->block_count * LIFE_ERASES / MINUTES_A_YEAR);
+}
+
 /* A lane for each route, one for dead letters, and two free blocks. */
 static void try_outbox(struct config_result *result)
 {
@@ -117,6 +138,9 @@ static void try_outbox(struct config_result *result)
     const enum ifl_status status = mount_outbox(result, &flash);
     munmap(memory, geometry.size);
     result->block_count = result->block_size > 0 ? size / result->block_size : 0;
+    if (result->block_count > 0) {
+        compute_life(result, geometry.prog_size);
+    }
     if (status == IFL_OK && result->block_count >= result->blocks_needed) {
         return;
     }
@@ -261,6 +285,13 @@ static void tell(const struct config_result *result, const char *file)
         snprintf(line, sizeof line, "%u blocks of %u bytes; the routes need %u; messages of up to %u bytes",
                  result->block_count, result->block_size, result->blocks_needed, result->payload_max);
         report_line("outbox", line);
+        snprintf(
+            line, sizeof line,
+            "one message of %d bytes a minute erases %u.%02u bytes for each byte of payload: flash for %d erases would "
+            "last %u years",
+            LIFE_PAYLOAD_SIZE, result->erased_percent / 100, result->erased_percent % 100, LIFE_ERASES,
+            result->life_years);
+        report_line("wear", line);
     }
     if (result->key_read) {
         report_line("identity", result->key.identity.subject);
@@ -281,9 +312,10 @@ static void tell_json(const struct config_result *result, bool usable)
     printf("{\"usable\": %s, ", usable ? "true" : "false");
     report_json_text("device", result->read ? result->settings.device : NULL);
     printf(
-        ", \"route_count\": %zu, \"outbox_blocks\": %u, \"outbox_block_size\": %u, \"outbox_blocks_needed\": %u, \"payload_max\": %u, ",
+        ", \"route_count\": %zu, \"outbox_blocks\": %u, \"outbox_block_size\": %u, \"outbox_blocks_needed\": %u, \"payload_max\": %u, "
+        "\"outbox_erased_percent\": %u, \"outbox_life_years\": %u, ",
         result->read ? result->settings.route_count : 0, result->block_count, result->block_size, result->blocks_needed,
-        result->payload_max);
+        result->payload_max, result->erased_percent, result->life_years);
     if (error->status == IFL_OK) {
         report_json_problems(&result->report);
     } else {
