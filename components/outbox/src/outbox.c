@@ -189,7 +189,10 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     if (!outbox_enter(box) || l == NULL || l->progress.cursor >= l->durable_n) {
         return box->fault != IFL_OK ? box->fault : IFL_END;
     }
-    bool found = outbox_walk_from(box, l, l->read_at, &walk) && outbox_seek(box, &walk, l->progress.cursor);
+    if (!outbox_walk_from(box, l, l->read_at, &walk) && !outbox_walk_from(box, l, 0, &walk)) {
+        return box->fault != IFL_OK ? box->fault : IFL_STORE_CORRUPT;
+    }
+    bool found = outbox_seek(box, &walk, l->progress.cursor);
     uint64_t before = found ? walk.rec.n - 1 : l->durable_n;
     if (box->fault == IFL_OK && before > l->progress.cursor) {
         skip_missing(box, l, before, (uint32_t)(before - l->progress.cursor) - walk.buried, walk.damaged);

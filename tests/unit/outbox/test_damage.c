@@ -256,6 +256,24 @@ static void blocks_that_changed_places_never_crash_and_show_nothing_wrong(void)
     flash_double_free(&healthy);
 }
 
+static void a_lane_whose_only_block_lost_its_headers_gives_nothing_up(void)
+{
+    struct outbox_message message;
+    world_start(1, 8, 1, false);
+    mount();
+    settle();
+    must_put("a", 1, 100);
+    must_put("a", 2, 100);
+    deliver("a", 1, 100);
+    uint32_t at = world.medium.last_at / BLOCK_SIZE * BLOCK_SIZE + 32;
+    flash_double_flip(&world.medium, at + 40, 0);
+    flash_double_flip(&world.medium, at + 112 + 40, 0);
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, outbox_first(&world.box, lane("a"), &message));
+    TEST_ASSERT_EQUAL_UINT64(0, lane_stats("a").given_up);
+    flash_double_flip(&world.medium, at + 40, 0);
+    deliver("a", 2, 100);
+}
+
 /* Its headers read right or wrong by chance: it was finished, the block behind it isn't. */
 static void an_erase_that_the_power_went_in_never_takes_the_next_block_along(void)
 {
@@ -301,6 +319,7 @@ int main(void)
     RUN_TEST(random_contents_are_refused_and_not_touched);
     RUN_TEST(logs_with_random_bytes_in_them_never_crash);
     RUN_TEST(blocks_that_changed_places_never_crash_and_show_nothing_wrong);
+    RUN_TEST(a_lane_whose_only_block_lost_its_headers_gives_nothing_up);
     RUN_TEST(an_erase_that_the_power_went_in_never_takes_the_next_block_along);
     return UNITY_END();
 }

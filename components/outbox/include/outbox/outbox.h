@@ -129,7 +129,7 @@ enum ifl_status outbox_sync(struct outbox *box);
 /* ---- sending. The oldest unfinished message of each lane first. ---- */
 
 /* The first message behind the cursor. END: the lane is empty. Damaged records are skipped, counted and recorded as given up. Only messages
- * that are durable are shown. */
+ * that are durable are shown. STORE_CORRUPT: no block of the lane can be read any more; nothing was given up. */
 enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_message *message);
 /* The message behind `message` in its lane; END. `message` is untouched unless OK. */
 enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message);
