@@ -145,34 +145,35 @@ static bool record_finished(struct outbox *box, struct outbox_lane *lane)
     return is_finished(lane);
 }
 
-/* Blocks that lanes other than this one can still claim: up to their share, and where power cuts have filled the space for what must be recorded. */
-static uint32_t shares_of_others(const struct outbox *box, const struct outbox_lane *own)
+/* The last free block may go where that frees another one: so what was delivered can be recorded, and a full store drains. */
+static bool frees_another(struct outbox *box, struct outbox_lane *lane)
+{
+    return is_oldest_done(box, lane) || (lane->block_count == 1 && lane->progress.cursor == lane->last_n);
+}
+
+/* Blocks that lanes other than this one can still claim: up to their share, and where power cuts have filled the space for what must be recorded (unless that frees
+ * a block, too). */
+static uint32_t shares_of_others(struct outbox *box, const struct outbox_lane *own)
 {
     uint32_t sum = 0;
-    for (const struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
+    for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
         if (lane == own) {
             continue;
         }
         if (lane->min_blocks > lane->block_count) {
             sum += (uint32_t)lane->min_blocks - lane->block_count;
-        } else if (lane->block_count > 0) {
-            sum += !outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0);
+        } else if (lane->block_count > 0 && !outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0)) {
+            sum += !frees_another(box, lane);
         }
     }
     return sum;
 }
 
 /* A message leaves the last free block alone, and the shares of others. */
-static bool may_take(const struct outbox *box, const struct outbox_lane *lane)
+static bool may_take(struct outbox *box, const struct outbox_lane *lane)
 {
     return box->free_count >= 2 &&
            (lane->block_count < lane->min_blocks || box->free_count - 2u >= shares_of_others(box, lane));
-}
-
-/* The last free block may go where that frees another one: so what was delivered can be recorded, and a full store drains. */
-static bool frees_another(struct outbox *box, struct outbox_lane *lane)
-{
-    return is_oldest_done(box, lane) || (lane->block_count == 1 && lane->progress.cursor == lane->last_n);
 }
 
 static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bool data)

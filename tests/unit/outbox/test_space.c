@@ -134,6 +134,41 @@ static void a_full_store_records_each_cursor_and_drains(void)
     }
 }
 
+/* Each start takes a place in every lane, until none has room for a record; `clean` of them happen without a cut. */
+static void use_up_the_places(uint32_t clean, uint32_t messages)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    world_start(256, 7, 3, false);
+    mount();
+    settle();
+    for (size_t i = 0; i < 3 * messages; i++) {
+        must_put(names[i % 3], (uint32_t)i / 3 + 1, 20);
+    }
+    for (uint32_t serial = 1; serial <= messages; serial++) {
+        if (serial > clean) {
+            mount();
+        }
+        for (size_t i = 0; i < 3; i++) {
+            deliver(names[i], serial, 20);
+        }
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_flush(&world.box));
+    }
+    mount();
+    settle();
+    for (size_t i = 0; i < 3; i++) {
+        must_put(names[i], 100, 1000);
+    }
+}
+
+static void many_starts_do_not_fill_a_store_that_is_drained(void)
+{
+    for (uint32_t messages = 1; messages <= 8; messages++) {
+        for (uint32_t clean = 0; clean <= messages; clean++) {
+            use_up_the_places(clean, messages);
+        }
+    }
+}
+
 static void a_full_lane_leaves_the_share_of_others(void)
 {
     world_start(1, 12, 2, false);
@@ -324,6 +359,7 @@ int main(void)
     RUN_TEST(a_held_lane_keeps_only_its_own_blocks_while_others_go_on);
     RUN_TEST(a_full_store_refuses_and_keeps_everything);
     RUN_TEST(a_full_store_records_each_cursor_and_drains);
+    RUN_TEST(many_starts_do_not_fill_a_store_that_is_drained);
     RUN_TEST(a_full_lane_leaves_the_share_of_others);
     RUN_TEST(a_full_lane_that_allows_it_gives_up_its_oldest_block_counted_and_recorded);
     RUN_TEST(the_lane_with_the_lowest_priority_gives_up_first_and_never_for_a_lower_one);
