@@ -82,6 +82,21 @@ def slots():
         yield b"\x03" + slot + b"\xff" * len(slot)
 
 
+def outboxes():
+    """Logs as fuzz_outbox.c writes them: how, then headers (1, block, serial, first n, cursor, lane, batch, route), records (2, block, place, type, flags,
+    size, n, time or cursor, behind) and bytes (0, address, count, ...)."""
+    free = b"".join(bytes([1, 0x40 | block]) for block in range(2, 8))
+    one = bytes([1, 0, 1, 1, 0, 1, 0, 1])
+    dead = bytes([1, 1, 2, 1, 0, 0, 0, 0])
+    messages = b"".join(bytes([2, 0, 16 + 8 * n, 1, 0, 60, n, 5, 0]) for n in range(1, 8))
+    letter = bytes([2, 1, 16, 1, 1, 60, 1, 5, 0])
+    for how in range(16):
+        yield bytes([how])
+        yield bytes([how]) + free + one + messages
+        yield bytes([how]) + free + one + dead + messages + letter + bytes([2, 1, 30, 6, 0, 0, 1, 0, 0])
+        yield bytes([how]) + free + one + messages + bytes([2, 0, 80, 4, 0, 0, 3, 1, 0, 2, 0, 90, 2, 0, 2, 3, 2, 0])
+
+
 def write(directory, name, contents):
     os.makedirs(os.path.join(directory, name), exist_ok=True)
     for number, content in enumerate(contents):
@@ -96,6 +111,7 @@ def main():
     write(directory, "service_key", texts)
     write(directory, "pem", ["\1" + text for text in texts] + ["\0" + text for text in texts])
     write(directory, "slot", slots())
+    write(directory, "outbox", outboxes())
     write(directory, "http_response", ["\0\7" + answer for answer in ANSWERS] + ["\1\1" + ANSWERS[0]])
     write(directory, "retry_after", ["\2" + value for value in VALUES])
     for name, words in WORDS.items():
