@@ -55,7 +55,7 @@ static enum ifl_status choose_block_size(struct outbox *box, const struct outbox
 
 enum fill { FILL_BLANK, FILL_BEGUN, FILL_OPPOSITE, FILL_OTHER, FILL_COUNT };
 
-/* What a block without any header of ours is filled with. BEGUN: blank, but for a part of the bits of its first header 1. */
+/* What a block without any header of ours is filled with. BEGUN: blank, but for a part of the bits of a header 1. */
 static enum fill block_fill(struct outbox *box, uint32_t index)
 {
     uint8_t piece[PIECE_SIZE], erased = flash_erased_value(box->region);
@@ -64,6 +64,8 @@ static enum fill block_fill(struct outbox *box, uint32_t index)
     uint8_t any = 0, all = 0xFF,
             begun = 0; /* bits that differ from blank: anywhere, everywhere, where a header 1 has none */
     outbox_header_seal(box, &header, 1, HEADER1_SIZE);
+    memset(&header.erase_count, ~erased, sizeof header.erase_count); /* of whatever erase */
+    memset((uint8_t *)&header + HEADER1_SIZE - 4, ~erased, 4);
     for (uint32_t done = 0; done < box->block_size; done += PIECE_SIZE) {
         outbox_load(box, outbox_block_start(box, index) + done, piece, sizeof piece);
         for (uint32_t i = 0; i < PIECE_SIZE; i++) {

@@ -142,6 +142,25 @@ static void erased_and_opposite_contents_are_formatted(void)
     }
 }
 
+/* Also when it was the header after a first erase. */
+static void a_first_header_that_the_power_went_in_is_formatted_again(void)
+{
+    uint8_t header[32];
+    for (unsigned kept = 1; kept < sizeof header; kept++) {
+        for (unsigned block = 0; block < 8; block += 7) {
+            world_start(1, 8, 1, false);
+            mount();
+            settle();
+            memcpy(header, world.medium.bytes + block * BLOCK_SIZE, sizeof header);
+            world_start(1, 8, 1, false);
+            flash_double_poke(&world.medium, block * BLOCK_SIZE, header, kept);
+            mount();
+            settle();
+            must_put("a", 1, 100);
+        }
+    }
+}
+
 static void foreign_contents_are_refused_and_not_touched(void)
 {
     static const uint8_t foreign[] = "something else entirely";
@@ -244,6 +263,7 @@ int main(void)
     RUN_TEST(too_few_blocks_for_the_routes_are_refused_and_nothing_is_touched);
     RUN_TEST(wrong_route_names_are_refused);
     RUN_TEST(erased_and_opposite_contents_are_formatted);
+    RUN_TEST(a_first_header_that_the_power_went_in_is_formatted_again);
     RUN_TEST(foreign_contents_are_refused_and_not_touched);
     RUN_TEST(a_newer_format_is_refused_and_not_touched);
     RUN_TEST(another_geometry_is_refused_and_not_touched);

@@ -73,7 +73,7 @@ struct outbox_message {
     uint64_t n;          /* its number there */
     uint32_t size;       /* payload bytes */
     struct outbox_time time;
-    uint16_t reason;   /* dead letters: enum ifl_status that brought it here; else 0 */
+    uint16_t reason; /* dead letters: enum ifl_status that brought it here; else 0 */
     /* internal */
     uint32_t at;       /* region address of the record */
     uint32_t body;     /* of the payload */
