@@ -184,9 +184,20 @@ static int open_current(struct trust_files *trust)
     return fd;
 }
 
-static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, struct bytes *der)
+static enum ifl_status copy_out(struct bytes der, void *buf, size_t buf_size, size_t *size)
+{
+    *size = der.size;
+    if (der.size > buf_size) {
+        return IFL_TOO_LARGE;
+    }
+    memcpy(buf, der.data, der.size);
+    return IFL_OK;
+}
+
+static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, void *buf, size_t buf_size, size_t *size)
 {
     struct trust_files *trust = ctx;
+    struct bytes der;
     int fd = open_current(trust);
     if (fd < 0) {
         return IFL_FILE;
@@ -195,9 +206,9 @@ static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, str
     uint32_t crc = crc32c(0, subject.data, subject.size);
     for (size_t i = 0; i < trust->count && status == IFL_END; i++) {
         struct bytes name;
-        if (trust->root[i].subject_crc == crc && read_root(trust, fd, &trust->root[i], der, &name) == IFL_OK &&
+        if (trust->root[i].subject_crc == crc && read_root(trust, fd, &trust->root[i], &der, &name) == IFL_OK &&
             bytes_equal(name, subject) && index-- == 0) {
-            status = IFL_OK;
+            status = copy_out(der, buf, buf_size, size);
         }
     }
     close(fd);

@@ -1,11 +1,8 @@
 #include "engine.h"
 
-#include <string.h>
-
 #include <mbedtls/platform.h>
 
 #include "platform.h"
-#include "tls/certificate.h"
 
 /* PKCS#1 before PSS: offered both versions, a server that is limited to TLS 1.2 takes the first one it knows, and
  * mbedTLS verifies PSS only in 1.3. For servers that insist on their own order see start_over() in tls.c. */
@@ -49,6 +46,10 @@ static int wire_receive(void *ctx, unsigned char *buf, size_t size)
 {
     struct tls *tls = ctx;
     size_t got = 0;
+    if (!memory_take_back(tls->engine)) {
+        tls->faults.no_memory = true; /* something longer-lived than a signature was lent room in the record buffer */
+        return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    }
     enum ifl_status status = net_receive(&tls->net, buf, size, &got);
     if (status == IFL_OK) {
         return (int)got;
@@ -59,29 +60,6 @@ static int wire_receive(void *ctx, unsigned char *buf, size_t size)
     }
     tls->engine->wire_status = status;
     return 0; /* end of file */
-}
-
-/* How many of our certificates go out: without a self-signed root at the end. */
-static size_t certificates_to_send(const struct identity *identity)
-{
-    size_t count = identity == NULL || identity->key.size == 0 ? 0 : identity->chain_count;
-    if (count > 1 && tls_certificate_is_self_issued(identity->chain[count - 1])) {
-        count--;
-    }
-    return count;
-}
-
-/* mbedTLS only copies the DER of its own certificates into the message, so they aren't parsed; the key is parsed when
- * it's needed (tls.c). */
-static int present_identity(struct tls_engine *engine, const struct identity *identity, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        mbedtls_x509_crt_init(&engine->chain[i]);
-        engine->chain[i].raw.p = (unsigned char *)(uintptr_t)identity->chain[i].data; /* read only */
-        engine->chain[i].raw.len = identity->chain[i].size;
-        engine->chain[i].next = i + 1 < count ? &engine->chain[i + 1] : NULL;
-    }
-    return count == 0 ? 0 : mbedtls_ssl_conf_own_cert(&engine->conf, engine->chain, &engine->key);
 }
 
 static void choose_versions(mbedtls_ssl_config *conf, enum tls_version version)
@@ -115,17 +93,18 @@ static int configure(struct tls *tls)
     return 0;
 }
 
-static int prepare(struct tls *tls, size_t certificates)
+static int prepare(struct tls *tls)
 {
     struct tls_engine *engine = tls->engine;
     int error = configure(tls);
-    if (error == 0) {
-        error = present_identity(engine, tls->context->identity, certificates);
+    if (error == 0 && own_exists(tls)) {
+        error = mbedtls_ssl_conf_own_cert(&engine->conf, &engine->leaf, &engine->key);
     }
     if (error == 0) {
         error = mbedtls_ssl_setup(&engine->ssl, &engine->conf);
     }
     if (error == 0) {
+        memory_share_buffer(engine);
         error = mbedtls_ssl_set_hostname(&engine->ssl, tls->host);
     }
     mbedtls_ssl_set_bio(&engine->ssl, tls, wire_send, wire_receive, NULL);
@@ -134,16 +113,16 @@ static int prepare(struct tls *tls, size_t certificates)
 
 enum ifl_status engine_open(struct tls *tls)
 {
-    size_t certificates = certificates_to_send(tls->context->identity);
-    struct tls_engine *engine = mbedtls_calloc(1, sizeof *engine + certificates * sizeof engine->chain[0]);
+    struct tls_engine *engine = mbedtls_calloc(1, sizeof *engine);
     if (engine == NULL) {
         return IFL_NO_MEMORY;
     }
     mbedtls_ssl_config_init(&engine->conf);
     mbedtls_ssl_init(&engine->ssl);
     mbedtls_pk_init(&engine->key);
+    mbedtls_x509_crt_init(&engine->leaf);
     tls->engine = engine;
-    int error = prepare(tls, certificates);
+    int error = prepare(tls);
     if (error != 0) {
         enum ifl_status status = fault_status(tls, error);
         engine_close(tls);
@@ -159,9 +138,12 @@ void engine_close(struct tls *tls)
     if (engine == NULL) {
         return;
     }
+    own_free_chain(tls);
+    own_free_key(tls);
+    memory_release_buffer(engine);
     mbedtls_ssl_free(&engine->ssl);
     mbedtls_ssl_config_free(&engine->conf);
-    mbedtls_pk_free(&engine->key);
+    platform_borrow(NULL, NULL);
     mbedtls_free(engine);
     tls->engine = NULL;
     /* mbedTLS 3.6 forgets some blocks when it runs out of memory in the key schedule of TLS 1.3. */

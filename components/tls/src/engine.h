@@ -10,22 +10,45 @@
 struct tls_engine {
     mbedtls_ssl_config conf;
     mbedtls_ssl_context ssl;
-    mbedtls_pk_context key;       /* parsed only while it's needed */
+    mbedtls_pk_context key;       /* parsed only while it signs */
+    mbedtls_x509_crt leaf;        /* own certificates: only `raw` and `next` are used */
+    void *own;                    /* the rest of them and their DER, only while they're sent */
+    struct arena spare;           /* the part of the record buffer that is lent; size 0: none */
     enum ifl_status wire_status;  /* how TCP ended: CLOSED, NET_*; OK while it lives */
     enum ifl_status write_status; /* the same for sending only */
     enum ifl_status other_status; /* a reason of our own: the trust bundle or the own key can't be read */
     uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the server's chain */
     bool blocked;                 /* the network had nothing, or no room, in this call */
+    bool verifying;               /* the server's chain was parsed and is looked at now */
     bool verified;                /* the server's chain was looked at: it's a full handshake */
     bool answered;                /* the server's CertificateRequest, with our chain or with none */
     bool unread;                  /* tls_read() gave up before the network was empty */
-    mbedtls_x509_crt chain[];     /* own certificates: only `raw` and `next` are used */
 };
 
 /* Allocates and sets up everything for a handshake. NO_MEMORY and others: nothing is left behind. */
 enum ifl_status engine_open(struct tls *tls);
 /* Frees and wipes everything; NULL engine is fine. */
 void engine_close(struct tls *tls);
+
+/* The own certificates and the private key, into the arena for the time of one message (own.c). An error of mbedTLS;
+ * engine->other_status says more. */
+bool own_exists(const struct tls *tls);
+int own_load_chain(struct tls *tls);
+void own_free_chain(struct tls *tls);
+int own_load_key(struct tls *tls);
+void own_free_key(struct tls *tls);
+
+/* The record buffer and what is done with its free part (memory.c). */
+void memory_share_buffer(struct tls_engine *engine);
+enum ifl_status memory_own_buffer(struct tls_engine *engine);
+void memory_release_buffer(struct tls_engine *engine);
+bool memory_is_unread(const struct tls_engine *engine);
+struct arena *memory_spare(void *tls);
+bool memory_take_back(struct tls_engine *engine);
+/* The server's chain, as soon as parts of it have done their duty: two to five kilobytes. */
+void memory_trim_certificates(struct tls_engine *engine);
+void memory_keep_leaf(struct tls_engine *engine);
+void memory_free_certificates(struct tls_engine *engine);
 
 /* Callbacks that verify the server's chain (verify.c); ctx is the struct tls. */
 int verify_find_roots(void *tls, mbedtls_x509_crt const *child, mbedtls_x509_crt **candidates);

@@ -9,21 +9,52 @@
 static struct tls_context *bound;
 static struct tls_faults *noted;
 static uint8_t memory_owner;
+static struct arena *(*lender)(void *ctx);
+static void *lender_ctx;
+static struct arena *borrowed; /* what the lender gave last */
 
-static void *calloc_hook(size_t count, size_t size)
+/* From here on the lender is asked first, so that a sixteenth of the arena stays for who can't be helped otherwise. */
+static bool is_nearly_full(const struct arena *arena, size_t size)
 {
-    struct arena *arena = bound->arena;
+    return arena->used + size > arena->size - arena->size / 16;
+}
+
+static void *borrow(size_t count, size_t size)
+{
+    if (bound->arena->fail_after != 0) {
+        return NULL; /* a test that lets allocations fail means it */
+    }
+    borrowed = lender != NULL ? lender(lender_ctx) : NULL;
+    return borrowed != NULL ? arena_calloc(borrowed, count, size) : NULL;
+}
+
+static void *calloc_owned(struct arena *arena, size_t count, size_t size)
+{
     uint8_t before = arena->owner;
     arena->owner = memory_owner;
     void *block = arena_calloc(arena, count, size);
     arena->owner = before;
+    return block;
+}
+
+static void *calloc_hook(size_t count, size_t size)
+{
+    struct arena *arena = bound->arena;
+    bool tight = size > 0 && count <= arena->size / size && is_nearly_full(arena, count * size);
+    void *block = tight ? borrow(count, size) : calloc_owned(arena, count, size);
+    if (block == NULL) { /* the other way: also where the arena is in pieces */
+        block = tight ? calloc_owned(arena, count, size) : borrow(count, size);
+    }
     noted->no_memory = noted->no_memory || (block == NULL && count > 0 && size > 0);
     return block;
 }
 
+/* What is borrowed lies inside of a block of the arena, so it's looked for first. */
 static void free_hook(void *block)
 {
-    arena_free(bound->arena, block);
+    bool is_borrowed = borrowed != NULL && borrowed->size > 0 && (uint8_t *)block >= borrowed->buf &&
+                       (uint8_t *)block < borrowed->buf + borrowed->size;
+    arena_free(is_borrowed ? borrowed : bound->arena, block);
 }
 
 static mbedtls_time_t time_hook(mbedtls_time_t *out)
@@ -40,8 +71,15 @@ void platform_bind(struct tls_context *context, struct tls_faults *faults, uint8
     bound = context;
     noted = faults;
     memory_owner = owner;
+    lender = NULL;
     mbedtls_platform_set_calloc_free(calloc_hook, free_hook);
     mbedtls_platform_set_time(time_hook);
+}
+
+void platform_borrow(struct arena *(*from)(void *ctx), void *ctx)
+{
+    lender = from;
+    lender_ctx = ctx;
 }
 
 int platform_random(void *unused, unsigned char *out, size_t size)

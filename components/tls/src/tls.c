@@ -2,20 +2,22 @@
  *             │             │          │
  *             └─────────────┴──────────┴─► FAILED (status; mbedTLS's memory is free again)
  *
- * Inside of HANDSHAKE mbedTLS goes on by one message a step; at three of them something is done here (see shake()):
+ * Inside of HANDSHAKE mbedTLS goes on by one message a step; at some of them something is done here (see shake()):
  *   CERTIFICATE_REQUEST   note whether the server asked for our certificate
- *   CLIENT_CERTIFICATE    the server's certificates aren't needed any more: free them
- *   CERTIFICATE_VERIFY    parse the private key, sign, wipe it */
+ *   SERVER_CERTIFICATE    the chain is verified: free all but the leaf
+ *   SERVER_KEY_EXCHANGE   (1.3: CERTIFICATE_VERIFY) the server's signature is verified: free the leaf
+ *   CLIENT_CERTIFICATE    read our own certificates, send them, free them
+ *   CERTIFICATE_VERIFY    (1.3: CLIENT_CERTIFICATE_VERIFY) read and parse the private key, sign, wipe it */
 #include "tls/tls.h"
 
 #include <string.h>
 
-#include <mbedtls/platform.h>
 #include <psa/crypto.h>
 
 #include "engine.h"
 #include "platform.h"
 
+#define STORAGE_POLL_MS 5
 #define READ_ROUNDS_MAX 32 /* records without data (tickets, empty ones) in one call */
 
 enum ifl_status tls_setup(struct tls_context *context)
@@ -112,47 +114,50 @@ static int handshake_state(const struct tls *tls)
     return tls->engine->ssl.MBEDTLS_PRIVATE(state);
 }
 
-static bool signs_now(int state)
+/* In TLS 1.3 CERTIFICATE_VERIFY is the server's. */
+static bool signs_now(const struct tls *tls, int state)
 {
-    return state == MBEDTLS_SSL_CERTIFICATE_VERIFY || state == MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY;
+    return state ==
+           (tls->facts.version == 0x0303 ? MBEDTLS_SSL_CERTIFICATE_VERIFY : MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY);
 }
 
-/* Two to five kilobytes that would lie there at the peak, when the own key is in use. */
-static void free_server_certificates(struct tls *tls)
+static bool is_past_server_signature(const struct tls *tls, int state)
 {
-    mbedtls_ssl_session *session = tls->engine->ssl.MBEDTLS_PRIVATE(session_negotiate);
-    if (session != NULL && session->MBEDTLS_PRIVATE(peer_cert) != NULL) {
-        mbedtls_x509_crt_free(session->MBEDTLS_PRIVATE(peer_cert));
-        mbedtls_free(session->MBEDTLS_PRIVATE(peer_cert));
-        session->MBEDTLS_PRIVATE(peer_cert) = NULL;
-    }
+    return state == (tls->facts.version == 0x0303 ? MBEDTLS_SSL_SERVER_KEY_EXCHANGE : MBEDTLS_SSL_CERTIFICATE_VERIFY);
 }
 
-static bool has_own_certificate(const struct tls *tls)
+/* While one of these is written the record buffer must not hold anything unread. */
+static bool begins_to_write(int state)
 {
-    return tls->engine->conf.MBEDTLS_PRIVATE(key_cert) != NULL;
-}
-
-static int load_key(struct tls *tls)
-{
-    struct bytes key = tls->context->identity->key;
-    int error = mbedtls_pk_parse_key(&tls->engine->key, key.data, key.size, NULL, 0, platform_random, NULL);
-    if (error != 0) {
-        tls->engine->other_status = IFL_KEY_PRIVATE_KEY_BAD;
-    }
-    return error;
+    return state == MBEDTLS_SSL_CLIENT_CERTIFICATE || state == MBEDTLS_SSL_CLIENT_CHANGE_CIPHER_SPEC ||
+           state == MBEDTLS_SSL_CLIENT_FINISHED;
 }
 
 static int before_message(struct tls *tls, int state)
 {
+    if (begins_to_write(state) && memory_is_unread(tls->engine)) {
+        return MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE;
+    }
+    bool present = tls->facts.certificate_requested && own_exists(tls);
     if (state == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
-        free_server_certificates(tls);
+        return present ? own_load_chain(tls) : 0;
     }
-    bool loaded = mbedtls_pk_get_type(&tls->engine->key) != MBEDTLS_PK_NONE;
-    if (signs_now(state) && tls->facts.certificate_requested && has_own_certificate(tls) && !loaded) {
-        return load_key(tls);
+    return signs_now(tls, state) && present ? own_load_key(tls) : 0;
+}
+
+/* Whatever came out of the step: what it has used for a moment only isn't kept. */
+static int clean_up(struct tls *tls, int error)
+{
+    struct tls_engine *engine = tls->engine;
+    own_free_chain(tls);
+    own_free_key(tls);
+    memory_trim_certificates(engine);
+    engine->verifying = false;
+    if (memory_take_back(engine)) {
+        return error;
     }
-    return 0;
+    tls->faults.no_memory = true; /* mbedTLS has kept something that was lent to it */
+    return MBEDTLS_ERR_SSL_ALLOC_FAILED;
 }
 
 static void after_message(struct tls *tls, int state)
@@ -164,16 +169,20 @@ static void after_message(struct tls *tls, int state)
     if (state == MBEDTLS_SSL_SERVER_HELLO) {
         tls->facts.version = (uint16_t)mbedtls_ssl_get_version_number(ssl);
     }
+    if (state == MBEDTLS_SSL_SERVER_CERTIFICATE) {
+        memory_keep_leaf(tls->engine);
+    }
+    if (is_past_server_signature(tls, state)) {
+        memory_free_certificates(tls->engine);
+    }
     if (state == MBEDTLS_SSL_CERTIFICATE_REQUEST) {
         tls->facts.certificate_requested = ssl->MBEDTLS_PRIVATE(in_msg)[0] == MBEDTLS_SSL_HS_CERTIFICATE_REQUEST;
     }
     if (state == MBEDTLS_SSL_CLIENT_CERTIFICATE) {
         tls->engine->answered = tls->facts.certificate_requested;
     }
-    if (signs_now(state)) {
-        mbedtls_pk_free(&tls->engine->key); /* wiped by the arena */
-        mbedtls_pk_init(&tls->engine->key);
-        tls->facts.certificate_sent = tls->facts.certificate_requested && has_own_certificate(tls);
+    if (signs_now(tls, state)) {
+        tls->facts.certificate_sent = tls->facts.certificate_requested && own_exists(tls);
     }
 }
 
@@ -229,11 +238,13 @@ static enum ifl_status shake(struct tls *tls)
     struct tls_engine *engine = tls->engine;
     int state = handshake_state(tls);
     engine->blocked = false;
+    platform_borrow(memory_spare, tls);
     int error = before_message(tls, state);
     if (error == 0) {
         error = mbedtls_ssl_handshake_step(&engine->ssl);
         after_message(tls, state);
     }
+    error = clean_up(tls, error);
     if (error == MBEDTLS_ERR_SSL_WANT_READ || error == MBEDTLS_ERR_SSL_WANT_WRITE) {
         return engine->blocked ? IFL_AGAIN : IFL_OK;
     }
@@ -243,9 +254,14 @@ static enum ifl_status shake(struct tls *tls)
     if (error != 0) {
         return fail(tls, fault_status(tls, error));
     }
-    if (mbedtls_ssl_is_handshake_over(&engine->ssl)) {
-        finish_handshake(tls);
+    if (!mbedtls_ssl_is_handshake_over(&engine->ssl)) {
+        return IFL_OK;
     }
+    enum ifl_status status = memory_own_buffer(engine);
+    if (status != IFL_OK) {
+        return fail(tls, status);
+    }
+    finish_handshake(tls);
     return IFL_OK;
 }
 
@@ -268,10 +284,23 @@ static ifl_ms step_connecting(struct tls *tls, ifl_ms now)
     return now;
 }
 
+/* A root, our certificates or the key are read in the next message, and can't be read now. */
+static bool must_wait_for_storage(const struct tls *tls)
+{
+    int state = handshake_state(tls);
+    bool reads =
+        state == MBEDTLS_SSL_SERVER_CERTIFICATE || state == MBEDTLS_SSL_CLIENT_CERTIFICATE || signs_now(tls, state);
+    return reads && tls->context->storage_is_busy != NULL && tls->context->storage_is_busy(tls->context->storage_ctx);
+}
+
 static ifl_ms step_handshake(struct tls *tls, ifl_ms now)
 {
     ifl_ms wish = net_step(&tls->net, now);
-    enum ifl_status status = shake(tls);
+    bool wait = must_wait_for_storage(tls);
+    enum ifl_status status = wait ? IFL_AGAIN : shake(tls);
+    if (wait) {
+        wish = ifl_ms_min(wish, ifl_ms_after(now, STORAGE_POLL_MS));
+    }
     if (status == IFL_AGAIN && now >= tls->deadline) {
         fail(tls, IFL_NET_TIMEOUT);
         return now;
@@ -386,6 +415,13 @@ const struct tls_facts *tls_facts(const struct tls *tls)
     return &tls->facts;
 }
 
+/* Bytes of plaintext that a record takes; 0: mbedTLS can't say. */
+static size_t record_limit(const struct tls *tls)
+{
+    int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
+    return limit <= 0 ? 0 : limit < IFL_TLS_RECORD_SIZE ? (size_t)limit : IFL_TLS_RECORD_SIZE;
+}
+
 enum ifl_status tls_record_begin(struct tls *tls, uint8_t **room, size_t *size)
 {
     *size = 0;
@@ -397,12 +433,11 @@ enum ifl_status tls_record_begin(struct tls *tls, uint8_t **room, size_t *size)
     if (status != IFL_OK) {
         return status;
     }
-    int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
-    if (limit <= 0) {
+    if (record_limit(tls) == 0) {
         return fail(tls, IFL_TLS_INTERNAL);
     }
     *room = tls->engine->ssl.MBEDTLS_PRIVATE(out_msg);
-    *size = (size_t)limit;
+    *size = record_limit(tls);
     return IFL_OK;
 }
 
@@ -412,8 +447,7 @@ enum ifl_status tls_record_send(struct tls *tls, size_t size)
         return not_open(tls);
     }
     platform_bind(tls->context, &tls->faults, tls->owner);
-    int limit = mbedtls_ssl_get_max_out_record_payload(&tls->engine->ssl);
-    if (size == 0 || limit < 0 || size > (size_t)limit || record_waits(tls)) {
+    if (size == 0 || size > record_limit(tls) || record_waits(tls)) {
         return IFL_INVALID;
     }
     /* mbedTLS would copy the plaintext to out_msg, where it is already. */

@@ -16,23 +16,52 @@ const mbedtls_x509_crt_profile verify_profile = {
     .rsa_min_bitlen = 2048,
 };
 
-/* One more root into the list. A root that can't be parsed is as good as not there; OK in both cases. */
-static enum ifl_status add_root(mbedtls_x509_crt *list, struct bytes der, const struct tls_faults *faults)
+/* The last one in the list, unless it's the empty one that a list begins with: mbedTLS appends. */
+static mbedtls_x509_crt *last_of(mbedtls_x509_crt *list)
 {
-    mbedtls_x509_crt_parse_der(list, der.data, der.size);
+    while (list->next != NULL) {
+        list = list->next;
+    }
+    return list;
+}
+
+/* One more root into the list, which takes over the memory of its DER, so that there is no copy. A root that can't be
+ * parsed is as good as not there; OK in both cases. */
+static enum ifl_status add_root(mbedtls_x509_crt *list, uint8_t *der, size_t size, const struct tls_faults *faults)
+{
+    if (mbedtls_x509_crt_parse_der_nocopy(list, der, size) == 0) {
+        last_of(list)->MBEDTLS_PRIVATE(own_buffer) = 1;
+    } else {
+        mbedtls_free(der);
+    }
     return faults->no_memory ? IFL_NO_MEMORY : IFL_OK;
+}
+
+static enum ifl_status load_root(struct tls *tls, struct bytes subject, unsigned index, mbedtls_x509_crt *list)
+{
+    const struct tls_trust *trust = &tls->context->trust;
+    size_t size = 0;
+    enum ifl_status status = trust->find(trust->ctx, subject, index, NULL, 0, &size);
+    if (status != IFL_TOO_LARGE) {
+        return status;
+    }
+    uint8_t *der = mbedtls_calloc(1, size);
+    if (der == NULL) {
+        return IFL_NO_MEMORY;
+    }
+    status = trust->find(trust->ctx, subject, index, der, size, &size);
+    if (status != IFL_OK) {
+        mbedtls_free(der);
+        return status;
+    }
+    return add_root(list, der, size, &tls->faults);
 }
 
 static enum ifl_status add_roots(struct tls *tls, struct bytes subject, mbedtls_x509_crt *list)
 {
-    const struct tls_trust *trust = &tls->context->trust;
     enum ifl_status status = IFL_OK;
     for (unsigned i = 0; i < SAME_NAME_MAX && status == IFL_OK; i++) {
-        struct bytes der = {0};
-        status = trust->find(trust->ctx, subject, i, &der);
-        if (status == IFL_OK) {
-            status = add_root(list, der, &tls->faults);
-        }
+        status = load_root(tls, subject, i, list);
     }
     return status == IFL_END ? IFL_OK : status;
 }
@@ -42,6 +71,7 @@ int verify_find_roots(void *ctx, mbedtls_x509_crt const *child, mbedtls_x509_crt
 {
     struct tls *tls = ctx;
     *candidates = NULL;
+    tls->engine->verifying = true;
     mbedtls_x509_crt *list = mbedtls_calloc(1, sizeof *list);
     if (list == NULL) {
         return MBEDTLS_ERR_X509_ALLOC_FAILED;

@@ -31,7 +31,8 @@ static enum ifl_status fill_random(void *ctx, void *buf, size_t size)
     return self->no_random ? IFL_NO_ENTROPY : IFL_OK;
 }
 
-static enum ifl_status find_root(void *ctx, struct bytes subject, unsigned index, struct bytes *der)
+static enum ifl_status find_root(void *ctx, struct bytes subject, unsigned index, void *buf, size_t buf_size,
+                                 size_t *size)
 {
     const struct fixture *self = ctx;
     if (self->trust_status != IFL_OK) {
@@ -41,7 +42,11 @@ static enum ifl_status find_root(void *ctx, struct bytes subject, unsigned index
         struct bytes name;
         if (tls_certificate_names(pki_der(self->trusted[i]), NULL, &name) == IFL_OK && bytes_equal(name, subject) &&
             index-- == 0) {
-            *der = pki_der(self->trusted[i]);
+            *size = pki_der(self->trusted[i]).size;
+            if (*size > buf_size) {
+                return IFL_TOO_LARGE;
+            }
+            memcpy(buf, pki_der(self->trusted[i]).data, *size);
             return IFL_OK;
         }
     }

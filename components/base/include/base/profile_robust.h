@@ -11,13 +11,16 @@
 #define IFL_COOKIES_SIZE 384        /* bytes of CSRF token and cookies remembered for one route at a time */
 #define IFL_PAYLOAD_SIZE_MAX 8192   /* bytes of one message */
 #define IFL_IDENTITY_SIZE_MAX 8192  /* bytes of DER chain, key and texts in a slot */
-#define IFL_EVENT_COUNT 24          /* events kept for `log` */
+#define IFL_EVENT_COUNT 16          /* events kept for `log` */
 #define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
 #define IFL_LINE_SIZE 512           /* bytes of one console line */
 #define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
 
-#endif
 #define IFL_HTTP_LINE_SIZE 512    /* bytes of a header line of an answer that are kept */
 #define IFL_CSRF_COUNT 2          /* routes whose CSRF token and cookies are kept at the same time */
 #define IFL_TLS_SESSION_SIZE 2560 /* bytes of a saved TLS session: 1.2 takes 150, 1.3 with nginx's ticket 1.8 KB */
+#define IFL_TLS_RECORD_SIZE 2048  /* bytes of plaintext that one record takes */
+#define IFL_FILE_NAME_SIZE 1      /* characters of a file's name incl. the zero; 1: there are no files */
+
+#endif

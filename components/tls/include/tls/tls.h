@@ -6,11 +6,15 @@
  * its server has expired.
  *
  * Memory: everything that mbedTLS needs comes from the arena in struct tls_context, from tls_open() to tls_close().
- * Its two buffers take 22 KB; the peak is reached where the server's chain is verified: 50 KB with RSA-4096 roots and
- * pointers of 64 bits, less on 32 bits; while it's open, 26 KB with TLS 1.2 and 30 KB with TLS 1.3 (tests/unit/tls
- * measures all three). The private key is parsed only at the moment it signs, and wiped at once; the server's
- * certificates are freed before that. The session for the next connection is kept outside of the arena, in struct
- * tls: RAM only, never stored; IFL_TLS_SESSION_SIZE bytes of it, a larger one isn't kept.
+ * What a handshake needs for a moment only doesn't add up:
+ *   - both directions share one record buffer of 16 KB until the handshake is over: it's half duplex. Then sending gets
+ *     one of its own, for records of IFL_TLS_RECORD_SIZE bytes;
+ *   - when less than a sixteenth of the arena is left, the arithmetic of signatures moves into the part of that buffer
+ *     that holds nothing (memory.c). So the peak stays below 15/16 unless that part is used up, too;
+ *   - the own chain is read when it's sent, the private key when it signs, and both are wiped at once; the server's
+ *     certificates are freed before that, a root when it has been tried.
+ * tests/unit/tls and tests/qemu measure what is needed. The session for the next connection is kept outside of the
+ * arena, in struct tls: RAM only, never stored; IFL_TLS_SESSION_SIZE bytes of it, a larger one isn't kept.
  *
  * Non-blocking and not re-entrant. The longest step is one RSA operation of a handshake (a signature, a
  * verification): tls_step() returns after each message.
@@ -47,11 +51,21 @@ enum tls_version {
 /* Where roots come from. The room asks for a certificate that might have issued one with this issuer name (DER of the
  * Name) and loads one at a time. */
 struct tls_trust {
-    /* The `index`-th (from 0) root whose subject equals `subject`. OK: *der is valid until the next call. END: no
+    /* The `index`-th (from 0) root whose subject is, or by its check sum may be, `subject`. *size: bytes of its DER. OK:
+     * they are in `buf`. TOO_LARGE: they don't fit `buf_size`, and `buf` (NULL where that is 0) is untouched. END: no
      * more. Anything else: the trust bundle can't be read, and the handshake ends with that status. */
-    enum ifl_status (*find)(void *ctx, struct bytes subject, unsigned index, struct bytes *der);
+    enum ifl_status (*find)(void *ctx, struct bytes subject, unsigned index, void *buf, size_t buf_size, size_t *size);
     void *ctx;
 };
+
+/* Where the own certificates and the private key come from, for who doesn't keep them in memory. */
+struct tls_own {
+    /* Certificate number `part` (0 = the leaf) or TLS_OWN_KEY, as DER; as tls_trust.find() else. END: there is none.
+     * Anything else ends the handshake. The answers don't change between tls_open() and tls_close(). */
+    enum ifl_status (*read)(void *ctx, unsigned part, void *buf, size_t buf_size, size_t *size);
+    void *ctx;
+};
+#define TLS_OWN_KEY 255u
 
 /* What all connections share; set up once. The caller keeps what it points to. */
 struct tls_context {
@@ -60,13 +74,18 @@ struct tls_context {
     struct clock *clock;
     struct tls_trust trust;
     enum tls_version version;
-    /* NULL: no client certificate is sent. Its bytes must stay from tls_open() to tls_close(). */
+    /* Both NULL: no client certificate is sent. The bytes of `identity` must stay from tls_open() to tls_close(). */
     const struct identity *identity;
+    struct tls_own own;           /* instead of it, if own.read isn't NULL */
     uint32_t identity_generation; /* a change makes saved sessions void */
     /* For a diagnosis: told each certificate of the server's chain in a full handshake, as far as the chain could be built, a root of the
      * bundle first (the largest `depth`), the leaf last (depth 0). `der` is valid during the call. May be NULL. */
     void (*see_certificate)(void *ctx, struct bytes der, int depth);
     void *see_ctx;
+    /* Whether trust and own certificates can't be read for now (flash that is erasing): the handshake waits for it. NULL:
+     * they always can. */
+    bool (*storage_is_busy)(void *ctx);
+    void *storage_ctx;
     /* private to the room */
     ifl_ms now;               /* of the last call that was told the time */
     uint8_t connection_count; /* initialised so far; numbers the owners in the arena */
@@ -119,6 +138,7 @@ enum tls_state tls_state(const struct tls *tls);
  *                             an alert about our certificate; with TLS 1.3 it comes in tls_read()
  *   KEY_PRIVATE_KEY_BAD, KEY_UNSUPPORTED
  *                             the own key doesn't parse; the own chain is larger than a record can be
+ *   others                    of tls_trust.find() and tls_own.read()
  *   NO_MEMORY                 the arena was too small, whatever mbedTLS made of it
  *   NO_ENTROPY, TLS_INTERNAL
  * After each of them everything of mbedTLS is freed, and a session that was offered is forgotten if no answer had

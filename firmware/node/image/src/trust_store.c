@@ -55,41 +55,24 @@ enum ifl_status trust_store_open(struct trust_store *store, struct flash_region 
     return status;
 }
 
-/* The check sum in the index is a hint; the subject itself decides. */
-static enum ifl_status load(struct trust_store *store, const uint8_t *entry, struct bytes subject, bool *fits,
-                            struct bytes *der)
+/* By the check sum alone: whether the subject is the same is compared where the certificate is used. */
+static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, void *buf, size_t buf_size, size_t *size)
 {
-    struct bytes found;
-    uint32_t size = le32_get(entry + 8);
-    if (size > sizeof store->der) {
-        return IFL_STORE_CORRUPT;
-    }
-    enum ifl_status status = stored_read(&store->bundle, le32_get(entry + 4), store->der, size);
-    if (status == IFL_OK) {
-        *der = bytes_of(store->der, size);
-        status = tls_certificate_names(*der, NULL, &found);
-        *fits = status == IFL_OK && bytes_equal(found, subject);
-    }
-    return status;
-}
-
-static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, struct bytes *der)
-{
-    struct trust_store *store = ctx;
+    const struct trust_store *store = ctx;
     uint8_t entry[TRUST_STORE_ENTRY_SIZE];
     uint32_t hint = crc32c(0, subject.data, subject.size);
     unsigned seen = 0;
     for (uint32_t i = 0; i < store->count; i++) {
-        bool fits = false;
         enum ifl_status status = stored_read(&store->bundle, (uint32_t)trust_store_index_size(i), entry, sizeof entry);
-        if (status == IFL_OK && le32_get(entry) == hint) {
-            status = load(store, entry, subject, &fits, der);
-        }
         if (status != IFL_OK) {
             return status;
         }
-        if (fits && seen++ == index) {
-            return IFL_OK;
+        if (le32_get(entry) == hint && seen++ == index) {
+            *size = le32_get(entry + 8);
+            if (*size > TRUST_STORE_ROOT_SIZE_MAX) {
+                return IFL_STORE_CORRUPT;
+            }
+            return *size > buf_size ? IFL_TOO_LARGE : stored_read(&store->bundle, le32_get(entry + 4), buf, *size);
         }
     }
     return IFL_END;

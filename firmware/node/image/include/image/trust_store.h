@@ -13,7 +13,6 @@
 struct trust_store {
     struct stored bundle;
     uint32_t count;
-    uint8_t der[TRUST_STORE_ROOT_SIZE_MAX]; /* the root that was asked for last */
 };
 
 /* The newer one of the two regions that is whole. NOT_FOUND, STORE_*, FLASH_*: as stored_find(). */
