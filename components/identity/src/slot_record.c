@@ -311,3 +311,40 @@ enum ifl_status record_read(struct flash_region region, uint32_t at, void *buf, 
         point_into(der, &header, identity);
     return status;
 }
+
+/* Where a part lies behind the header; false: there is none. */
+static bool find_part(const struct record_header *header, unsigned part, size_t *from, size_t *size)
+{
+    *from = 0;
+    *size = header->text_size[0];
+    if (part == IDENTITY_PART_URL)
+        return *size > 0;
+    for (size_t i = 0; i < RECORD_TEXT_COUNT; i++)
+        *from += header->text_size[i];
+    for (size_t i = 0; i < header->chain_count && i < part; i++)
+        *from += header->chain_size[i];
+    bool is_key = part == IDENTITY_PART_KEY;
+    *size = is_key ? header->key_size : part < header->chain_count ? header->chain_size[part] : 0;
+    return *size > 0;
+}
+
+enum ifl_status record_part(struct flash_region region, uint32_t at, unsigned part, void *buf, size_t buf_size,
+                            size_t *size)
+{
+    struct reader reader = {.region = region, .at = at};
+    struct record_header header;
+    size_t from;
+    uint32_t crc;
+    *size = 0;
+    enum ifl_status status = read_header(&reader, &header);
+    if (status != IFL_OK)
+        return status;
+    if (!find_part(&header, part, &from, size))
+        return IFL_END;
+    if (*size > buf_size)
+        return IFL_TOO_LARGE;
+    reader_skip(&reader, from);
+    reader_get(&reader, buf, *size);
+    reader_skip(&reader, header.size - RECORD_HEADER_SIZE - CRC_SIZE - from - *size);
+    return read_end(&reader, &crc);
+}

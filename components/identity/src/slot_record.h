@@ -30,5 +30,8 @@ enum ifl_status record_check(struct flash_region region, uint32_t at, struct rec
 /* The same, and gives the identity. TOO_LARGE: certificates and key don't fit `buf`. */
 enum ifl_status record_read(struct flash_region region, uint32_t at, void *buf, size_t buf_size,
                             struct identity *identity);
+/* One part (slots.h), after the whole record was checked. TOO_LARGE: it doesn't fit `buf`; only *size is known then. END. */
+enum ifl_status record_part(struct flash_region region, uint32_t at, unsigned part, void *buf, size_t buf_size,
+                            size_t *size);
 
 #endif

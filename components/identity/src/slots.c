@@ -471,3 +471,15 @@ enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void
     }
     return status == IFL_NOT_FOUND ? IFL_STORE_CORRUPT : status;
 }
+
+enum ifl_status identity_slots_part(struct identity_slots *slots, int slot, unsigned part, void *buf, size_t buf_size,
+                                    size_t *size)
+{
+    *size = 0;
+    if (slot < 0 || slot > 1 || slots->slot[slot].state == IDENTITY_SLOT_EMPTY)
+        return IFL_IDENTITY_NONE;
+    enum ifl_status status = record_part(slots->region[slot], slot_record_at(slots, slot), part, buf, buf_size, size);
+    if (status != IFL_OK && buf_size > 0)
+        bytes_wipe(buf, buf_size);
+    return status == IFL_NOT_FOUND ? IFL_STORE_CORRUPT : status;
+}

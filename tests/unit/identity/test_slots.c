@@ -302,9 +302,53 @@ static void many_rollbacks_end_with_no_room_and_not_with_a_broken_slot(void)
     in_force(3, 0);
 }
 
+static void parts(void)
+{
+    uint8_t buf[4096];
+    size_t size;
+    TEST_ASSERT_EQUAL(IFL_IDENTITY_NONE, identity_slots_part(&world.slots, 0, 0, buf, sizeof buf, &size));
+    TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, 7, true));
+    const struct identity *identity = slot_world_identity(7);
+    for (unsigned i = 0; i <= identity->chain_count; i++) {
+        bool is_key = i == identity->chain_count;
+        struct bytes wanted = is_key ? identity->key : identity->chain[i];
+        unsigned part = is_key ? IDENTITY_PART_KEY : i;
+        int slot = world.slots.active;
+        TEST_ASSERT_EQUAL(IFL_TOO_LARGE, identity_slots_part(&world.slots, slot, part, NULL, 0, &size));
+        TEST_ASSERT_EQUAL_UINT64(wanted.size, size);
+        TEST_ASSERT_EQUAL(IFL_OK, identity_slots_part(&world.slots, slot, part, buf, size, &size));
+        TEST_ASSERT_TRUE(bytes_equal(wanted, bytes_of(buf, size)));
+        TEST_ASSERT_EQUAL(IFL_TOO_LARGE, identity_slots_part(&world.slots, slot, part, buf, size - 1, &size));
+    }
+    TEST_ASSERT_EQUAL(IFL_OK,
+                      identity_slots_part(&world.slots, world.slots.active, IDENTITY_PART_URL, buf, sizeof buf, &size));
+    TEST_ASSERT_TRUE(bytes_equal(bytes_of_string(identity->url), bytes_of(buf, size)));
+    unsigned behind = (unsigned)identity->chain_count;
+    TEST_ASSERT_EQUAL(IFL_END, identity_slots_part(&world.slots, world.slots.active, behind, buf, sizeof buf, &size));
+}
+
+static void certificates_and_key_can_be_read_one_at_a_time(void)
+{
+    on_every_geometry(parts);
+}
+
+static void a_part_of_a_damaged_record_is_not_given(void)
+{
+    uint8_t buf[4096];
+    size_t size = 0;
+    TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, 7, true));
+    TEST_ASSERT_EQUAL(IFL_TOO_LARGE, identity_slots_part(&world.slots, 0, 0, NULL, 0, &size));
+    world.medium.bytes[world.slots.slot[0].size - 8] ^= 0x10; /* in the key, or near it */
+    memset(buf, 0xA5, sizeof buf);
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, identity_slots_part(&world.slots, 0, 0, buf, size, &size));
+    TEST_ASSERT_EQUAL_HEX8(0, buf[0]);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
+    RUN_TEST(certificates_and_key_can_be_read_one_at_a_time);
+    RUN_TEST(a_part_of_a_damaged_record_is_not_given);
     RUN_TEST(the_life_of_an_identity_is_the_same_on_every_geometry);
     RUN_TEST(a_memory_mapped_medium_is_used_in_place);
     RUN_TEST(a_buffer_that_is_too_small_holds_nothing);

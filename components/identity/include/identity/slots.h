@@ -83,5 +83,12 @@ enum ifl_status identity_slots_rollback(struct identity_slots *slots);
  * `buf` wiped. Wipe `buf` when done. */
 enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void *buf, size_t buf_size,
                                     struct identity *identity);
+/* One part of it alone, for who has no room for all: certificate number `part` (0: the leaf), IDENTITY_PART_KEY (DER), or IDENTITY_PART_URL (without a zero), into
+ * `buf`, after the whole record was read and checked. *size: its bytes. TOO_LARGE: more than `buf_size`; nothing was read but the sizes (`buf` may be NULL where that is 0). END: there is no such
+ * part. Else as identity_slots_load(); `buf` is wiped then. */
+#define IDENTITY_PART_KEY 255u
+#define IDENTITY_PART_URL 254u
+enum ifl_status identity_slots_part(struct identity_slots *slots, int slot, unsigned part, void *buf, size_t buf_size,
+                                    size_t *size);
 
 #endif
