@@ -479,15 +479,22 @@ static enum ifl_status read_routes(struct parser *parser, const struct row *row,
 #define AT(member) .offset = offsetof(struct settings, member)
 #define FIELD(member) AT(member), .size = sizeof((struct settings *)0)->member
 
+/* A build without files takes the names, because node and gateway share one document, and keeps nothing. */
+static enum ifl_status read_file_name(struct parser *parser, const struct row *row, struct json value, void *base)
+{
+    bool keep = IFL_FILE_NAME_SIZE > 1 || value.type != JSON_STRING;
+    return keep ? read_text(parser, row, value, base) : IFL_OK;
+}
+
 static const struct row identity_rows[] = {
     {.name = "certificate",
-     .read = read_text,
+     .read = read_file_name,
      FIELD(identity),
      .check = check_file,
      .allowed = "the name of a file",
      .needed = true},
     {.name = "key",
-     .read = read_text,
+     .read = read_file_name,
      FIELD(identity_key),
      .check = check_file,
      .allowed = "the name of a file",
@@ -498,7 +505,7 @@ static enum ifl_status read_identity(struct parser *parser, const struct row *ro
 {
     if (value.type == JSON_OBJECT)
         return read_rows(parser, identity_rows, COUNT(identity_rows), value, base);
-    return read_text(parser, row, value, base);
+    return read_file_name(parser, row, value, base);
 }
 
 static const struct row network_rows[] = {
@@ -600,7 +607,7 @@ static const struct row document_rows[] = {
      .check = check_file,
      .allowed = "the name of the service key's file, or an object with certificate and key"},
     {.name = "url", .read = read_url, FIELD(url), .allowed = "https://host or https://host:port, nothing behind it"},
-    {.name = "trust", .read = read_text, FIELD(trust), .check = check_file, .allowed = "the name of a PEM file"},
+    {.name = "trust", .read = read_file_name, FIELD(trust), .check = check_file, .allowed = "the name of a PEM file"},
     {.name = "tls",
      .read = read_tls,
      .size = COUNT(tls_words),

@@ -96,16 +96,16 @@ struct settings_route {
 };
 
 struct settings {
-    char device[IFL_DEVICE_SIZE]; /* SAP_Sender; printable ASCII */
-    char identity
-        [256]; /* file of the service key or certificate, relative to the configuration's directory; "" on a node */
-    char identity_key[256];              /* file of the private key where it's a separate one; "" if not */
-    char url[IFL_HOST_SIZE + 16];        /* "https://host[:port]"; "" = from the service key */
-    char trust[256];                     /* PEM file of roots; "" = the default bundle */
-    char proxy[256];                     /* "" = none; a secret where it has a password */
-    char resolve[64];                    /* an address literal; "" = ask DNS */
-    char address[SETTINGS_ADDRESS_SIZE]; /* "dhcp" or address/prefix */
-    char gateway[SETTINGS_ADDRESS_SIZE]; /* "" with dhcp */
+    char device[IFL_DEVICE_SIZE];          /* SAP_Sender; printable ASCII */
+    char identity[IFL_FILE_NAME_SIZE];     /* file of the service key or certificate, relative to the configuration's
+                                          directory; "" on a node, which has no files */
+    char identity_key[IFL_FILE_NAME_SIZE]; /* file of the private key where it's a separate one; "" if not */
+    char url[IFL_HOST_SIZE + 16];          /* "https://host[:port]"; "" = from the service key */
+    char trust[IFL_FILE_NAME_SIZE];        /* PEM file of roots; "" = the default bundle */
+    char proxy[256];                       /* "" = none; a secret where it has a password */
+    char resolve[64];                      /* an address literal; "" = ask DNS */
+    char address[SETTINGS_ADDRESS_SIZE];   /* "dhcp" or address/prefix */
+    char gateway[SETTINGS_ADDRESS_SIZE];   /* "" with dhcp */
     char dns[SETTINGS_SERVER_COUNT][SETTINGS_ADDRESS_SIZE]; /* "" = unused */
     char ntp[SETTINGS_SERVER_COUNT][SETTINGS_NTP_SIZE];
     enum settings_tls tls;
