@@ -38,9 +38,10 @@
 
 /* ---- TCP -------------------------------------------------------------------------------------------------------------------- */
 
-/* What the peer may send: two full segments. What we send is cut to 536 bytes (link.c). */
+/* What the peer may send: one full segment, which is taken to the record buffer at once; the 17 KB of a long handshake take twelve round trips. What we
+ * send is cut to 536 bytes (link.c). */
 #define TCP_MSS 1460
-#define TCP_WND (2 * TCP_MSS)
+#define TCP_WND TCP_MSS
 #define TCP_SND_BUF (2 * TCP_MSS)
 #define TCP_SND_QUEUELEN 10
 #define TCP_SNDLOWAT 536
@@ -54,9 +55,9 @@
 /* ---- Memory ----------------------------------------------------------------------------------------------------------------- */
 
 #define MEM_ALIGNMENT 4
-/* The heap: received data that nobody has read yet (TCP_WND in two pieces or more), what was sent and isn't acknowledged; both are
+/* The heap: received data that nobody has read yet (TCP_WND in one piece or more), what was sent and isn't acknowledged; both are
  * never large at the same time, and if they are the sender waits. */
-#define MEM_SIZE 4096
+#define MEM_SIZE 2624
 #define MEMP_NUM_TCP_PCB 3 /* two links, and one that is still closing */
 #define MEMP_NUM_TCP_PCB_LISTEN 0
 #define MEMP_NUM_UDP_PCB 3 /* DHCP, DNS, SNTP */

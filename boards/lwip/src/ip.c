@@ -76,25 +76,28 @@ static bool has_room_for(size_t frame_size)
 
 /* Into memory of the frame's own size: the reader may take its time, and a byte in a frame of its own costs 100 bytes, not 1,500. What doesn't fit is
  * dropped; TCP brings it again. */
-static void take_frame(const uint8_t *frame, size_t size)
+static struct pbuf *copy_frame(const uint8_t *frame, size_t size)
 {
     struct pbuf *pbuf = has_room_for(size) ? pbuf_alloc(PBUF_RAW, (u16_t)size, PBUF_RAM) : NULL;
     if (pbuf == NULL) {
         dropped_count++;
-        return;
+        return NULL;
     }
     memcpy(pbuf->payload, frame, size);
-    if (interface.input(pbuf, &interface) != ERR_OK) {
-        (void)pbuf_free(pbuf);
-    }
+    return pbuf;
 }
 
+/* A frame's place is given back before lwIP works on the copy: what lwIP sends then may be answered at once. */
 static void receive_frames(void)
 {
     size_t size;
-    const uint8_t *frame;
-    while ((frame = ethernet_receive(&size)) != NULL) {
-        take_frame(frame, size);
+    const uint8_t *frame = ethernet_receive(&size);
+    while (frame != NULL) {
+        struct pbuf *pbuf = copy_frame(frame, size);
+        frame = ethernet_receive(&size);
+        if (pbuf != NULL && interface.input(pbuf, &interface) != ERR_OK) {
+            (void)pbuf_free(pbuf);
+        }
     }
 }
 

@@ -68,7 +68,7 @@
 #define FRAME_MAX (ETHERNET_RECEIVED_SIZE + 4u) /* with its check sum */
 #define RECEIVE_SIZE ((FRAME_MAX + 3u) & ~3u)
 #define SEND_SIZE ((ETHERNET_SENT_SIZE + 3u) & ~3u)
-#define RING_COUNT 3u    /* the peer's window of two segments, and one for everybody else */
+#define RING_COUNT 2u    /* the peer's window of one segment, and one for everybody else */
 #define SEND_LIMIT_MS 2u /* 590 bytes take 0.5 ms even at 10 Mbit/s */
 
 struct descriptor {
