@@ -369,6 +369,10 @@ static void status_json(struct console *console, ifl_ms now)
         member_u64(&json, "arena_peak", console->wiring->arena->peak);
         member_u64(&json, "arena_size", console->wiring->arena->size);
     }
+    if (console->wiring->stack_used != NULL && console->wiring->stack_size != NULL) {
+        member_u64(&json, "stack_peak", console->wiring->stack_used());
+        member_u64(&json, "stack_size", console->wiring->stack_size());
+    }
     routes_json(&json, now);
 }
 

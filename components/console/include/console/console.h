@@ -63,9 +63,12 @@ struct console_wiring {
     struct health *health;
     const struct identity_slots *slots;
     struct console_intake *intake; /* NULL: this program takes none in */
-    const struct arena *arena;     /* whose peak `status` shows; NULL: none */
-    const char *version;           /* "iflowd 0.1.0" */
-    const char *host;              /* of the tenant */
+    const struct arena *arena;     /* whose peak `json status` shows; NULL: none */
+    /* Bytes of the stack that were ever used, and of the stack, for `json status`; NULL: not measured. */
+    size_t (*stack_used)(void);
+    size_t (*stack_size)(void);
+    const char *version; /* "iflowd 0.1.0" */
+    const char *host;    /* of the tenant */
 };
 
 struct console {
