@@ -58,7 +58,7 @@ static void write_heartbeat(struct text *text, ifl_ms now)
 {
     const struct clock_reading reading = clock_read(&node.clock, now);
     const struct board_reboot *last = board_last_reboot();
-    int64_t left_s = node.identity.not_after - reading.unix_s;
+    int64_t left_s = (node.slot < 0 ? 0 : node.slots.slot[node.slot].not_after) - reading.unix_s;
     text_str(text, "{\"device\":");
     text_json(text, bytes_of_string(node.settings.device));
     string(text, "version", IFL_VERSION);

@@ -17,7 +17,7 @@
 #include "net/link.h"
 
 #ifndef NODE_ARENA_SIZE
-#define NODE_ARENA_SIZE 40960u
+#define NODE_ARENA_SIZE 29696u
 #endif
 
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
@@ -188,15 +188,30 @@ static bool on_trial(void)
     return node.slot >= 0 && node.slot == node.slots.pending;
 }
 
+_Static_assert(TLS_OWN_KEY == IDENTITY_PART_KEY, "parts are passed on");
+
+/* For TLS: certificates and key stay in flash but for the message that needs them. */
+static enum ifl_status read_identity(void *ctx, unsigned part, void *buf, size_t buf_size, size_t *size)
+{
+    (void)ctx;
+    return identity_slots_part(&node.slots, node.slot, part, buf, buf_size, size);
+}
+
+static bool flash_is_busy(void *ctx)
+{
+    uint8_t byte;
+    (void)ctx;
+    return flash_read(node.slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
+}
+
 /* User and secret stand in the settings: no client certificate is shown. */
 static enum ifl_status use_credentials(void)
 {
     struct text out;
     text_init(&out, node.authorization, sizeof node.authorization);
     node.slot = -1;
-    node.generation++;
-    node.tls_context.identity = NULL;
-    node.tls_context.identity_generation = node.generation;
+    node.tls_context.own = (struct tls_own){0};
+    node.tls_context.identity_generation++;
     if (node.settings.user[0] == '\0') {
         return IFL_KEY_NO_SECRET;
     }
@@ -208,8 +223,11 @@ static enum ifl_status use_credentials(void)
     return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), node.host, &node.port);
 }
 
+/* The key of one identity says where the tenant is, unless the settings do. */
 static enum ifl_status use_identity(void)
 {
+    char url[IFL_HOST_SIZE + 16];
+    size_t size = 0;
     if (node.settings.auth == SETTINGS_AUTH_OAUTH) {
         return IFL_CONFIG_VALUE; /* a node gets no tokens */
     }
@@ -217,19 +235,17 @@ static enum ifl_status use_identity(void)
         return use_credentials();
     }
     node.slot = node.slots.pending >= 0 ? node.slots.pending : node.slots.active;
-    node.generation++;
+    node.tls_context.identity_generation++;
     if (node.slot < 0) {
         return IFL_IDENTITY_NONE;
     }
-    enum ifl_status status =
-        identity_slots_load(&node.slots, node.slot, node.identity_bytes, sizeof node.identity_bytes, &node.identity);
-    if (status != IFL_OK) {
+    enum ifl_status status = identity_slots_part(&node.slots, node.slot, IDENTITY_PART_URL, url, sizeof url, &size);
+    if (status != IFL_OK && status != IFL_END) {
         return status;
     }
-    const char *url = node.settings.url[0] != '\0' ? node.settings.url : node.identity.url;
-    node.tls_context.identity = &node.identity;
-    node.tls_context.identity_generation = node.generation;
-    return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), node.host, &node.port);
+    node.tls_context.own = (struct tls_own){.read = read_identity};
+    struct bytes from = node.settings.url[0] != '\0' ? bytes_of_string(node.settings.url) : bytes_of(url, size);
+    return from.size == 0 ? IFL_KEY_NO_URL : settings_url_split(from, node.host, &node.port);
 }
 
 static enum ifl_status start_identity(void)
@@ -292,6 +308,7 @@ static enum ifl_status start_tls(void)
     node.tls_context.random = seed_random(&node.seed);
     node.tls_context.clock = &node.clock;
     node.tls_context.trust = trust_store_trust(&node.trust);
+    node.tls_context.storage_is_busy = flash_is_busy;
     enum ifl_status status = tls_setup(&node.tls_context);
     tls_init(&node.tls, &node.tls_context);
     return status;
@@ -395,6 +412,8 @@ static void wire_console(void)
                                                   .health = &node.health,
                                                   .slots = &node.slots,
                                                   .arena = &node.arena,
+                                                  .stack_used = board_stack_used,
+                                                  .stack_size = board_stack_size,
                                                   .version = "iflow-node " IFL_VERSION,
                                                   .host = node.host};
     uart_console_start();

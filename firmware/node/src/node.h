@@ -18,9 +18,6 @@
 #include "state/state.h"
 #include "tls/tls.h"
 
-/* Bytes of an identity that a node can use: three certificates with RSA-2048 and its key take 4.7 KB. */
-#define NODE_IDENTITY_SIZE 8192u
-
 struct node {
     struct nameplate plate;
     struct seed seed;
@@ -31,11 +28,8 @@ struct node {
     struct state state;
     struct outbox outbox;
     struct identity_slots slots;
-    struct identity identity;
     char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
-    int slot;                /* where it comes from */
-    uint32_t generation;
-    uint8_t identity_bytes[NODE_IDENTITY_SIZE]; /* secret: DER chain and key */
+    int slot; /* where the identity is read from, part by part, when the handshake needs it; -1: there is none */
     struct trust_store trust;
     struct arena arena;
     struct tls_context tls_context;

@@ -11,7 +11,7 @@
 #define IFL_COOKIES_SIZE 384        /* bytes of CSRF token and cookies remembered for one route at a time */
 #define IFL_PAYLOAD_SIZE_MAX 8192   /* bytes of one message */
 #define IFL_IDENTITY_SIZE_MAX 8192  /* bytes of DER chain, key and texts in a slot */
-#define IFL_EVENT_COUNT 16          /* events kept for `log` */
+#define IFL_EVENT_COUNT 12          /* events kept for `log` */
 #define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
 #define IFL_LINE_SIZE 512           /* bytes of one console line */
 #define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
