@@ -152,6 +152,29 @@ class KeyCheck(unittest.TestCase):
                 self.assert_original(result)
                 self.assertEqual(result["repairs"] != [], name != "crlf", result)
 
+    def test_a_key_that_a_node_cant_sign_with_is_refused_when_its_image_is_made(self):
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+        def path(name):
+            return os.path.join(self.work, name)
+
+        self.file("c.cnf", "[req]\ndistinguished_name=d\n[d]\n[client]\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n")
+        self.file("iflow.json", json.dumps({"device": "n", "url": URL, "routes": {"a": "/http/a"}}))
+        issuer = ["-CA", self.pki.client_file("intermediate.crt"), "-CAkey", self.pki.client_file("intermediate.key")]
+        for bits, status in ((2048, 0), (4096, 1)):
+            openssl("genrsa", "-out", path("leaf.key"), str(bits))
+            openssl("req", "-x509", "-new", "-config", path("c.cnf"), "-extensions", "client", "-key", path("leaf.key"), "-subj", "/CN=leaf",
+                    "-days", "100", *issuer, "-out", path("leaf.crt"))  # fmt: skip
+            files = [path("leaf.crt"), self.pki.client_file("intermediate.crt"), path("leaf.key")]
+            self.assertEqual(self.check(*files)["key_type"], f"RSA-{bits}", "it's a good key all the same")
+            out = path(f"node-{bits}.bin")
+            done = ctl("node", "image", "--key", *files, "--config", path("iflow.json"), "--board", "smartfusion2_som", "--ca",
+                       self.pki.server_ca(), "-o", out, "--json")  # fmt: skip
+            self.assertEqual(done.status, status, done)
+            self.assertEqual(self.names(done.json), ["KEY_UNSUPPORTED"] if status else [])
+            self.assertEqual(os.path.exists(out), status == 0)
+
     def test_no_input_is_too_strange(self):
         strange = {
             "empty": (b"", "KEY_UNREADABLE"),

@@ -101,7 +101,9 @@ enum ifl_status proof_parse_key(struct proof *proof, const struct material *mate
     int error = mbedtls_pk_parse_key(&proof->key, material->key.data, material->key.size, NULL, 0, crypto_random, NULL);
     if (error != 0)
         return is_unsupported(error) ? IFL_KEY_UNSUPPORTED : IFL_KEY_PRIVATE_KEY_BAD;
-    if (!is_supported(&proof->key)) {
+    bool too_long =
+        mbedtls_pk_get_type(&proof->key) == MBEDTLS_PK_RSA && mbedtls_pk_get_bitlen(&proof->key) > IFL_RSA_BITS_MAX;
+    if (too_long || !is_supported(&proof->key)) {
         tell_key_type(&proof->key, detail);
         return IFL_KEY_UNSUPPORTED;
     }

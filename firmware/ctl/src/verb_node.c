@@ -207,6 +207,21 @@ static bool fill_random(struct image *image, void *buf, size_t size)
     return status == IFL_OK;
 }
 
+/* A key that the node's memory can't sign with is refused here, not at its first handshake. */
+static enum ifl_status check_key(const struct image *image, struct text *detail)
+{
+    uint64_t bits = 0;
+    const char *type = image->identity.key_type;
+    if (strncmp(type, "RSA-", 4) != 0 || !bytes_to_u64(bytes_of_string(type + 4), &bits) ||
+        bits <= node_limits.rsa_bits_max) {
+        return IFL_OK;
+    }
+    text_str(detail, type);
+    text_str(detail, "; a node takes up to RSA-");
+    text_u64(detail, node_limits.rsa_bits_max);
+    return IFL_KEY_UNSUPPORTED;
+}
+
 static void put_identity(struct image *image, const struct node_options *options)
 {
     static uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
@@ -230,6 +245,9 @@ static void put_identity(struct image *image, const struct node_options *options
         status = key_files_read(&files, der, &image->identity, &intake, &detail);
     }
     bytes_wipe(&passphrase, sizeof passphrase);
+    if (status == IFL_OK) {
+        status = check_key(image, &detail);
+    }
     if (status == IFL_OK) {
         const uint32_t size =
             identity_slots_size(image->layout->geometry.prog_size, (uint32_t)node_limits.identity_size);

@@ -11,6 +11,7 @@
 #define IFL_COOKIES_SIZE 384        /* bytes of CSRF token and cookies remembered for one route at a time */
 #define IFL_PAYLOAD_SIZE_MAX 8192   /* bytes of one message */
 #define IFL_IDENTITY_SIZE_MAX 8192  /* bytes of DER chain, key and texts in a slot */
+#define IFL_RSA_BITS_MAX 3072       /* of a private key: 4096 would take 5 KB more than the arena has */
 #define IFL_EVENT_COUNT 12          /* events kept for `log` */
 #define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
 #define IFL_LINE_SIZE 512           /* bytes of one console line */

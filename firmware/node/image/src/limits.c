@@ -11,4 +11,5 @@ const struct node_limits node_limits = {
     .path_size = IFL_PATH_SIZE,
     .headers_size = IFL_STATIC_HEADERS_SIZE,
     .payload_max = IFL_PAYLOAD_SIZE_MAX,
+    .rsa_bits_max = IFL_RSA_BITS_MAX,
 };

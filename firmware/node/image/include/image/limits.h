@@ -11,6 +11,7 @@ struct node_limits {
     size_t routes;
     size_t path_size, headers_size; /* of a route, incl. zeros */
     size_t payload_max;
+    size_t rsa_bits_max; /* of the private key */
 };
 extern const struct node_limits node_limits;
 
