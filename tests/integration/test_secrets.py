@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""No key material anywhere but where it belongs: not in any output or log, not in any file but the ones that are asked for (mode 0600), and not in the memory
+of iflowctl when it ends, whichever way it ends (gdb takes the image)."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import unittest
+
+import harness
+from harness import IFLOWCTL, Daemon, StandIn, ctl, directory, send, wait_for
+from endpoint import pki
+
+WINDOW = 24  # bytes that are the same by chance never
+
+
+def der_integers(der):
+    """The INTEGERs of a PKCS#1 key: version, n, e, d, p, q, dp, dq, qinv."""
+    at, found = 4, []
+    while at < len(der):
+        size, head = der[at + 1], 2
+        if size & 0x80:
+            head += size & 0x7F
+            size = int.from_bytes(der[at + 2 : at + head], "big")
+        found.append(der[at + head : at + head + size].lstrip(b"\0"))
+        at += head + size
+    return found
+
+
+class Secrets(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        work = directory()
+        cls.work = work.__enter__()
+        cls.addClassCleanup(work.__exit__, None, None, None)
+        cls.stand_in = StandIn(os.path.join(cls.work, "stand-in")).__enter__()
+        cls.addClassCleanup(cls.stand_in.__exit__, None, None, None)
+        cls.key = cls.stand_in.service_key()
+        text = cls.stand_in.pki.client_pem("default.key")
+        cls.lines = [line for line in text.split("\n") if line and "-" not in line]
+        cls.numbers = der_integers(base64.b64decode("".join(cls.lines)))[3:]
+        cls.passphrase = os.path.join(cls.work, "passphrase")
+        pki.write_private(cls.passphrase, "a passphrase that nobody else has\n")
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def found_in(self, data):
+        """What of the key is in there: as text, as bytes, and as the words of a big number."""
+        data = data if isinstance(data, bytes) else data.encode()
+        pieces = [line.encode() for line in self.lines[8:-1]] + [b"a passphrase that nobody else has"]
+        for number in self.numbers:
+            for at in range(0, len(number) - WINDOW, WINDOW):
+                piece = number[at : at + WINDOW]
+                pieces += [piece, piece[::-1], piece.hex().encode(), piece.hex().upper().encode()]
+        return [piece for piece in pieces if piece in data]
+
+    def test_the_test_finds_what_it_looks_for(self):
+        with open(self.key, "rb") as file:
+            self.assertTrue(self.found_in(file.read()))
+        self.assertTrue(self.found_in(self.numbers[1] + self.numbers[0]))
+        self.assertTrue(self.found_in(self.numbers[1][::-1]))
+        self.assertEqual(self.found_in(b"x" * 100000), [])
+
+    def verbs(self):
+        """Each verb that sees a key, and whether it can be done."""
+        s = self.stand_in
+        with open(self.key, encoding="utf-8") as file:
+            text = file.read()
+        pki.write_private(self.path("broken.json"), text.replace('"', "\u201d").replace("-----", "\u2014"))
+        pki.write_private(self.path("cut.json"), text[:5000])
+        pki.write_private(self.path("mismatch.json"), json.dumps(s.pki.service_key("https://x.example", "https://y.example", defect="wrong_key"))
+                          .replace(s.pki.client_pem("second.key").replace("\n", "\\n"), s.pki.client_pem("default.key").replace("\n", "\\n"))
+                          .replace(s.pki.client_pem("default.crt").replace("\n", "\\n"), s.pki.client_pem("second.crt").replace("\n", "\\n")))  # fmt: skip
+        pki.write_private(self.path("iflow.json"), json.dumps({"device": "n", "routes": {"a": "/http/a"}}))
+        yield ("key", "check", self.key), 0
+        yield ("key", "check", "--json", self.path("broken.json")), 0
+        yield ("key", "check", self.path("cut.json")), 1
+        yield ("key", "check", self.path("mismatch.json")), 1
+        yield ("key", "export", self.key, "--pem", self.path("pem"), "--force"), 0
+        yield ("key", "export", self.key, "--der", self.path("der"), "--force"), 0
+        yield ("key", "export", self.key, "--pfx", self.path("a.p12"), "--pfx-passphrase-file", self.passphrase, "--force"), 0
+        yield ("key", "check", "--passphrase-file", self.passphrase, self.path("a.p12")), 0
+        yield ("key", "export", self.key, "--secret-yaml", "x", "-o", self.path("secret.yaml"), "--force"), 0
+        yield ("node", "image", "--key", self.key, "--config", self.path("iflow.json"), "--board", "smartfusion2_som", "--ca", s.ca_file,
+               "-o", self.path("node.bin")), 0  # fmt: skip
+        yield ("send", "--key", self.key, "--route", harness.TELEMETRY, "--ca", s.ca_file, "--resolve", f"{s.host}:{s.port}:{s.address}",
+               "--file", self.path("iflow.json")), 0  # fmt: skip
+
+    def test_no_output_holds_a_piece_of_the_key(self):
+        for words, status in self.verbs():
+            with self.subTest(" ".join(words[:2])):
+                done = ctl(*words)
+                self.assertEqual(done.status, status, done)
+                self.assertEqual(self.found_in(done.text), [])
+
+    def test_files_with_the_key_are_for_their_owner_only(self):
+        for words, status in self.verbs():
+            self.assertEqual(ctl(*words).status, status)
+        holders = []
+        for root, _, names in os.walk(self.work):
+            for name in names:
+                path = os.path.join(root, name)
+                if root.startswith(self.path("stand-in")) or not stat.S_ISREG(os.lstat(path).st_mode):
+                    continue
+                with open(path, "rb") as file:
+                    if self.found_in(file.read()):
+                        holders.append(os.path.relpath(path, self.work))
+                        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600, path)
+        for name in ("pem/key.key", "der/key.der", "node.bin"):
+            self.assertIn(name, holders)
+        for name in ("pem/cert.pem", "der/leaf.der", "a.p12", "secret.yaml"):
+            self.assertNotIn(name, holders)  # no key, or not in the clear
+
+    def test_the_daemon_tells_nothing_and_keeps_the_key_in_its_slots_only(self):
+        with Daemon(self.stand_in, self.path("daemon"), key=self.key) as daemon:
+            daemon.put('{"t":1}')
+            wait_for(lambda: daemon.queued() == 0, "it's delivered", daemon.explain)
+            for verb in ("status", "routes", "identity", "queue", "log"):
+                self.assertEqual(self.found_in(json.dumps(daemon.ask(verb))), [], verb)
+            self.assertEqual(self.found_in(daemon.log()), [])
+            with open(f"/proc/{daemon.process.pid}/limits", encoding="ascii") as file:
+                self.assertRegex(file.read(), r"Max core file size +0 ")
+            for root, _, names in os.walk(daemon.state_dir):
+                for name in names:
+                    path = os.path.join(root, name)
+                    with open(path, "rb") as file:
+                        if self.found_in(file.read()):
+                            self.assertIn("identity", name)
+                            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0, path)
+
+    def image(self, stop, words):
+        """The memory of iflowctl when it comes to `stop`."""
+        path = self.path("image")
+        commands = ["set pagination off", "set follow-fork-mode parent", "set breakpoint pending on", stop, "run",
+                    f"generate-core-file {path}", "kill"]  # fmt: skip
+        arguments = [part for command in commands for part in ("-ex", command)]
+        done = subprocess.run(["gdb", "-nx", "-batch", *arguments, "--args", IFLOWCTL, *words], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, check=False)  # fmt: skip
+        self.assertTrue(os.path.exists(path), done.stdout + done.stderr)
+        with open(path, "rb") as file:
+            data = file.read()
+        os.unlink(path)
+        return data
+
+    @unittest.skipUnless(shutil.which("gdb"), "gdb, which takes the images of memory, isn't installed")
+    def test_no_piece_of_the_key_is_left_in_memory_when_iflowctl_ends(self):
+        on_the_way = self.image("break key_files_judge", ["key", "check", self.key])
+        self.assertTrue(self.found_in(on_the_way), "an image shows a key that is there")
+        for words, _ in self.verbs():
+            with self.subTest(" ".join(words[:3])):
+                found = self.found_in(self.image("catch syscall exit_group", words))
+                self.assertEqual([piece[:8] for piece in found], [])
+
+
+if __name__ == "__main__":
+    harness.main()
