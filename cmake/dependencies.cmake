@@ -35,7 +35,11 @@ if(IFL_BARE_METAL)
   set_source_files_properties(${MBEDTLS_SOURCE_DIR}/library/gcm.c ${MBEDTLS_SOURCE_DIR}/library/aes.c
                               PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8")
 endif()
-set_property(TARGET mbedtls APPEND PROPERTY OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/mbedtls_config.h)
+if(IFL_BARE_METAL)
+  target_compile_definitions(mbedtls PUBLIC IFL_NODE_CRYPTO) # what it leaves out: mbedtls_config.h
+  target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c)
+endif()
+set_property(TARGET mbedtls APPEND PROPERTY OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/mbedtls_config.h ${IFL_DEPS_CONFIG_DIR}/psa_node_config.h)
 
 ifl_find_sources(CJSON_SOURCE_DIR cjson cJSON.h)
 ifl_third_party(cjson SOURCES ${CJSON_SOURCE_DIR}/cJSON.c INCLUDE ${CJSON_SOURCE_DIR})

@@ -128,6 +128,26 @@
  * a one; below a root it's refused as weak (components/tls/src/verify.c). MD5 is off. */
 #define MBEDTLS_SHA1_C
 
+/* ---- What a node leaves out ----------------------------------------------------------------------------------------------
+ * IFL_NODE_CRYPTO: a build for a microcontroller. Each switch trades something that a node doesn't need for flash. */
+#ifdef IFL_NODE_CRYPTO
+/* A certificate signed with SHA-1 must parse, but no such signature is ever verified: the code of SHA-1 is 3.9 KB for nothing. */
+#define MBEDTLS_SHA1_ALT
+/* Loops instead of unrolled rounds: 2.4 KB less; a handshake hashes some 20 KB, records are protected by AES-GCM. */
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
+/* GCM runs AES in one direction: 2.8 KB less. */
+#define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT
+/* Keys and certificates lie in flash as DER; PEM is what people have, and iflowctl reads it: 1 KB less. */
+#undef MBEDTLS_PEM_PARSE_C
+/* No tables of precomputed points: 5.4 KB less; a key exchange takes a third more, a few million of a full handshake's 180
+ * million instructions. */
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+/* What of PSA is built. Without it, a second way to everything above is. */
+#define MBEDTLS_PSA_CRYPTO_CONFIG
+#define MBEDTLS_PSA_CRYPTO_CONFIG_FILE <psa_node_config.h>
+#endif
+
 /* TLS 1.3 is written on PSA: keys live in it for the time of a handshake only, in a fixed number of slots. */
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_KEY_SLOT_COUNT 8

@@ -83,13 +83,15 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Messages whose work is mostly signatures: what they allocate is freed before the next one. */
+/* Messages whose work is signatures or a key exchange: what is large of what they allocate is freed before the next one. */
 static bool may_lend(const struct tls_engine *engine)
 {
     switch (FIELD(engine, state)) {
     case MBEDTLS_SSL_SERVER_CERTIFICATE:
         return engine->verifying;
+    case MBEDTLS_SSL_CLIENT_HELLO:
     case MBEDTLS_SSL_SERVER_KEY_EXCHANGE:
+    case MBEDTLS_SSL_CLIENT_KEY_EXCHANGE:
     case MBEDTLS_SSL_CERTIFICATE_VERIFY:
     case MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY:
     case MBEDTLS_SSL_CLIENT_CERTIFICATE:
@@ -102,7 +104,8 @@ static bool may_lend(const struct tls_engine *engine)
 /* A message that we write; in TLS 1.3 CERTIFICATE_VERIFY is the server's, and then this only costs room. */
 static bool is_ours(int state)
 {
-    return state == MBEDTLS_SSL_CLIENT_CERTIFICATE || state == MBEDTLS_SSL_CERTIFICATE_VERIFY ||
+    return state == MBEDTLS_SSL_CLIENT_HELLO || state == MBEDTLS_SSL_CLIENT_CERTIFICATE ||
+           state == MBEDTLS_SSL_CLIENT_KEY_EXCHANGE || state == MBEDTLS_SSL_CERTIFICATE_VERIFY ||
            state == MBEDTLS_SSL_CLIENT_CERTIFICATE_VERIFY;
 }
 
