@@ -95,19 +95,23 @@ class Node(machine.Machine):
 
 
 class World:
-    """`options` are those of the stand-in. `resolve` False: the node asks a name server for the tenant's host."""
+    """`options` are those of the stand-in, unless one that runs is given. `resolve` False: the node asks a name server for the tenant's host.
+    `work`: a directory that stays."""
 
-    def __init__(self, elf, iflowctl, resolve=True, routes=None, network=None, **options):
+    def __init__(self, elf, iflowctl, resolve=True, routes=None, network=None, stand_in=None, device="node-1", work=None, **options):
         self.elf, self.iflowctl, self.options = str(elf), str(iflowctl), options
+        self.stand_in, self.device, self.work = stand_in, device, work
         self.resolve, self.network = resolve, network or {}
-        self.routes = routes or {"telemetry": {"path": TELEMETRY, "timeout_ms": 4000}, "heartbeat": HEARTBEAT}
+        self.routes = routes or {"telemetry": {"path": TELEMETRY, "timeout_ms": 4000, "max_rate": 60000}, "heartbeat": HEARTBEAT}
         self.acknowledged = {}  # id -> payload of what the console said "stored" to
 
     def __enter__(self):
         self.stack = contextlib.ExitStack()
-        self.work = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="node-")))
+        self.work = pathlib.Path(self.work or self.stack.enter_context(tempfile.TemporaryDirectory(prefix="node-")))
+        self.work.mkdir(parents=True, exist_ok=True)
         self.flash = self.work / "flash.img"
-        self.stand_in = self.stack.enter_context(StandIn(str(self.work / "run"), **self.options))
+        if self.stand_in is None:
+            self.stand_in = self.stack.enter_context(StandIn(str(self.work / "run"), **self.options))
         self.ntp = self.stack.enter_context(NtpServer(int(time.time())))
         self.make_image()
         return self
@@ -120,7 +124,7 @@ class World:
         if self.resolve:
             network["resolve"] = GUEST_SEES_US_AT
         return {
-            "device": "node-1", "tls": self.options.get("tls", "auto"), "network": network,
+            "device": self.device, "tls": self.options.get("tls", "auto"), "network": network,
             "backoff": {"base_ms": 100, "cap_ms": 500, "boot_jitter_ms": 0},
             "probe": {"first_ms": 300, "cap_ms": 600},
             "routes": self.routes,
@@ -133,6 +137,7 @@ class World:
                    "--ca", self.stand_in.ca_file, "-o", str(self.flash)]  # fmt: skip
         result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
+        self.image_report = result.stdout
         assert self.flash.stat().st_mode & 0o077 == 0, "others can read the private key"
 
     def node(self, elf=None, **more):
