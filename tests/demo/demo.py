@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The demo (`./dev demo`): iflowd delivers readings to a stand-in for Cloud Integration, while nearly everything goes wrong.
+"""The demo (`./dev demo`): iflowd on a gateway, then a microcontroller node (node_story.py), deliver readings to a stand-in for Cloud Integration, while nearly
+everything goes wrong.
 
 What is done stands in `story()`, one function a chapter. The verdict at the end is computed from what the stand-in recorded, not
 from what iflowd says. Exit status 0 only if every message that a producer got an OK for was accepted, once for each id, in order, without a
@@ -312,10 +313,23 @@ def finish(demo):
     return 0
 
 
+def node_story(options, stand_in):
+    if not options.node:
+        return 0
+    from node_story import NodeStory
+
+    try:
+        return NodeStory(options, stand_in, say, chapter).tell(10)
+    except (AssertionError, OSError, RuntimeError) as error:
+        say(f"\n✘ {error}")
+        return 1
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="iflowd against a stand-in for Cloud Integration that misbehaves.")
     parser.add_argument("--bin", default=os.path.join(ROOT, "build", "host", "bin"), help="where iflowd and iflowctl are")
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "demo"), help="directory for everything that is made")
+    parser.add_argument("--node", default="", help="the node's firmware; without it only the gateway is shown")
     parser.add_argument("--tls", default="auto", choices=("auto", "1.2", "1.3"))
     return parser.parse_args()
 
@@ -335,7 +349,7 @@ def run(options):
         stack.callback(demo.daemon.kill)
         try:
             demo.story()
-            return finish(demo)
+            return finish(demo) or node_story(options, stand_in)
         except Failure as failure:
             say(f"\n✘ {failure}\n  The daemon's log: {short(demo.daemon.log_path)}")
             return 1
