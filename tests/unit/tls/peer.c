@@ -133,6 +133,11 @@ void peer_stop(void)
     memset(&peer, 0, sizeof peer);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static void put(const void *data, size_t size)
 {
     if (size > sizeof peer.queue - peer.queue_end) {
@@ -142,12 +147,50 @@ static void put(const void *data, size_t size)
     peer.queue_end += size;
 }
 
+#define RECORD_HEADER_SIZE 5u
+#define RECORD_SIZE_MAX 16384u
+#define RECORD_HANDSHAKE 22
+
+/* The payload of these handshake records in as few records as possible. */
+static void put_packed(const uint8_t *header, const uint8_t *payload, size_t size)
+{
+    while (size > 0) {
+        size_t len = smaller(size, RECORD_SIZE_MAX);
+        uint8_t packed[RECORD_HEADER_SIZE] = {header[0], header[1], header[2], (uint8_t)(len >> 8), (uint8_t)len};
+        put(packed, sizeof packed);
+        put(payload, len);
+        payload += len;
+        size -= len;
+    }
+}
+
+/* Whole records, as OpenSSL writes them; behind ChangeCipherSpec they are encrypted and stay as they are. */
+static void pack(const uint8_t *data, size_t size)
+{
+    static uint8_t payload[sizeof peer.queue];
+    const uint8_t *first = data;
+    size_t len = 0;
+    while (size >= RECORD_HEADER_SIZE && data[0] == RECORD_HANDSHAKE) {
+        size_t one = (size_t)data[3] << 8 | data[4];
+        memcpy(payload + len, data + RECORD_HEADER_SIZE, one);
+        len += one;
+        data += RECORD_HEADER_SIZE + one;
+        size -= RECORD_HEADER_SIZE + one;
+    }
+    put_packed(first, payload, len);
+    put(data, size);
+}
+
 static void drain_server(void)
 {
-    uint8_t buf[4096];
+    static uint8_t buf[sizeof peer.queue];
     int got = 0;
     while ((got = BIO_read(peer.out, buf, sizeof buf)) > 0) {
-        put(buf, (size_t)got);
+        if (peer.packed) {
+            pack(buf, (size_t)got);
+        } else {
+            put(buf, (size_t)got);
+        }
     }
 }
 
@@ -262,11 +305,6 @@ static void put_alert(void)
     const uint8_t record[] = {21, 3, 3, 0, 2, 2, peer.alert};
     put(record, sizeof record);
     peer.ended = true;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 enum ifl_status net_link_send(int link, struct bytes data, size_t *sent)

@@ -36,6 +36,7 @@ struct peer {
     bool drop_after_handshake; /* reset instead of an answer to the first application data */
     uint8_t flip;              /* XORed into the byte of the server at `flip_at` */
     size_t flip_at;
+    bool packed; /* messages of the handshake that aren't encrypted share records, 16 KB in each */
 
     /* What a test reads. */
     unsigned connections, handshakes, resumptions;

@@ -136,7 +136,7 @@ static void tickets_that_do_not_fit_the_arena_are_done_without(void)
     TEST_ASSERT_EQUAL(IFL_OK, visit());
 }
 
-static size_t peak_of_connection(int version, unsigned ca_names)
+static size_t peak_of_connection(int version, unsigned ca_names, bool packed)
 {
     const struct pki_certificate *chain[] = {&pki.server_rsa, &pki.issuer_rsa, &pki.root_rsa};
     peer_start(&(struct peer_options){.version = version,
@@ -145,6 +145,7 @@ static size_t peak_of_connection(int version, unsigned ca_names)
                                       .client_root = &pki.root_rsa,
                                       .client_required = true,
                                       .ca_name_count = ca_names});
+    peer.packed = packed;
     tls_forget_session(&client.tls);
     arena_peak_reset(&client.arena);
     TEST_ASSERT_EQUAL(IFL_OK, visit());
@@ -229,18 +230,30 @@ static void in_a_small_arena_signatures_find_room_in_the_record_buffer(void)
     static uint8_t small[TIGHT_ARENA_SIZE];
     for (size_t v = 0; v < VERSION_COUNT; v++) {
         arena_init(&client.arena, small, sizeof small);
-        TEST_ASSERT_LESS_THAN_UINT64(sizeof small - sizeof small / 16 + 1, peak_of_connection(versions[v], 83));
+        TEST_ASSERT_LESS_THAN_UINT64(sizeof small - sizeof small / 16 + 1, peak_of_connection(versions[v], 83, false));
         TEST_ASSERT_TRUE(arena_empty(&client.arena));
     }
 }
 
 /* ---- Figures ----------------------------------------------------------------------------------------------------- */
 
+/* Then the record buffer is full while the chain is verified: only the message itself is left to be lent. */
+static void a_server_that_packs_its_messages_into_full_records_costs_6_kilobytes_more(void)
+{
+    static uint8_t small[TIGHT_ARENA_SIZE + 6u * 1024u];
+    for (size_t v = 0; v < VERSION_COUNT; v++) {
+        arena_init(&client.arena, small, sizeof small);
+        (void)peak_of_connection(versions[v], 83, true);
+        TEST_ASSERT_TRUE(tls_facts(&client.tls)->certificate_sent);
+        TEST_ASSERT_TRUE(arena_empty(&client.arena));
+    }
+}
+
 static void a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_46_kilobytes(void)
 {
     size_t peak = 0;
     for (size_t v = 0; v < VERSION_COUNT; v++) {
-        size_t one = peak_of_connection(versions[v], 83);
+        size_t one = peak_of_connection(versions[v], 83, false);
         figure(versions[v] == TLS1_2_VERSION ? "tls.arena_peak_1_2_bytes" : "tls.arena_peak_1_3_bytes", one);
         peak = one > peak ? one : peak;
     }
@@ -289,6 +302,7 @@ int main(void)
     RUN_TEST(own_certificates_that_cannot_be_read_end_the_handshake_with_that_reason);
     RUN_TEST(a_handshake_waits_for_storage_that_is_busy);
     RUN_TEST(in_a_small_arena_signatures_find_room_in_the_record_buffer);
+    RUN_TEST(a_server_that_packs_its_messages_into_full_records_costs_6_kilobytes_more);
     RUN_TEST(a_handshake_with_rsa_4096_cas_and_83_ca_names_fits_46_kilobytes);
     RUN_TEST(an_open_connection_holds_less_than_31_kilobytes);
     RUN_TEST(the_bytes_of_a_handshake_are_measured);

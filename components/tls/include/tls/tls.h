@@ -10,7 +10,8 @@
  *   - both directions share one record buffer of 16 KB until the handshake is over: it's half duplex. Then sending gets
  *     one of its own, for records of IFL_TLS_RECORD_SIZE bytes;
  *   - when less than a sixteenth of the arena is left, the arithmetic of signatures moves into the part of that buffer
- *     that holds nothing (memory.c). So the peak stays below 15/16 unless that part is used up, too;
+ *     that holds nothing (memory.c). So the peak stays below 15/16 unless that part is used up, too: with TLS 1.2 and a server that packs its
+ *     messages into full records, up to 6 KB;
  *   - the own chain is read when it's sent, the private key when it signs, and both are wiped at once; the server's
  *     certificates are freed before that, a root when it has been tried.
  * tests/unit/tls and tests/qemu measure what is needed. The session for the next connection is kept outside of the
@@ -82,7 +83,7 @@ struct tls_context {
      * bundle first (the largest `depth`), the leaf last (depth 0). `der` is valid during the call. May be NULL. */
     void (*see_certificate)(void *ctx, struct bytes der, int depth);
     void *see_ctx;
-    /* Whether trust and own certificates can't be read for now (flash that is erasing): the handshake waits for it. NULL:
+    /* Whether trust and own certificates can't be read at the moment (flash that is erasing): the handshake waits for it. NULL:
      * they always can. */
     bool (*storage_is_busy)(void *ctx);
     void *storage_ctx;
