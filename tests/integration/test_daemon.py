@@ -2,6 +2,7 @@
 """iflowd as a process: what producers are told, what survives a kill, what a signal does, what it leaves on the disk, and how it
 refuses what can't be right. The verdict about messages comes from the stand-in's records."""
 
+import base64
 import json
 import os
 import random
@@ -382,6 +383,35 @@ class Signals(DaemonTest):
                 daemon.wait_empty()
                 self.assertEqual(self.accepted(), ids)
                 self.s.repair()
+
+
+class DeadLetters(DaemonTest):
+    def queue(self, daemon, verb, message):
+        return ctl("queue", verb, message, "--json", "--run", daemon.run_dir)
+
+    def test_a_dead_letter_is_shown_exported_sent_again_or_dropped(self):
+        daemon = self.daemon()
+        self.s.fault("400_flow", TELEMETRY, times=2)
+        first, second = daemon.put("the first"), daemon.put("the second")
+        wait_for(lambda: len(daemon.dead_letters()) == 2, "both are dead letters", daemon.explain)
+        shown = self.queue(daemon, "show", first)
+        self.assertEqual((shown.status, shown.json["messages"][0]["reason"]["code"]), (0, code("ANSWER_REJECTED")), shown)
+        payload = self.queue(daemon, "export", first).json
+        self.assertEqual((base64.b64decode(payload["payload"]), payload["complete"]), (b"the first", True))
+        self.assertEqual(self.queue(daemon, "retry", first).status, 0)
+        wait_for(lambda: self.accepted() == [first], "it's delivered under its id", daemon.explain)
+        self.assertEqual([letter["id"] for letter in daemon.dead_letters()], [second])
+        self.assertEqual(self.queue(daemon, "drop", second).status, 0)
+        self.assertEqual(daemon.dead_letters(), [])
+        self.assertEqual(self.queue(daemon, "drop", second).json["error"]["code"], code("NOT_FOUND"))
+        daemon.kill()
+        daemon.start()
+        self.assertEqual(daemon.dead_letters(), [])
+        self.s.undeploy(TELEMETRY)
+        waiting = daemon.put("waits")
+        wait_for(lambda: daemon.route()["state"] == "held", "it's held", daemon.explain)
+        self.assertEqual(self.queue(daemon, "drop", waiting).json["error"]["code"], code("QUEUE_WAITS"))
+        self.assertEqual(self.queue(daemon, "show", waiting).json["route"], "telemetry")
 
 
 class Identities(DaemonTest):

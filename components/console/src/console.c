@@ -18,7 +18,8 @@ static const struct verb VERBS[] = {
     {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
     {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when"},
     {"queue", console_verb_queue,
-     "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters"},
+     "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters\n"
+     "queue show|export|retry|drop ID  one message; a dead letter goes again, or is dropped"},
     {"identity", console_verb_identity,
      "identity           which certificate is in force, and until when; `identity rollback`: the one before"},
     {"import", console_verb_import, "import             paste a new service key, ended by a line with a dot"},

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "one_message.h"
 #include "verbs.h"
 
 #define LIST_DEFAULT 20u
@@ -29,7 +30,7 @@ static uint32_t attempts_of(struct console *console, uint8_t lane)
     return view.attempts;
 }
 
-static void message_text(struct console *console, const struct outbox_message *message, uint32_t attempts)
+void message_text(struct console *console, const struct outbox_message *message, uint32_t attempts)
 {
     answer_str(console, "  ");
     answer_id(console, &message->id);
@@ -48,7 +49,7 @@ static void message_text(struct console *console, const struct outbox_message *m
     answer_str(console, "\n");
 }
 
-static void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts)
+void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts)
 {
     member_open(json, NULL, '{');
     member_id(json, "id", &message->id);
@@ -148,8 +149,10 @@ static enum ifl_status parse_listing(struct console *console, struct words *word
 
 enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now)
 {
-    (void)now;
     struct listing listing = {.limit = LIST_DEFAULT};
+    if (is_about_one_message(*words)) {
+        return one_message(console, words, now);
+    }
     const enum ifl_status status = parse_listing(console, words, &listing);
     if (status != IFL_OK) {
         return status;

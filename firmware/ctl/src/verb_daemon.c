@@ -226,3 +226,23 @@ int verb_identity_rollback(int argc, char **argv)
 {
     return run("identity rollback", argc, argv);
 }
+
+int verb_queue_show(int argc, char **argv)
+{
+    return run("queue show", argc, argv);
+}
+
+int verb_queue_retry(int argc, char **argv)
+{
+    return run("queue retry", argc, argv);
+}
+
+int verb_queue_drop(int argc, char **argv)
+{
+    return run("queue drop", argc, argv);
+}
+
+int verb_queue_export(int argc, char **argv)
+{
+    return run("queue export", argc, argv);
+}

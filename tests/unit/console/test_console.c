@@ -13,6 +13,9 @@ static struct {
     enum ifl_status end_status;             /* what comes behind the last message */
     enum ifl_status sync_status;
     char payload[64];
+    size_t read_pos;                        /* of the one payload */
+    enum ifl_status read_status;            /* what comes after its first half, if not OK */
+    uint64_t requeued, requeued_to, buried; /* numbers among the dead letters, and a lane */
 } fake;
 static const char *const LANE_ROUTES[LANES] = {"dead-letters", "telemetry", "alarm", "old-route"};
 
@@ -65,6 +68,36 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     return fake_message(lane, fake.first_n[lane], message);
 }
 
+enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, void *buf, size_t size, size_t *got)
+{
+    (void)box, (void)message;
+    const size_t left = strlen(fake.payload) - fake.read_pos;
+    *got = 0;
+    if (fake.read_status != IFL_OK && fake.read_pos > 0) {
+        return fake.read_status;
+    }
+    *got = left < size ? left : size;
+    *got = *got > 7 ? 7 : *got; /* in pieces */
+    memcpy(buf, fake.payload + fake.read_pos, *got);
+    fake.read_pos += *got;
+    return IFL_OK;
+}
+
+enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane)
+{
+    (void)box;
+    fake.requeued = dead->n;
+    fake.requeued_to = lane;
+    return IFL_OK;
+}
+
+enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead)
+{
+    (void)box;
+    fake.buried = dead->n;
+    return IFL_OK;
+}
+
 enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 {
     (void)box;
@@ -99,15 +132,6 @@ enum ifl_status outbox_sync(struct outbox *box)
 {
     (void)box;
     return fake.sync_status;
-}
-
-void outbox_id_text(const struct outbox_id *id, struct text *out)
-{
-    text_hex_u64(out, id->log, 16);
-    text_char(out, '-');
-    text_u64(out, id->lane);
-    text_char(out, '-');
-    text_u64(out, id->n);
 }
 
 /* ---- the fake sender ---- */
@@ -383,6 +407,58 @@ static void log_shows_the_last_events_oldest_first(void)
     TEST_ASSERT_EQUAL_STRING("\n", type("log 0\n"));
 }
 
+/* ---- one message ---- */
+
+#define DEAD_ID "0000000000000abc-1-7"
+#define WAITING_ID "0000000000000abc-2-6"
+
+static void with_messages(void)
+{
+    fake.first_n[0] = fake.last_n[0] = 1; /* a dead letter of the route telemetry */
+    fake.first_n[2] = 5;
+    fake.last_n[2] = 6;
+    strcpy(fake.payload, "{\"t\": 21.5, \"unit\": \"C\", \"place\": \"hall 7, line 2\"}");
+}
+
+static void one_message_is_found_wherever_it_lies(void)
+{
+    with_messages();
+    assert_says("queue show " DEAD_ID "\n", "dead-letters\n");
+    assert_says("queue show " DEAD_ID "\n", "E713");
+    assert_says("json queue show " WAITING_ID "\n",
+                "{\"ok\":true,\"route\":\"alarm\",\"messages\":[{\"id\":\"" WAITING_ID "\"");
+    assert_says("queue show 0000000000000abc-2-9\n", "E103");
+    assert_says("queue show 0000000000000abd-2-6\n", "E103");
+    assert_says("queue show\n", "E103"); /* a route of that name doesn't exist */
+    assert_says("queue show " DEAD_ID " now\n", "E106");
+}
+
+static void a_payload_is_exported_as_base64(void)
+{
+    with_messages();
+    assert_says(
+        "json queue export " DEAD_ID "\n",
+        "\"payload\":\"eyJ0IjogMjEuNSwgInVuaXQiOiAiQyIsICJwbGFjZSI6ICJoYWxsIDcsIGxpbmUgMiJ9\",\"complete\":true}");
+    fake.read_pos = 0;
+    assert_says("queue export " DEAD_ID "\n",
+                "eyJ0IjogMjEuNSwgInVuaXQiOiAiQyIsICJwbGFjZSI6ICJoYWxsIDcsIGxpbmUgMiJ9\n\n");
+    fake.read_pos = 0;
+    fake.read_status = IFL_STORE_CORRUPT;
+    assert_says("json queue export " DEAD_ID "\n", "\"complete\":false}");
+}
+
+static void a_dead_letter_goes_again_or_for_good(void)
+{
+    with_messages();
+    assert_says("json queue retry " DEAD_ID "\n", "{\"ok\":true}");
+    TEST_ASSERT_EQUAL_UINT(1, fake.requeued);
+    TEST_ASSERT_EQUAL_UINT(1, fake.requeued_to);
+    assert_says("queue drop " DEAD_ID "\n", "Dropped.");
+    TEST_ASSERT_EQUAL_UINT(1, fake.buried);
+    assert_says("queue drop " WAITING_ID "\n", "E806");
+    assert_says("queue retry " WAITING_ID "\n", "E806");
+}
+
 /* ---- import ---- */
 
 static uint8_t intake_buf[256];
@@ -541,6 +617,9 @@ int main(void)
     RUN_TEST(a_medium_that_fails_while_listing_is_named);
     RUN_TEST(identity_shows_fingerprints_and_states);
     RUN_TEST(log_shows_the_last_events_oldest_first);
+    RUN_TEST(one_message_is_found_wherever_it_lies);
+    RUN_TEST(a_payload_is_exported_as_base64);
+    RUN_TEST(a_dead_letter_goes_again_or_for_good);
     RUN_TEST(import_takes_what_is_pasted_up_to_a_dot_alone);
     RUN_TEST(import_answers_with_the_slots_or_with_the_reason);
     RUN_TEST(a_paste_that_is_too_long_is_refused_at_its_end);

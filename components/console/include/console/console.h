@@ -3,6 +3,10 @@
  *   status             how it goes: host, identity, outbox, counters, each route
  *   routes             each route: path, state, why it waits and until when
  *   queue [ROUTE] [N]  the messages that wait (the first N of each route, default 20), and the dead letters
+ *   queue show ID      one message: where it is, and why
+ *   queue export ID    its payload, as base64
+ *   queue retry ID     a dead letter goes to the end of its route again, under its id
+ *   queue drop ID      a dead letter is given up for good
  *   identity           the two slots: which certificate is in force, until when
  *   identity rollback  back to the identity before
  *   import [new-tenant]  a new identity: what follows is a service key (JSON) or PEM, as it is, ended by a line with a dot. It's checked, stored
@@ -14,9 +18,9 @@
  *
  * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
- * N lines. Never prints a secret or a payload.
+ * N lines. Never prints a secret; a payload only with `queue export`.
  *
- * Owns no memory, never blocks; `send`, `import` and `identity rollback` write to flash. */
+ * Owns no memory, never blocks; `send`, `queue retry`, `queue drop`, `import` and `identity rollback` write to flash. */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 

@@ -1,0 +1,18 @@
+/* one_message.h: `queue show|export|retry|drop ID`. */
+#ifndef CONSOLE_ONE_MESSAGE_H
+#define CONSOLE_ONE_MESSAGE_H
+
+#include "answer.h"
+#include "verbs.h"
+
+/* The words are one of the four and an id (a route may have such a name, too). */
+bool is_about_one_message(struct words words);
+enum ifl_status one_message(struct console *console, struct words *words, ifl_ms now);
+
+/* ---- verb_queue.c ---- */
+
+/* A line, and an object, about a message; never its payload. */
+void message_text(struct console *console, const struct outbox_message *message, uint32_t attempts);
+void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts);
+
+#endif
