@@ -146,7 +146,8 @@ static void payload_bytes(uint32_t serial, uint32_t from, uint8_t *buf, size_t s
 {
     for (size_t i = 0; i < size; i++) {
         uint32_t at = from + (uint32_t)i;
-        buf[i] = at < 4 ? (uint8_t)(serial >> (8 * at)) : (uint8_t)((serial * 2654435761u + at * 40503u) >> 13);
+        uint32_t value = at < 4 ? serial >> (8 * at) : (serial * 2654435761u + at * 40503u) >> 13;
+        buf[i] = (uint8_t)value;
     }
 }
 

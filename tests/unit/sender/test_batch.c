@@ -26,7 +26,7 @@ void tearDown(void) {}
 static void put_texts(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        char text[16];
+        char text[24];
         snprintf(text, sizeof text, "{\"i\":%u}", i);
         world_put_text(0, text);
     }
