@@ -53,11 +53,18 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
             take_or_end(route, first);
     }
     if (status == IFL_FLASH_BUSY) {
-        sender_is_ahead(sender, sender->now + POLL_MS);
+        sender_poll_flash(sender);
         return false;
     }
     return batch->count >= limit || batch->full ||
            !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
+}
+
+static uint8_t format_of(const struct settings_route *settings)
+{
+    struct bytes type = bytes_of_string(settings->content_type);
+    bool json = bytes_find_ignore_case(type, bytes_of_string("json")) < type.size;
+    return settings->body == SETTINGS_BODY_EVENT && !json ? BODY_EVENT_ENCODED : (uint8_t)settings->body;
 }
 
 bool batch_begin(struct sender *sender)
@@ -69,7 +76,7 @@ bool batch_begin(struct sender *sender)
     bool alone = batch->first_n <= route->alone_n;
     bool pending = outbox_batch_pending(outbox, route->lane, &tried) && !alone;
     uint64_t last_n = batch_last_n(batch);
-    batch->format = pending ? tried.format : (uint8_t)route->settings->body;
+    batch->format = pending ? tried.format : format_of(route->settings);
     if (!pending && (alone || route->settings->batch_count <= 1))
         return true;
     enum ifl_status status = IFL_STORE_CORRUPT; /* it can't be the same batch any more */
@@ -78,7 +85,7 @@ bool batch_begin(struct sender *sender)
     else if (last_n == tried.last_n && tried.format <= SETTINGS_BODY_LINES)
         status = IFL_OK;
     if (status == IFL_FLASH_BUSY)
-        sender_is_ahead(sender, sender->now + POLL_MS);
+        sender_poll_flash(sender);
     else if (status != IFL_OK)
         batch_split(sender, pending ? tried.last_n : last_n);
     return status == IFL_OK;

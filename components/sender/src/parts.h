@@ -16,8 +16,6 @@
 
 #include "sender/sender.h"
 
-#define POLL_MS 5 /* while the flash is erasing */
-
 /* ---- wait.c ---- */
 
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route);
@@ -30,6 +28,8 @@ void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status 
 void wait_skip(struct sender_wait *wait);
 /* True: that moment is still to come, and the sender wants to be called then at the latest. */
 bool sender_is_ahead(struct sender *sender, ifl_ms at);
+/* The flash is erasing: soon again. */
+void sender_poll_flash(struct sender *sender);
 void sender_event(struct sender *sender, enum ifl_status status, uint8_t route);
 void sender_count(struct sender *sender, enum health_counter counter);
 
@@ -47,6 +47,12 @@ void csrf_set_needed(struct sender *sender, bool needed);
 
 /* ---- batch.c ---- */
 
+/* An event whose data isn't JSON: it becomes data_base64 (CloudEvents 1.0, JSON event format, section 3.1.1). */
+enum { BODY_EVENT_ENCODED = SETTINGS_BODY_EVENT + 1 };
+static inline bool batch_is_encoded(const struct sender_batch *batch)
+{
+    return batch->format == BODY_EVENT_ENCODED;
+}
 static inline uint64_t batch_last_n(const struct sender_batch *batch)
 {
     return batch->first_n + batch->count - 1;

@@ -30,7 +30,8 @@ static const struct framing {
     [SETTINGS_BODY_RAW] = {"", "", ""},
     [SETTINGS_BODY_ARRAY] = {"[", ",", "]"},
     [SETTINGS_BODY_LINES] = {"", "\n", "\n"},
-    [SETTINGS_BODY_EVENT] = {"", "", "}"}, /* before it: put_event() */
+    [SETTINGS_BODY_EVENT] = {",\"data\":", "", "}"}, /* before it: put_event() */
+    [BODY_EVENT_ENCODED] = {",\"data_base64\":\"", "", "\"}"},
 };
 
 static const struct framing *framing_of(const struct sender *sender)
@@ -44,14 +45,7 @@ static const struct framing *framing_of(const struct sender *sender)
 
 static bool is_event(const struct sender *sender)
 {
-    return sender->route->batch.format == SETTINGS_BODY_EVENT;
-}
-
-/* What isn't JSON becomes data_base64 (section 3.1.1 of the JSON event format). */
-static bool is_encoded(const struct sender *sender)
-{
-    struct bytes type = bytes_of_string(sender->route->settings->content_type);
-    return is_event(sender) && bytes_find_ignore_case(type, bytes_of_string("json")) == type.size;
+    return sender->route->batch.format >= SETTINGS_BODY_EVENT;
 }
 
 static void put_event(const struct sender *sender, struct text *out)
@@ -69,7 +63,6 @@ static void put_event(const struct sender *sender, struct text *out)
     }
     text_str(out, "\",\"datacontenttype\":");
     text_json(out, bytes_of_string(route->content_type));
-    text_str(out, is_encoded(sender) ? ",\"data_base64\":\"" : ",\"data\":");
 }
 
 /* As outbox_read(), in base64. The raw bytes go to the end of the buffer first: what is written never reaches what isn't read yet. */
@@ -89,25 +82,20 @@ static enum ifl_status read_encoded(struct sender *sender, size_t *got)
 
 /* ---- the request ---- */
 
-static const char *after_of(const struct sender *sender)
-{
-    return is_encoded(sender) ? "\"}" : framing_of(sender)->after;
-}
-
 /* What stands before the first payload. */
 static void put_before(const struct sender *sender, struct text *out)
 {
     if (is_event(sender))
         put_event(sender, out);
-    else
-        text_str(out, framing_of(sender)->before);
+    text_str(out, framing_of(sender)->before);
 }
 
 static uint32_t body_size(const struct sender *sender, size_t before_size)
 {
     const struct sender_batch *batch = &sender->route->batch;
-    size_t around = before_size + (batch->count - 1) * strlen(framing_of(sender)->between) + strlen(after_of(sender));
-    return (is_encoded(sender) ? (batch->size + 2) / 3 * 4 : batch->size) + (uint32_t)around;
+    size_t around =
+        before_size + (batch->count - 1) * strlen(framing_of(sender)->between) + strlen(framing_of(sender)->after);
+    return (batch_is_encoded(&sender->route->batch) ? (batch->size + 2) / 3 * 4 : batch->size) + (uint32_t)around;
 }
 
 static void message_headers(struct sender *sender, struct http_request *request)
@@ -184,9 +172,9 @@ static void put_part(struct sender *sender, const char *part)
 static enum ifl_status next_part(struct sender *sender)
 {
     if (sender->message.n == batch_last_n(&sender->route->batch)) {
-        if (sender->body_left != strlen(after_of(sender)))
+        if (sender->body_left != strlen(framing_of(sender)->after))
             return IFL_INVALID; /* that isn't the message that was announced */
-        put_part(sender, after_of(sender));
+        put_part(sender, framing_of(sender)->after);
         return IFL_OK;
     }
     uint64_t n = sender->message.n;
@@ -210,7 +198,8 @@ enum ifl_status post_fill(struct sender *sender)
 {
     while (sender->body_left > 0 && sender->request_len + ROOM_MIN <= sizeof sender->request) {
         size_t got = 0;
-        enum ifl_status status = is_encoded(sender) ? read_encoded(sender, &got) : read_plain(sender, &got);
+        enum ifl_status status =
+            batch_is_encoded(&sender->route->batch) ? read_encoded(sender, &got) : read_plain(sender, &got);
         if (status != IFL_OK)
             return status;
         if (got > sender->body_left)

@@ -124,7 +124,7 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 {
     enum ifl_status status = outbox_first(sender->wiring.outbox, route->lane, message);
     if (status == IFL_FLASH_BUSY) {
-        sender_is_ahead(sender, sender->now + POLL_MS);
+        sender_poll_flash(sender);
     } else if (status != IFL_OK && status != IFL_END) {
         sender->route = route;
         verdict_unsendable(sender, status);
@@ -339,7 +339,7 @@ static bool step_post(struct sender *sender)
     if (sender->request_pos == 0) { /* later the bytes must stay as they were handed to tls_write() */
         enum ifl_status status = post_fill(sender);
         if (status == IFL_FLASH_BUSY && !is_time_up(sender)) {
-            sender_is_ahead(sender, sender->now + POLL_MS);
+            sender_poll_flash(sender);
             return false;
         }
         if (status != IFL_OK) {

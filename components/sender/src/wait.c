@@ -1,5 +1,7 @@
 #include "parts.h"
 
+#define POLL_MS 5 /* while the flash is erasing */
+
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route)
 {
     const struct settings *settings = sender->wiring.settings;
@@ -16,6 +18,11 @@ bool sender_is_ahead(struct sender *sender, ifl_ms at)
         return false;
     sender->wish = ifl_ms_min(sender->wish, at);
     return true;
+}
+
+void sender_poll_flash(struct sender *sender)
+{
+    sender_is_ahead(sender, sender->now + POLL_MS);
 }
 
 void sender_event(struct sender *sender, enum ifl_status status, uint8_t route)

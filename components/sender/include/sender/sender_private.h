@@ -15,41 +15,43 @@
 #include "sender/catalogue.h"
 #include "sender/sender.h"
 
+/* Small members first, in all of these: that makes the code smaller. */
+
 /* Why and until when the host, or one route, waits. */
 struct sender_wait {
-    struct sender_view view; /* nothing is tried before view.until */
+    uint8_t route;           /* whose; HEALTH_ROUTE_NONE: the host */
     struct backoff retry;    /* failures in a row that a soon retry may mend */
     struct backoff probe;    /* slow probes of a hold in a row */
-    uint8_t route;           /* whose; HEALTH_ROUTE_NONE: the host */
+    struct sender_view view; /* nothing is tried before view.until */
 };
 
 /* What one request carries: one message, or several in a row. */
 struct sender_batch {
+    uint8_t format; /* enum settings_body */
+    bool full;      /* the message behind it doesn't belong to it */
+    uint8_t stored_quality;
+    uint32_t count, size; /* messages, and bytes of their payloads */
     uint64_t first_n;
     int64_t stored_unix_s; /* its first message */
-    uint8_t stored_quality;
-    ifl_ms since;         /* when that one was seen */
-    uint32_t count, size; /* messages, and bytes of their payloads */
-    uint8_t format;       /* enum settings_body */
-    bool full;            /* the message behind it doesn't belong to it */
+    ifl_ms since;          /* when that one was seen */
     struct outbox_message seen;
 };
 
 struct sender_route {
-    struct sender_wait wait;
-    const struct settings_route *settings;
-    struct sender_jar *jar;    /* or NULL: no token is known */
-    ifl_ms finished_at;        /* its last message; 0: none yet, or nobody waits for the rate any more */
-    int64_t finished_unix_s;   /* when that one, or the first one of its batch, was stored */
-    uint8_t finished_quality;  /* of that time */
-    struct sender_batch batch; /* of the next request, or of the one under way */
-    uint64_t alone_n;          /* up to here messages go one by one: their batch was rejected, or can't be recorded */
-    uint64_t n;                /* the message that view.attempts and the next one are about */
-    uint32_t flow_failures;    /* its answers ANSWER_FLOW_FAILED */
     uint8_t lane;
-    uint8_t rejected_count; /* messages rejected in a row without a success between */
+    uint8_t finished_quality; /* of finished_unix_s */
+    uint8_t rejected_count;   /* messages rejected in a row without a success between */
     bool csrf_needed;
-    bool token_fresh; /* a token was asked for on behalf of the request that comes next */
+    bool token_fresh;       /* a token was asked for on behalf of the request that comes next */
+    uint32_t flow_failures; /* ANSWER_FLOW_FAILED on the message n */
+    const struct settings_route *settings;
+    struct sender_jar *jar;  /* or NULL: no token is known */
+    uint64_t n;              /* the message that view.attempts and flow_failures are about */
+    uint64_t alone_n;        /* up to here messages go one by one: their batch was rejected, or can't be recorded */
+    ifl_ms finished_at;      /* its last message; 0: none yet, or nobody waits for the rate any more */
+    int64_t finished_unix_s; /* when that one, or the first one of its batch, was stored */
+    struct sender_wait wait;
+    struct sender_batch batch; /* of the next request, or of the one under way */
 };
 
 /* The cookies ("a=b; c=d") of one route and, at the end, its CSRF token. A secret. */
@@ -60,7 +62,6 @@ struct sender_jar {
     char text[IFL_COOKIES_SIZE];
 };
 
-/* Small members first: that makes the code smaller. */
 struct sender {
     enum sender_state state;
     bool stopped;
