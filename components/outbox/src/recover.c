@@ -182,6 +182,15 @@ static void read_lane(struct outbox *box, struct outbox_lane *lane, struct walk 
     }
 }
 
+/* Address behind the last step of the lane's newest block before `tail` that isn't blank. */
+static uint32_t find_tail(struct outbox *box, const struct outbox_lane *lane, uint32_t tail, uint32_t step)
+{
+    while (tail >= outbox_block_records(box, lane->newest) + step && outbox_is_blank(box, tail - step, tail)) {
+        tail -= step;
+    }
+    return tail;
+}
+
 /* Read the newest block. Its last record may be torn, and right by chance; then it is as if it weren't there, now and for ever.
  *
  * The program during which the power went began at the latest where we last see something, or there begins a message that we know the length of; what
@@ -191,13 +200,11 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     struct walk walk;
     struct record last;
     uint32_t behind = 0;
-    uint32_t tail = outbox_block_start(box, lane->newest + 1u);
+    uint32_t granule = flash_prog_size(box->region);
     bool steady;
     outbox_block_load(box, lane->newest, &walk.block);
-    while (tail > outbox_block_records(box, lane->newest) + PIECE_SIZE &&
-           outbox_is_blank(box, tail - PIECE_SIZE, tail)) {
-        tail -= PIECE_SIZE;
-    }
+    uint32_t tail = find_tail(box, lane, outbox_block_start(box, lane->newest + 1u), PIECE_SIZE);
+    tail = find_tail(box, lane, tail, granule < PIECE_SIZE ? granule : PIECE_SIZE);
     lane->seed = walk.block.crc;
     lane->write_at = tail;
     walk.damaged = false;

@@ -402,6 +402,23 @@ static void a_batch_holds_what_is_there_and_only_one_is_open(void)
     expect_batch(1, 2, 1);
 }
 
+static void a_clean_stop_is_known_as_one_whatever_lies_last(void)
+{
+    static const uint32_t granules[] = {1, 8, 32, 256};
+    for (size_t g = 0; g < 4; g++) {
+        for (uint32_t size = 1; size <= 70; size++) {
+            world_start(granules[g], 8, 1, size % 2 != 0);
+            mount();
+            settle();
+            must_put("a", 1, size);
+            TEST_ASSERT_EQUAL(IFL_OK, outbox_flush(&world.box));
+            mount();
+            TEST_ASSERT_FALSE(stats().resumed);
+            TEST_ASSERT_EQUAL_UINT64(1, queued("a"));
+        }
+    }
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -424,5 +441,6 @@ int main(void)
     RUN_TEST(a_batch_is_the_same_batch_after_every_restart_until_it_is_done);
     RUN_TEST(a_batch_ends_when_its_first_message_does);
     RUN_TEST(a_batch_holds_what_is_there_and_only_one_is_open);
+    RUN_TEST(a_clean_stop_is_known_as_one_whatever_lies_last);
     return UNITY_END();
 }
