@@ -24,6 +24,7 @@
 #include "console/console.h"
 #include "doors.h"
 #include "health/health.h"
+#include "identity/paste.h"
 #include "ingest/ingest.h"
 #include "keys.h"
 #include "linux/entropy.h"
@@ -91,6 +92,7 @@ static uint8_t tls_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t token_arena_bytes[TLS_ARENA_SIZE];
 static uint8_t work_arena_bytes[WORK_ARENA_SIZE];
 static uint8_t paste_bytes[PASTE_SIZE]; /* secret */
+static uint8_t mend_bytes[PASTE_WORK_SIZE(PASTE_SIZE)];
 
 /* ---- the key ---- */
 
@@ -415,8 +417,8 @@ static enum ifl_status read_paste(struct gateway *gateway, struct bytes text, st
     struct arena work;
     const struct ifl_random random = entropy_random();
     arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
-    const enum ifl_status status =
-        service_key_read(&text, 1, &work, &random, file->buf, sizeof file->buf, &file->identity, &file->report);
+    const enum ifl_status status = paste_read(&text, 1, bytes_of(mend_bytes, PASTE_WORK_SIZE(text.size)), NULL, &work,
+                                              &random, file->buf, sizeof file->buf, &file->identity, &file->report);
     bytes_wipe(work_arena_bytes, work.extent);
     text_str(detail, file->report.detail);
     return status;

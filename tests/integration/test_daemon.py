@@ -513,7 +513,10 @@ class Identities(DaemonTest):
         daemon = self.daemon()
         old = self.in_force(daemon)["leaf_sha256"]
         key = self.s.service_key(leaf="second")
-        done = ctl("identity", "install", key, "--json", "--run", daemon.run_dir)
+        pasted = os.path.join(self.work, "pasted.json")  # as it comes out of a word processor
+        with open(key, encoding="utf-8") as file, open(pasted, "w", encoding="utf-8") as to:
+            to.write(file.read().replace('"', "\u201d").replace("-----", "\u2014"))
+        done = ctl("identity", "install", pasted, "--json", "--run", daemon.run_dir)
         self.assertEqual(done.status, 0, done)
         self.assertIn("pending", {slot["state"] for slot in done.json["slots"]})
         wait_for(lambda: self.in_force(daemon)["leaf_sha256"] != old, "it's proven", daemon.explain)
