@@ -176,8 +176,17 @@ static void time_received(void *ctx, int64_t unix_s)
     (void)ctx;
     bool first = clock_read(&node.clock, board_now()).quality < CLOCK_SNTP;
     if (clock_set(&node.clock, unix_s, CLOCK_SNTP, 0, board_now()) && first) {
-        uart_print("log: a time server told the time\n");
+        node.time_told = true;
         node.next_time_save = board_now(); /* the next start knows it */
+    }
+}
+
+/* Not where it's received: that may be in the middle of an answer of the console, which lets the network go on (uart_console.c). */
+static void tell_time(void)
+{
+    if (node.time_told) {
+        node.time_told = false;
+        uart_print("log: a time server told the time\n");
     }
 }
 
@@ -460,6 +469,7 @@ enum ifl_status node_start(struct text *detail)
 ifl_ms node_step(ifl_ms now)
 {
     ifl_ms wish = ifl_ms_min(net_link_step(now), notice_network(now));
+    tell_time();
     uart_console_step(now);
     wish = ifl_ms_min(wish, app_step(now));
     wish = ifl_ms_min(wish, heartbeat_step(now));

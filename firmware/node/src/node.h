@@ -43,6 +43,7 @@ struct node {
     enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
     ifl_ms next_time_save, next_heartbeat;
     ifl_ms retry_at; /* the network came back: then don't wait any longer */
+    bool time_told;  /* by a time server, for the first time */
     bool sending, network_was_usable;
 };
 
