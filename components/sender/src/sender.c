@@ -7,8 +7,8 @@
  *      │ ◄──────────────────────────────────────┘ └──── answer read, connection kept ─────┤
  *      └──────── no answer, or a connection that can't be kept ◄──────────────────────────┘
  *
- * A message may go when neither its host nor its route waits: the highest priority first, in turn among equals. Who waits after which
- * outcome: verdict.c by the actions of diag.def. CSRF is POST and ANSWER of the HEAD for a token (`fetching`); the same message comes next.
+ * A message may go when neither its host nor its route waits: the highest priority first, in turn among equals, and last who got no
+ * answer. Who waits after which outcome: verdict.c by the actions of diag.def. CSRF is POST and ANSWER of the HEAD for a token (`fetching`); the same message comes next.
  * The outbox moves on when the header block of a 2xx is complete; the rest of the body (up to 4 KB) is read only to keep the connection.
  * Each outcome of POST but a success leaves the message where it is, under the same id. */
 #include "sender/sender.h"
@@ -161,6 +161,12 @@ static bool is_authorized(struct sender *sender)
     return status == IFL_OK;
 }
 
+/* A message on which connections die would take each try of the host for itself, were its priority the highest: first the others. */
+static unsigned rank(const struct sender_route *route)
+{
+    return route->unlucky ? 0 : route->settings->priority + 1u;
+}
+
 /* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
 static bool pick(struct sender *sender)
 {
@@ -171,8 +177,7 @@ static bool pick(struct sender *sender)
     for (size_t i = 0; i < settings->route_count; i++) {
         struct outbox_message message;
         struct sender_route *route = &sender->routes[(sender->next + i) % settings->route_count];
-        if (sender_is_ahead(sender, route->wait.view.until) ||
-            (best != NULL && route->settings->priority <= best->settings->priority) ||
+        if (sender_is_ahead(sender, route->wait.view.until) || (best != NULL && rank(route) <= rank(best)) ||
             !first_of(sender, route, &message) || is_too_fast(sender, route, &message) ||
             !batch_is_due(sender, route, &message))
             continue;

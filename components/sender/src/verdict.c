@@ -190,8 +190,10 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
     drop_with_session(sender, !sender->heard && (of_tls || tls_facts(sender->wiring.tls)->resumed));
     act(sender, status);
     /* The route waits as well, so that one message on which connections die can't keep the others from their turn. */
-    if (asked && action_of(status) == IFL_ACTION_RETRY_HOST)
+    if (asked && action_of(status) == IFL_ACTION_RETRY_HOST) {
+        sender->route->unlucky = true;
         wait_begin(sender, &sender->route->wait, status, false);
+    }
     tell_identity(sender, status);
 }
 
@@ -287,6 +289,8 @@ void verdict_answer(struct sender *sender)
     }
     sender->decided = true;
     sender->used = true;
+    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
+        sender->routes[i].unlucky = false;
     sender_set_deadline(sender, REST_MS);
     if (sender->answer.status == 401 && tls_facts(sender->wiring.tls)->resumed) {
         /* Some proxies lose the certificate on resumption: one full handshake before it counts. */

@@ -430,6 +430,24 @@ static void retry_tries_the_host_at_once(void)
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
 }
 
+static struct reply silence_on_route_0(const struct request *request)
+{
+    return request->route == 0 ? (struct reply){"", IFL_AGAIN} : (struct reply){HTTP_200, IFL_AGAIN};
+}
+
+static void a_flow_that_never_answers_does_not_take_every_probe_of_a_held_host(void)
+{
+    world.settings.routes[0].priority = 5;
+    world_restart();
+    world_put(0, 100);
+    world_put(1, 100);
+    world.opens[world.open_count++] = IFL_TLS_UNTRUSTED; /* holds the host */
+    world.decide = silence_on_route_0;
+    world_run_for(3 * HOUR);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(1));
+    TEST_ASSERT_EQUAL_UINT(0, world_done_count(0));
+}
+
 static void there_is_no_view_of_a_route_that_is_not_there(void)
 {
     struct sender_view view;
@@ -520,6 +538,7 @@ int main(void)
     RUN_TEST(retry_does_not_wait_for_the_rate);
     RUN_TEST(retry_tries_the_named_route_at_once);
     RUN_TEST(retry_tries_the_host_at_once);
+    RUN_TEST(a_flow_that_never_answers_does_not_take_every_probe_of_a_held_host);
     RUN_TEST(there_is_no_view_of_a_route_that_is_not_there);
     RUN_TEST(an_error_on_an_open_connection_keeps_the_connection);
     RUN_TEST(a_week_of_random_trouble_loses_nothing_and_keeps_the_order);

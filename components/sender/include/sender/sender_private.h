@@ -41,6 +41,7 @@ struct sender_route {
     uint8_t lane;
     uint8_t finished_quality; /* of finished_unix_s */
     uint8_t rejected_count;   /* messages rejected in a row without a success between */
+    bool unlucky;             /* its last request got no answer, and no other route's since */
     bool csrf_needed;
     bool token_fresh;       /* a token was asked for on behalf of the request that comes next */
     uint32_t flow_failures; /* ANSWER_FLOW_FAILED on the message n */
