@@ -1,0 +1,443 @@
+/* oracle.c: the promise, checked after every step.
+ *
+ *   acknowledged   is delivered, still queued, a dead letter, or given up and counted
+ *   order          first acceptances of a route come in the order of its numbers
+ *   id             one for a payload, one payload for an id, for life; numbers have no gaps
+ *   cursor         passes only what the server has accepted, what lies among the dead letters, or what is counted as given up
+ *   repetition     only where the agent couldn't know the answer, or lost its memory
+ *   progress       a route whose way is free isn't stuck
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define LANES (SIM_ROUTES + 2)
+#define TOKEN_DIGITS 6
+
+struct entry {
+    uint64_t token;   /* + 1; 0: not known */
+    uint64_t told_at; /* the agent knows that it was accepted; 0: it doesn't */
+    uint64_t alias;   /* a re-queued message lies here: its n in the same lane */
+    uint32_t accepted;
+    bool acknowledged, gave_up, dead, buried;
+    bool passed; /* the cursor was behind it once */
+};
+
+struct lane {
+    struct entry *entries;
+    size_t room;
+    uint64_t last_acknowledged, last_accepted, cursor, floor;
+    uint64_t gave_up_count;
+    uint64_t progress_at;
+    unsigned maybe_requeued; /* the power went while a dead letter was put back here */
+    bool known, empty;
+    unsigned route;
+};
+
+struct token {
+    uint32_t route, size;
+    uint64_t n; /* 0: not known */
+    bool acknowledged;
+};
+
+static struct lane lanes[LANES];
+static struct token *tokens;
+static size_t token_count, token_room;
+static uint64_t log_id;
+static struct outbox_message requeuing;
+static bool is_requeuing;
+uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count;
+
+/* ---- memory ---- */
+
+static void *grow(void *old, size_t old_count, size_t new_count, size_t size)
+{
+    char *bigger = realloc(old, new_count * size);
+    if (bigger == NULL)
+        abort();
+    memset(bigger + old_count * size, 0, (new_count - old_count) * size);
+    return bigger;
+}
+
+static struct entry *entry(uint8_t lane, uint64_t n)
+{
+    static struct entry nothing;
+    if (lane >= LANES || n == 0 || n > 10000000) {
+        broken("the id %u-%llu is impossible", lane, (unsigned long long)n);
+        memset(&nothing, 0, sizeof nothing);
+        return &nothing;
+    }
+    struct lane *l = &lanes[lane];
+    if (n >= l->room) {
+        size_t room = (size_t)n * 2 + 64;
+        l->entries = grow(l->entries, l->room, room, sizeof *l->entries);
+        l->room = room;
+    }
+    return &l->entries[n];
+}
+
+void oracle_start(void)
+{
+    oracle_free();
+    oracle_accepted_count = oracle_duplicate_count = oracle_dead_count = oracle_gave_up_count = 0;
+}
+
+void oracle_free(void)
+{
+    for (size_t i = 0; i < LANES; i++)
+        free(lanes[i].entries);
+    free(tokens);
+    memset(lanes, 0, sizeof lanes);
+    tokens = NULL;
+    token_count = token_room = 0;
+    log_id = 0;
+    is_requeuing = false;
+}
+
+/* ---- payloads ---- */
+
+uint64_t oracle_token(unsigned route, uint32_t size)
+{
+    if (token_count == token_room) {
+        tokens = grow(tokens, token_room, token_room * 2 + 256, sizeof *tokens);
+        token_room = token_room * 2 + 256;
+    }
+    tokens[token_count] = (struct token){.route = route, .size = size};
+    return token_count++;
+}
+
+uint32_t oracle_token_size(uint64_t token)
+{
+    return tokens[token].size;
+}
+
+uint64_t oracle_token_count(void)
+{
+    return token_count;
+}
+
+bool oracle_is_acknowledged(uint64_t token)
+{
+    return tokens[token].acknowledged;
+}
+
+static uint64_t token_of(const uint8_t *body, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint64_t token = 0;
+    for (size_t i = 0; i < TOKEN_DIGITS && i < size; i++) {
+        const char *at = body[i] == 0 ? NULL : strchr(digits, body[i]);
+        if (at == NULL)
+            return UINT64_MAX;
+        token |= (uint64_t)(at - digits) << (6 * i);
+    }
+    return token;
+}
+
+static bool is_payload(uint64_t token, const uint8_t *body, size_t size)
+{
+    static uint8_t right[IFL_PAYLOAD_SIZE_MAX];
+    return token < token_count && tokens[token].size == size && payload_make(token, right) == size &&
+           memcmp(right, body, size) == 0;
+}
+
+/* ---- ids ---- */
+
+static void bind(uint64_t token, const struct outbox_id *id)
+{
+    struct entry *e = entry(id->lane, id->n);
+    if (log_id == 0)
+        log_id = id->log;
+    if (id->log != log_id)
+        broken("a new log id without a reason");
+    if (e->token != 0 && e->token != token + 1)
+        broken("the id %u-%llu names two payloads", id->lane, (unsigned long long)id->n);
+    if (tokens[token].n != 0 && tokens[token].n != id->n)
+        broken("token %llu has two ids: %llu and %llu", (unsigned long long)token, (unsigned long long)tokens[token].n,
+               (unsigned long long)id->n);
+    if (lanes[id->lane].known && lanes[id->lane].route != tokens[token].route)
+        broken("token %llu lies in the lane of another route", (unsigned long long)token);
+    e->token = token + 1;
+    tokens[token].n = id->n;
+}
+
+void oracle_acknowledged(uint64_t token, const struct outbox_id *id)
+{
+    struct entry *e = entry(id->lane, id->n);
+    note(NOTE_ACKED, token, (int64_t)id->n);
+    if (e->acknowledged)
+        broken("the id %u-%llu is acknowledged twice", id->lane, (unsigned long long)id->n);
+    bind(token, id);
+    if (id->n <= lanes[id->lane].last_acknowledged)
+        broken("n %llu is acknowledged after n %llu", (unsigned long long)id->n,
+               (unsigned long long)lanes[id->lane].last_acknowledged);
+    lanes[id->lane].last_acknowledged = id->n;
+    e->acknowledged = tokens[token].acknowledged = true;
+}
+
+bool oracle_requested(unsigned route, const struct outbox_id *id, const uint8_t *body, size_t size)
+{
+    uint64_t token = token_of(body, size);
+    if (!is_payload(token, body, size)) {
+        broken("n %llu of route %u arrives with a payload that nobody wrote", (unsigned long long)id->n, route);
+        return false;
+    }
+    if (tokens[token].route != route)
+        broken("token %llu goes to the wrong flow", (unsigned long long)token);
+    bind(token, id);
+    return entry(id->lane, id->n)->accepted > 0;
+}
+
+static bool was_requeued(uint8_t lane, uint64_t n)
+{
+    return entry(lane, n)->dead || entry(lane, n)->gave_up || entry(lane, n)->passed || entry(lane, n)->alias != 0;
+}
+
+static void check_order(const struct outbox_id *id)
+{
+    struct lane *l = &lanes[id->lane];
+    if (id->n < l->last_accepted && !was_requeued(id->lane, id->n))
+        broken("n %llu is accepted after n %llu", (unsigned long long)id->n, (unsigned long long)l->last_accepted);
+    for (uint64_t n = l->last_accepted + 1; n < id->n; n++)
+        if (entry(id->lane, n)->accepted == 0 && !was_requeued(id->lane, n))
+            broken("n %llu overtakes n %llu", (unsigned long long)id->n, (unsigned long long)n);
+    if (id->n > l->last_accepted)
+        l->last_accepted = id->n;
+}
+
+void oracle_accepted(unsigned route, const struct outbox_id *id, uint64_t sent_at)
+{
+    (void)route;
+    struct entry *e = entry(id->lane, id->n);
+    if (e->accepted++ == 0) {
+        check_order(id);
+        oracle_accepted_count++;
+        return;
+    }
+    oracle_duplicate_count++;
+    if (e->told_at != 0 && sent_at > e->told_at && !e->dead)
+        broken("n %llu is sent again, though the agent knew that it was accepted", (unsigned long long)id->n);
+}
+
+void oracle_told(const struct outbox_id *id)
+{
+    if (world.plan.worn_sectors + world.plan.flips == 0)
+        entry(id->lane, id->n)->told_at = world.now;
+}
+
+/* ---- what lies in flash ---- */
+
+static bool is_dead_letter(uint8_t lane, uint64_t n, bool *busy)
+{
+    struct outbox_message message;
+    struct outbox *box = &agent()->outbox;
+    enum ifl_status status = outbox_first(box, OUTBOX_LANE_DEAD, &message);
+    while (status == IFL_OK) {
+        if (message.id.lane == lane && message.id.n == n)
+            return true;
+        status = outbox_next(box, &message);
+    }
+    *busy = status != IFL_END;
+    return false;
+}
+
+static bool pass(uint8_t lane, uint64_t n, uint64_t given_up)
+{
+    struct lane *l = &lanes[lane];
+    struct entry *e = entry(lane, n);
+    uint64_t id_n = e->alias != 0 ? e->alias : n;
+    struct entry *message = entry(lane, id_n);
+    e = entry(lane, n);
+    bool busy = false;
+    if (message->accepted > 0 || message->buried || e->gave_up) {
+        e->passed = true;
+        return true;
+    }
+    if (is_dead_letter(lane, id_n, &busy)) {
+        oracle_dead_count += !message->dead;
+        message->dead = e->passed = true;
+        note(NOTE_DEAD, lane, (int64_t)id_n);
+        return true;
+    }
+    if (busy)
+        return false;
+    e->passed = true;
+    if (e->token == 0 && l->maybe_requeued > 0) {
+        l->maybe_requeued--;
+        return true;
+    }
+    e->gave_up = true;
+    oracle_gave_up_count++;
+    note(NOTE_GAVE_UP, lane, (int64_t)n);
+    if (++l->gave_up_count > given_up)
+        broken("lane %u: n %llu is finished, but nobody accepted it", lane, (unsigned long long)n);
+    return true;
+}
+
+static void check_progress(struct lane *l, const struct outbox_lane_stats *stats, bool moved)
+{
+    const struct settings *settings = &world.plan.settings;
+    uint64_t limit = settings->probe_cap_ms + settings->backoff_cap_ms + HOUR + 20 * MINUTE;
+    uint64_t since = weather_fine_since(l->route);
+    bool was_empty = l->empty;
+    l->empty = stats->queued == 0;
+    if (moved || l->empty || was_empty || since == UINT64_MAX) {
+        l->progress_at = world.now;
+        return;
+    }
+    if (l->progress_at < since)
+        l->progress_at = since;
+    bool picky = world.plan.picky[l->route] > 0 && !world.calm;
+    if (!picky && world.now > l->progress_at + limit)
+        broken("route %u stands still for %llu s though everything works", l->route,
+               (unsigned long long)((world.now - l->progress_at) / SECOND));
+}
+
+static void step_lane(uint8_t lane)
+{
+    struct lane *l = &lanes[lane];
+    struct outbox_lane_stats stats;
+    if (!l->known || outbox_lane_stats(&agent()->outbox, lane, &stats) != IFL_OK)
+        return;
+    uint64_t cursor = stats.last_n - stats.queued;
+    uint64_t before = l->cursor;
+    if (stats.last_n < l->last_acknowledged)
+        broken("lane %u: n %llu was acknowledged, but the lane ends with n %llu", lane,
+               (unsigned long long)l->last_acknowledged, (unsigned long long)stats.last_n);
+    if (cursor < l->cursor)
+        broken("lane %u: the cursor moves back", lane);
+    while (l->cursor < cursor && !world.broken && pass(lane, l->cursor + 1, stats.given_up))
+        l->cursor++;
+    if (l->cursor > before)
+        note(NOTE_FINISHED, lane, (int64_t)l->cursor);
+    check_progress(l, &stats, l->cursor > before);
+}
+
+void oracle_step(void)
+{
+    for (uint8_t lane = 1; lane < LANES && !world.medium.off; lane++)
+        step_lane(lane);
+}
+
+/* ---- power ---- */
+
+static void lane_mounted(uint8_t lane, uint64_t cursor)
+{
+    struct lane *l = &lanes[lane];
+    if (cursor < l->floor && world.plan.flips == 0)
+        broken("lane %u: n %llu comes back after a flush that promised otherwise", lane, (unsigned long long)l->floor);
+    for (uint64_t n = cursor + 1; n <= l->cursor; n++) {
+        struct entry *e = entry(lane, n);
+        l->gave_up_count -= e->gave_up;
+        oracle_gave_up_count -= e->gave_up;
+        e->gave_up = false;
+    }
+    if (cursor < l->cursor)
+        l->cursor = cursor;
+    l->progress_at = world.now;
+}
+
+void oracle_mounted(void)
+{
+    for (unsigned route = 0; route < world.plan.route_count; route++) {
+        struct outbox_lane_stats stats;
+        uint8_t lane = outbox_lane_of(&agent()->outbox, world.plan.settings.routes[route].name);
+        if (lane >= LANES || outbox_lane_stats(&agent()->outbox, lane, &stats) != IFL_OK) {
+            broken("route %u has no lane", route);
+            return;
+        }
+        if (lanes[lane].known && lanes[lane].route != route)
+            broken("lane %u changes its route", lane);
+        lanes[lane].known = true;
+        lanes[lane].route = route;
+        lane_mounted(lane, stats.last_n - stats.queued);
+    }
+}
+
+void oracle_powered_off(void)
+{
+    for (size_t lane = 0; lane < LANES; lane++)
+        for (size_t n = 0; n < lanes[lane].room; n++)
+            lanes[lane].entries[n].told_at = 0;
+    if (is_requeuing)
+        lanes[requeuing.id.lane].maybe_requeued++;
+    is_requeuing = false;
+}
+
+void oracle_flushed(void)
+{
+    for (uint8_t lane = 1; lane < LANES; lane++) {
+        struct outbox_lane_stats stats;
+        if (lanes[lane].known && outbox_lane_stats(&agent()->outbox, lane, &stats) == IFL_OK)
+            lanes[lane].floor = stats.last_n - stats.queued;
+    }
+}
+
+/* ---- the operator ---- */
+
+void oracle_requeue_begins(const struct outbox_message *dead)
+{
+    requeuing = *dead;
+    is_requeuing = true;
+}
+
+void oracle_requeued(const struct outbox_message *dead, enum ifl_status status)
+{
+    struct outbox_lane_stats stats;
+    if (world.medium.off)
+        return; /* oracle_powered_off() comes */
+    is_requeuing = false;
+    lanes[dead->id.lane].maybe_requeued += status == IFL_FLASH_IO || status == IFL_FLASH_VERIFY;
+    if (status != IFL_OK || outbox_lane_stats(&agent()->outbox, dead->id.lane, &stats) != IFL_OK)
+        return;
+    entry(dead->id.lane, stats.last_n)->alias = dead->id.n;
+}
+
+void oracle_bury(const struct outbox_message *dead)
+{
+    entry(dead->id.lane, dead->id.n)->buried = true;
+}
+
+/* ---- the end ---- */
+
+uint64_t oracle_queued(void)
+{
+    uint64_t count = 0;
+    for (uint8_t lane = 1; lane < LANES; lane++) {
+        struct outbox_lane_stats stats;
+        if (lanes[lane].known && outbox_lane_stats(&agent()->outbox, lane, &stats) == IFL_OK)
+            count += stats.queued;
+    }
+    return count;
+}
+
+static void finish_lane(uint8_t lane)
+{
+    struct lane *l = &lanes[lane];
+    struct outbox_lane_stats stats;
+    bool busy = false;
+    if (!l->known || outbox_lane_stats(&agent()->outbox, lane, &stats) != IFL_OK)
+        return;
+    for (uint64_t n = 1; n < l->room; n++) /* a re-queued message shares the fate of its new place */
+        if (l->entries[n].alias != 0 && l->entries[n].gave_up)
+            entry(lane, l->entries[n].alias)->gave_up = true;
+    for (uint64_t n = 1; n <= l->last_acknowledged && n < l->room; n++) {
+        const struct entry *e = &l->entries[n];
+        if (e->acknowledged && e->accepted == 0 && !e->gave_up && !e->buried && !is_dead_letter(lane, n, &busy) &&
+            !busy)
+            broken("n %llu of route %u was acknowledged and is nowhere", (unsigned long long)n, l->route);
+    }
+    bool refuses = world.plan.settings.routes[l->route].full == SETTINGS_FULL_REFUSE;
+    bool sound = world.plan.worn_sectors + world.plan.flips == 0 && !world.plan.sync_failures;
+    if (refuses && sound && stats.given_up > 0)
+        broken("route %u never gives up, but gave up %llu", l->route, (unsigned long long)stats.given_up);
+}
+
+void oracle_finish(void)
+{
+    if (oracle_queued() > 0)
+        broken("%llu messages still wait though everything works", (unsigned long long)oracle_queued());
+    for (uint8_t lane = 1; lane < LANES; lane++)
+        finish_lane(lane);
+}

@@ -1,0 +1,224 @@
+/* rate.c: nothing hammers the tenant. Seen from outside, by what the agent was told and when it came again:
+ *
+ *   Retry-After     nobody comes before it
+ *   holds           the k-th probe in a row comes no earlier than 0.74 * min(cap, first * 2^k)
+ *   backoff         waits are uniform in 0..I(k) = min(cap, base * 2^k). A single wait may be 0, so the sum of all waits of a streak is judged: n waits add up
+ *                   to t or less with probability t^n / (n! * I(1)*...*I(n)) at most; less than e^-25 isn't chance
+ *   jitter          eight waits in a row of exactly I(k) aren't chance either
+ *   max_rate        after an accepted message the next one of its route comes no earlier than that
+ *   in general      no more than LIMIT requests a minute without any success
+ */
+#include <math.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define LIMIT 150
+#define IMPROBABLE (-25.0)
+#define SLACK_MS 20
+#define EXACT_LIMIT 8
+
+struct streak {
+    bool waiting;
+    uint64_t failed_at, at_least_ms;
+    unsigned count, exact_count;
+    double sum_ms, logs;
+};
+
+struct hold {
+    bool held;
+    unsigned probes;
+    uint64_t since, not_before;
+};
+
+static struct {
+    uint64_t reset_at;
+    struct streak connections, host, routes[SIM_ROUTES];
+    struct hold host_hold, route_holds[SIM_ROUTES];
+    uint64_t n[SIM_ROUTES], accepted_at[SIM_ROUTES];
+    bool fresh_token[SIM_ROUTES];
+    uint64_t minute, minute_count;
+} rate;
+
+uint64_t rate_request_count, rate_open_count;
+
+static double interval_ms(uint32_t base_ms, uint32_t cap_ms, unsigned index)
+{
+    double ms = ldexp((double)base_ms, index < 40 ? (int)index : 40);
+    return ms < cap_ms ? ms : cap_ms;
+}
+
+static void forget(struct streak *streak)
+{
+    memset(streak, 0, sizeof *streak);
+}
+
+static void failed(struct streak *streak, uint64_t at_least_ms)
+{
+    streak->waiting = true;
+    streak->failed_at = world.now;
+    streak->at_least_ms = at_least_ms;
+}
+
+static void judge(struct streak *streak, double wait_ms, const char *who)
+{
+    const struct settings *settings = &world.plan.settings;
+    double interval = interval_ms(settings->backoff_base_ms, settings->backoff_cap_ms, streak->count);
+    streak->count++;
+    streak->sum_ms += wait_ms + SLACK_MS;
+    streak->logs += log(interval);
+    double n = streak->count;
+    double probability = n * log(streak->sum_ms) - lgamma(n + 1) - streak->logs;
+    if (probability < IMPROBABLE)
+        broken("%s: %u tries in %.0f ms, faster than the backoff allows", who, streak->count, streak->sum_ms);
+    bool exact = wait_ms > interval * 0.97 && wait_ms < interval * 1.03 + SLACK_MS;
+    streak->exact_count = exact ? streak->exact_count + 1 : 0;
+    if (streak->exact_count >= EXACT_LIMIT)
+        broken("%s: %u waits of exactly the whole interval: no jitter", who, streak->exact_count);
+}
+
+static void again(struct streak *streak, uint64_t at, const char *who)
+{
+    if (!streak->waiting || at < streak->failed_at)
+        return;
+    streak->waiting = false;
+    double gap_ms = (double)(at - streak->failed_at), least_ms = (double)streak->at_least_ms;
+    if (gap_ms < least_ms * 0.999 - SLACK_MS)
+        broken("%s: back after %.0f ms, but Retry-After said %.0f ms", who, gap_ms, least_ms);
+    judge(streak, gap_ms > least_ms ? gap_ms - least_ms : 0, who);
+}
+
+/* ---- holds ---- */
+
+static void probe_failed(struct hold *hold, uint64_t at_least_ms)
+{
+    const struct settings *settings = &world.plan.settings;
+    double ms = 0.74 * interval_ms(settings->probe_first_ms, settings->probe_cap_ms, hold->probes);
+    hold->held = true;
+    hold->probes++;
+    hold->since = world.now;
+    if (ms < (double)at_least_ms * 0.999)
+        ms = (double)at_least_ms * 0.999;
+    hold->not_before = world.now + (uint64_t)ms - (ms > SLACK_MS ? SLACK_MS : 0);
+}
+
+static void check_hold(const struct hold *hold, uint64_t at, const char *who)
+{
+    if (hold->held && at >= hold->since && at < hold->not_before)
+        broken("%s is held, but probe %u comes %llu ms too early", who, hold->probes,
+               (unsigned long long)(hold->not_before - at));
+}
+
+/* ---- what happens ---- */
+
+void rate_reset(void)
+{
+    uint64_t minute = rate.minute, count = rate.minute_count;
+    memset(&rate, 0, sizeof rate);
+    rate.reset_at = world.now;
+    rate.minute = minute;
+    rate.minute_count = count;
+}
+
+void rate_start(void)
+{
+    memset(&rate, 0, sizeof rate);
+}
+
+static void over(struct streak *streak, struct hold *hold)
+{
+    forget(streak);
+    memset(hold, 0, sizeof *hold);
+}
+
+void rate_opened(void)
+{
+    rate_open_count++;
+    again(&rate.connections, world.now, "connections");
+    again(&rate.host, world.now, "the host");
+    check_hold(&rate.host_hold, world.now, "the host");
+}
+
+void rate_connection_ended(bool fine)
+{
+    if (fine)
+        forget(&rate.connections);
+    else
+        failed(&rate.connections, 0);
+}
+
+static void count_request(void)
+{
+    rate_request_count++;
+    if (world.now / MINUTE != rate.minute) {
+        rate.minute = world.now / MINUTE;
+        rate.minute_count = 0;
+    }
+    if (++rate.minute_count > LIMIT)
+        broken("more than %d requests within a minute, and none succeeds", LIMIT);
+}
+
+void rate_request(unsigned route, bool head, uint64_t n, uint64_t sent_at)
+{
+    count_request();
+    if (sent_at <= rate.reset_at)
+        return;
+    uint32_t max_rate = world.plan.settings.routes[route].max_rate;
+    if (!head && max_rate > 0 && rate.accepted_at[route] > 0 && sent_at >= rate.accepted_at[route] &&
+        sent_at + SLACK_MS < rate.accepted_at[route] + MINUTE / max_rate)
+        broken("route %u sends %llu ms after the message before, max_rate is %u a minute", route,
+               (unsigned long long)(sent_at - rate.accepted_at[route]), (unsigned)max_rate);
+    if (!head && rate.n[route] != n)
+        over(&rate.routes[route], &rate.route_holds[route]); /* another message: what was before is settled */
+    if (!head)
+        rate.n[route] = n;
+    check_hold(&rate.route_holds[route], sent_at, "a route");
+    check_hold(&rate.host_hold, sent_at, "the host");
+    again(&rate.routes[route], sent_at, "a route");
+    again(&rate.host, sent_at, "the host");
+}
+
+static void route_failed(unsigned route, uint64_t at_least_ms)
+{
+    if (rate.route_holds[route].held)
+        probe_failed(&rate.route_holds[route], at_least_ms);
+    else if (world.plan.settings.routes[route].dead_letter_after == 0)
+        failed(&rate.routes[route], at_least_ms);
+}
+
+static void succeeded(unsigned route)
+{
+    rate.minute_count = 0;
+    over(&rate.routes[route], &rate.route_holds[route]);
+}
+
+/* Anything but the host's own troubles shows that the host works. */
+static bool is_of_host(enum meaning meaning)
+{
+    return meaning == MEANS_RETRY_HOST || meaning == MEANS_HOLD_HOST;
+}
+
+void rate_answer(unsigned route, bool head, uint64_t n, enum meaning meaning, uint64_t retry_after_ms)
+{
+    (void)n;
+    bool fresh = rate.fresh_token[route];
+    if (meaning == MEANS_ONCE_MORE)
+        return;
+    rate.fresh_token[route] = meaning == MEANS_TOKEN;
+    if (!is_of_host(meaning))
+        over(&rate.host, &rate.host_hold);
+    if (meaning == MEANS_DONE)
+        rate.accepted_at[route] = world.now;
+    if (meaning == MEANS_DONE || meaning == MEANS_DEAD_LETTER)
+        succeeded(route);
+    else if (meaning == MEANS_RETRY_ROUTE || (meaning == MEANS_CSRF && (fresh || head)))
+        route_failed(route, retry_after_ms);
+    else if (meaning == MEANS_HOLD_ROUTE)
+        probe_failed(&rate.route_holds[route], retry_after_ms);
+    else if (meaning == MEANS_HOLD_HOST)
+        probe_failed(&rate.host_hold, retry_after_ms);
+    else if (meaning == MEANS_RETRY_HOST && rate.host_hold.held)
+        probe_failed(&rate.host_hold, retry_after_ms);
+    else if (meaning == MEANS_RETRY_HOST)
+        failed(&rate.host, retry_after_ms);
+}
