@@ -175,6 +175,12 @@ class KeyCheck(unittest.TestCase):
             self.assertEqual(self.names(done.json), ["KEY_UNSUPPORTED"] if status else [])
             self.assertEqual(os.path.exists(out), status == 0)
 
+    def test_an_address_that_a_mail_program_made_a_link_of_isnt_taken(self):
+        text = re.sub(r'"url": "([^"]*)"', r'"url": "\1<\1>"', self.good_text())
+        result = self.check(self.file("linked.json", text))
+        self.assert_original(result)
+        self.assertEqual((result["url"], self.names(result)), (None, ["KEY_NO_URL"]))
+
     def test_no_input_is_too_strange(self):
         strange = {
             "empty": (b"", "KEY_UNREADABLE"),
