@@ -15,6 +15,7 @@ struct stat;
 void *_sbrk(ptrdiff_t change);
 int _write(int file, const char *text, int size);
 int _read(int file, char *to, int size);
+int _open(const char *name, int flags, int mode);
 int _close(int file);
 int _lseek(int file, int offset, int whence);
 int _fstat(int file, struct stat *to);
@@ -74,6 +75,13 @@ int _read(int file, char *to, int size)
 {
     (void)file, (void)to, (void)size;
     return 0;
+}
+
+int _open(const char *name, int flags, int mode)
+{
+    (void)name, (void)flags, (void)mode;
+    errno = ENOENT;
+    return -1;
 }
 
 int _close(int file)
