@@ -145,10 +145,16 @@ static bool record_finished(struct outbox *box, struct outbox_lane *lane)
     return is_finished(lane);
 }
 
+/* Its only block holds nothing that is wanted: with the next one it's free. */
+static bool is_drained(const struct outbox_lane *lane)
+{
+    return lane->block_count == 1 && lane->progress.cursor == lane->last_n;
+}
+
 /* The last free block may go where that frees another one: so what was delivered can be recorded, and a full store drains. */
 static bool frees_another(struct outbox *box, struct outbox_lane *lane)
 {
-    return is_oldest_done(box, lane) || (lane->block_count == 1 && lane->progress.cursor == lane->last_n);
+    return is_oldest_done(box, lane) || is_drained(lane);
 }
 
 /* Blocks that lanes other than this one can still claim: up to their share, and where power cuts have filled the space for what must be recorded (unless that frees
@@ -191,6 +197,9 @@ static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bo
     box->wanted = true;
     if (coming) {
         return IFL_FLASH_BUSY;
+    }
+    if (data && is_drained(lane) && box->free_count > 0) {
+        return IFL_OK; /* others that filled the store don't stop who gives back what it takes */
     }
     return data ? outbox_give_up_oldest(box, lane) : IFL_STORE_FULL;
 }

@@ -169,6 +169,21 @@ static void many_starts_do_not_fill_a_store_that_is_drained(void)
     }
 }
 
+static void a_lane_that_is_drained_goes_on_though_another_has_filled_the_store(void)
+{
+    enum ifl_status status;
+    mount();
+    must_put("a", 1, 100);
+    deliver("a", 1, 100);
+    TEST_ASSERT_TRUE(fill("b", 100000, 300, &status) > 50);
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, status);
+    for (uint32_t i = 2; i <= 300; i++) {
+        must_put("a", i, 100);
+        deliver("a", i, 100);
+    }
+    TEST_ASSERT_TRUE(stats().free_blocks >= 1);
+}
+
 static void a_full_lane_leaves_the_share_of_others(void)
 {
     world_start(1, 12, 2, false);
@@ -360,6 +375,7 @@ int main(void)
     RUN_TEST(a_full_store_refuses_and_keeps_everything);
     RUN_TEST(a_full_store_records_each_cursor_and_drains);
     RUN_TEST(many_starts_do_not_fill_a_store_that_is_drained);
+    RUN_TEST(a_lane_that_is_drained_goes_on_though_another_has_filled_the_store);
     RUN_TEST(a_full_lane_leaves_the_share_of_others);
     RUN_TEST(a_full_lane_that_allows_it_gives_up_its_oldest_block_counted_and_recorded);
     RUN_TEST(the_lane_with_the_lowest_priority_gives_up_first_and_never_for_a_lower_one);
