@@ -65,7 +65,7 @@ def judge(beats, count, arena_peak):
 def main():
     elf, iflowctl = sys.argv[1:3]
     hours = float(sys.argv[3]) if len(sys.argv) > 3 else 24 if os.environ.get("IFL_TEST_FULL") else 1
-    with IdleWorld(elf, iflowctl, routes={"heartbeat": world.HEARTBEAT}) as idle:
+    with IdleWorld(elf, iflowctl, routes={"heartbeat": {"path": world.HEARTBEAT, "max_rate": 3600}}) as idle:
         with idle.node(network=ALONE, options=VIRTUAL) as board:
             seconds, count, arena_peak = pass_time(board, hours)
             board.cut_power()
