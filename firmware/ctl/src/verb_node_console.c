@@ -264,14 +264,38 @@ static int ask(struct talk *talk)
 
 /* ---- a conversation ---- */
 
+/* A script that has said everything waits for as many answers as it sent lines: a text ends with an empty line, JSON with its own. */
+struct count {
+    size_t sent, answered;
+    bool line_begun, line_json;
+};
+
+static void count_sent(struct count *count, const char *buf, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        count->sent += buf[i] == '\n' && i > 0 && buf[i - 1] != '\n';
+    }
+}
+
+static void count_answers(struct count *count, char c)
+{
+    if (c == '\n') {
+        count->answered += !count->line_begun || count->line_json;
+    } else if (!count->line_begun) {
+        count->line_json = c == '{';
+    }
+    count->line_begun = c != '\n';
+}
+
 /* False: the node has gone. */
-static bool show(struct talk *talk)
+static bool show(struct talk *talk, struct count *count)
 {
     char buf[4096];
     const ssize_t got = receive(talk, buf, sizeof buf, 0);
     for (ssize_t i = 0; i < got; i++) {
         if (buf[i] != '\r') {
             putchar(buf[i]);
+            count_answers(count, buf[i]);
         }
     }
     fflush(stdout);
@@ -285,15 +309,19 @@ static int converse(struct talk *talk)
     if (isatty(STDIN_FILENO)) {
         fputs("Connected. `help` lists the commands, Ctrl-D ends.\n", stderr);
     }
+    struct count count = {0};
     for (int quiet_ms = -1;;) {
+        if (quiet_ms >= 0 && count.answered >= count.sent) {
+            return 0;
+        }
         const int ready = poll(wait, 2, quiet_ms);
         if (ready == 0) {
-            return 0; /* the input has ended, and so have the answers */
+            return count.answered > 0 ? 0 : report(talk, IFL_NODE_SILENT, "no answer");
         }
         if (ready < 0 && errno != EINTR) {
             return report(talk, IFL_NODE_SILENT, strerror(errno));
         }
-        if (ready > 0 && wait[1].revents != 0 && !show(talk)) {
+        if (ready > 0 && wait[1].revents != 0 && !show(talk, &count)) {
             return report(talk, IFL_NODE_SILENT, "the port has gone");
         }
         if (ready > 0 && wait[0].revents != 0) {
@@ -301,9 +329,13 @@ static int converse(struct talk *talk)
             if (got > 0 && !send_all(talk, buf, (size_t)got)) {
                 return report(talk, IFL_NODE_SILENT, strerror(errno));
             }
+            count_sent(&count, buf, got > 0 ? (size_t)got : 0);
+            if (got <= 0 && isatty(STDIN_FILENO)) {
+                return 0;
+            }
             if (got <= 0) {
                 wait[0].fd = -1;
-                quiet_ms = isatty(STDIN_FILENO) ? 0 : 10 * QUIET_MS;
+                quiet_ms = talk->timeout_ms;
             }
         }
     }
