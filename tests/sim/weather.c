@@ -190,6 +190,16 @@ static void clock_changes(void)
     (void)clock_set(&agent()->clock, unix_s, quality, 0, agent_now());
 }
 
+static bool is_programmed(uint32_t at)
+{
+    uint32_t granule = world.medium.options.geometry.prog_size;
+    uint8_t blank = world.medium.options.geometry.erased;
+    for (uint32_t i = at / granule * granule; i < at / granule * granule + granule; i++)
+        if (world.medium.bytes[i] != blank)
+            return true;
+    return false;
+}
+
 static void medium_changes(void)
 {
     medium_next = world.now + dice_below(DICE_WEATHER, world.plan.duration_ms / (world.plan.sync_failures ? 40 : 2));
@@ -201,7 +211,8 @@ static void medium_changes(void)
         worn_left--;
         flash_double_wear_out(&world.medium, at, (enum flash_wear)dice_between(DICE_WEATHER, 1, 3));
         note_words("the sector at 0x%x is worn out", (unsigned)at);
-    } else if (flips_left > 0) {
+    } else if (flips_left > 0 &&
+               is_programmed(at)) { /* nobody looks at blank granules again before they are programmed */
         flips_left--;
         flash_double_flip(&world.medium, at, (unsigned)dice_below(DICE_WEATHER, 8));
         note_words("a bit flips at 0x%x", (unsigned)at);
