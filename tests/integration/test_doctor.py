@@ -54,8 +54,8 @@ class Case(unittest.TestCase):
         self.addCleanup(context.__exit__, None, None, None)
         return value
 
-    def doctor(self, s, *more, key=None, ca=None, route=TELEMETRY, resolve=None, url=None):
-        arguments = ["doctor", "--ca", ca or s.ca_file, "--timeout", "2", "--json", *more]
+    def doctor(self, s, *more, key=None, ca=None, route=TELEMETRY, resolve=None, url=None, timeout_s=12):
+        arguments = ["doctor", "--ca", ca or s.ca_file, "--timeout", timeout_s, "--json", *more]
         for each in key if isinstance(key, list) else [key or s.service_key()]:
             arguments += ["--key", each]
         if resolve != "":
@@ -116,7 +116,8 @@ class Rows(Case):
         trigger()
         good = False
         with self.subTest(what=name, tls=tls, post=post):
-            done = self.doctor(s, *(["--post"] if post else []))
+            # A time limit that is met on purpose is short; all others are far beyond what a busy machine needs.
+            done = self.doctor(s, *(["--post"] if post else []), timeout_s=3 if "silence" in name else 12)
             verdict = self.said(done)
             self.table[name, tls, post] = verdict
             self.assertIn(verdict, verdicts, done)
@@ -135,7 +136,7 @@ class Rows(Case):
         s.wire(wire.name, times=0)
         good = False
         with self.subTest(what=wire.name, tls=tls):
-            verdict = self.said(self.doctor(s))
+            verdict = self.said(self.doctor(s, timeout_s=3 if "hangs" in wire.name else 12))
             self.table["wire " + wire.name, tls, False] = verdict
             if (wire.name, tls) == ("reset_instead_of_answer", "1.3"):  # nobody can tell it from a refused certificate
                 self.assertEqual(verdict, "TLS_CLIENT_DROPPED")
@@ -343,7 +344,7 @@ class OtherEnds(Case):
         for version in ("-tls1_2", "-tls1_3"):
             with self.subTest(version=version):
                 self.s_server(version, *asks)
-                self.says("ANSWER_LOGIN_PAGE")  # a page of its own
+                self.says("ANSWER_LOGIN_PAGE", timeout_s=5)  # a page of its own; it knows no HEAD
                 self.says("TLS_CLIENT_REFUSED", key=self.s.service_key(defect="unknown_ca"))
                 self.s_server(version)
                 self.says("TLS_NOT_ASKED")
