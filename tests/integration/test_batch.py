@@ -90,7 +90,8 @@ class Batches(unittest.TestCase):
             self.assertEqual([each["i"] for each in json.loads(batch["body"])], [0, 1, 2, 3])
             self.assertEqual(json.loads(single["body"]), {"i": 4})
             self.assertFalse([record for record in s.records() if record["conflict"]])
-            self.assertEqual(len([record for record in s.records() if record["duplicate"]]), 1)
+            # one at least: what was on its way when the daemon was killed may arrive afterwards
+            self.assertGreaterEqual(len([record for record in s.records() if record["duplicate"]]), 1)
 
     def test_of_a_rejected_batch_only_the_bad_message_becomes_a_dead_letter(self):
         for s in self.each():
