@@ -275,13 +275,20 @@ static bool pass(uint8_t lane, uint64_t n, uint64_t given_up)
     return true;
 }
 
+/* Messages whose sync failed were never acknowledged; they are shown only when the lane has a new block (outbox.h, outbox_sync()). */
+static uint64_t waiting(const struct lane *l, const struct outbox_lane_stats *stats)
+{
+    bool acknowledged = l->last_acknowledged > stats->last_n - stats->queued;
+    return world.plan.sync_failures && !acknowledged ? 0 : stats->queued;
+}
+
 static void check_progress(struct lane *l, const struct outbox_lane_stats *stats, bool moved)
 {
     const struct settings *settings = &world.plan.settings;
     uint64_t limit = settings->probe_cap_ms + settings->backoff_cap_ms + HOUR + 20 * MINUTE;
     uint64_t since = weather_fine_since(l->route);
     bool was_empty = l->empty;
-    l->empty = stats->queued == 0;
+    l->empty = waiting(l, stats) == 0;
     if (moved || l->empty || was_empty || since == UINT64_MAX) {
         l->progress_at = world.now;
         return;
@@ -407,7 +414,7 @@ uint64_t oracle_queued(void)
     for (uint8_t lane = 1; lane < LANES; lane++) {
         struct outbox_lane_stats stats;
         if (lanes[lane].known && outbox_lane_stats(&agent()->outbox, lane, &stats) == IFL_OK)
-            count += stats.queued;
+            count += waiting(&lanes[lane], &stats);
     }
     return count;
 }
