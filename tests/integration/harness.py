@@ -277,6 +277,7 @@ class Daemon:
 
     def ask(self, command):
         """The JSON answer to a console command, over one connection that stays open."""
+        self.drain_notifications()  # the kernel keeps ten of them; a full socket makes iflowd wait
         if self._console is None:
             self._console = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._console.settimeout(PATIENCE_S)
