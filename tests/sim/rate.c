@@ -77,6 +77,15 @@ static void judge(struct streak *streak, double wait_ms, const char *who)
         broken("%s: %u waits of exactly the whole interval: no jitter", who, streak->exact_count);
 }
 
+/* Held by what this file doesn't follow (TLS, answers that aren't HTTP), the host is probed: Retry-After counts instead of the probe's wait then, not
+ * on top of a random one (backoff.h). */
+static bool is_probed(void)
+{
+    struct sender_view view;
+    sender_host_view(&agent()->sender, &view);
+    return view.state == SENDER_ROUTE_HELD;
+}
+
 static void again(struct streak *streak, uint64_t at, const char *who)
 {
     if (!streak->waiting || at < streak->failed_at)
@@ -85,6 +94,8 @@ static void again(struct streak *streak, uint64_t at, const char *who)
     double gap_ms = (double)(at - streak->failed_at), least_ms = (double)streak->at_least_ms;
     if (gap_ms < least_ms * 0.999 - SLACK_MS)
         broken("%s: back after %.0f ms, but Retry-After said %.0f ms", who, gap_ms, least_ms);
+    if (streak->at_least_ms > 0 && is_probed())
+        return;
     judge(streak, gap_ms > least_ms ? gap_ms - least_ms : 0, who);
 }
 
