@@ -64,7 +64,7 @@ static bool header2_load(struct outbox *box, uint32_t index, unsigned copy, stru
 {
     outbox_load(box, header2_at(box, index, copy), block, HEADER2_SIZE);
     return outbox_header_valid(block, 2, HEADER2_SIZE) && block->version == VERSION && block->index == index &&
-           block->size == box->block_size;
+           block->size == box->block_size && block->progress.route[IFL_ROUTE_NAME_SIZE - 1] == '\0';
 }
 
 /* Either copy of header 2 will do: a bit that flips in one of them costs nothing. The first one alone may be torn, and read this way or

@@ -224,17 +224,21 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
 
 /* ---- lanes and routes ---- */
 
+/* An orphan with nothing in it: its numbers go on, so no id comes twice. But a dead letter that is queued again goes to the number of its route: while there
+ * are any, a number that nobody had comes first. */
 static uint8_t lane_for(const struct outbox *box)
 {
-    uint8_t unused = OUTBOX_LANE_NONE;
+    const struct outbox_lane *dead = &box->lanes[OUTBOX_LANE_DEAD];
+    uint8_t unused = OUTBOX_LANE_NONE, drained = OUTBOX_LANE_NONE;
     for (uint8_t i = IFL_LANE_COUNT - 1; i > OUTBOX_LANE_DEAD; i--) {
         const struct outbox_lane *lane = &box->lanes[i];
-        if (lane->newest_serial != 0 && !lane->configured && lane->progress.cursor == lane->last_n) {
-            return i; /* an orphan with nothing in it: its numbers go on, so no id comes twice */
-        }
+        bool is_drained = lane->newest_serial != 0 && !lane->configured && lane->progress.cursor == lane->last_n;
+        drained = is_drained ? i : drained;
         unused = lane->progress.route[0] == '\0' ? i : unused;
     }
-    return unused;
+    bool new_first =
+        drained == OUTBOX_LANE_NONE || (unused != OUTBOX_LANE_NONE && dead->progress.cursor < dead->last_n);
+    return new_first ? unused : drained;
 }
 
 static bool is_route_name(const char *name)

@@ -266,13 +266,25 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
     return status;
 }
 
+/* What has failed is begun again from the start. */
+static bool put_enter(struct outbox *box)
+{
+    if (outbox_enter(box)) {
+        return true;
+    }
+    if (box->fault != IFL_FLASH_BUSY) {
+        outbox_put_abandon(box);
+    }
+    return false;
+}
+
 enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece)
 {
     struct outbox_put *put = &box->put;
     if (!put->active || piece.size > put->left) {
         return IFL_INVALID;
     }
-    if (!outbox_enter(box)) {
+    if (!put_enter(box)) {
         return box->fault;
     }
     put->crc = crc32c(put->crc, piece.data, piece.size);
@@ -301,7 +313,7 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
     if (!put->active || put->left > 0) {
         return IFL_INVALID;
     }
-    enum ifl_status status = outbox_enter(box) ? put_end(box) : box->fault;
+    enum ifl_status status = put_enter(box) ? put_end(box) : box->fault;
     if (status != IFL_OK) {
         return status;
     }

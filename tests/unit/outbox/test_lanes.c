@@ -73,6 +73,20 @@ static void a_renamed_route_gets_a_lane_of_its_own_and_the_old_one_keeps_its_mes
     deliver("new", 2, 100);
 }
 
+static void a_new_route_doesn_t_take_the_number_that_a_dead_letter_goes_back_to(void)
+{
+    struct outbox_message message;
+    mount();
+    must_put("b", 1, 100);
+    uint8_t old = lane("b");
+    settle();
+    TEST_ASSERT_TRUE(first("b", &message));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_dead_letter(&world.box, &message, IFL_ANSWER_REJECTED));
+    world.lanes[1].route = "new";
+    restart();
+    TEST_ASSERT_TRUE(lane("new") != old);
+}
+
 static void no_id_comes_twice_when_lane_numbers_are_used_again(void)
 {
     static char names[2 * IFL_LANE_COUNT][8];
@@ -259,6 +273,7 @@ int main(void)
     RUN_TEST(routes_keep_their_lanes_in_whatever_order_they_are_configured);
     RUN_TEST(a_route_that_left_the_configuration_stays_as_an_orphan_until_it_is_taken_up_again);
     RUN_TEST(a_renamed_route_gets_a_lane_of_its_own_and_the_old_one_keeps_its_messages);
+    RUN_TEST(a_new_route_doesn_t_take_the_number_that_a_dead_letter_goes_back_to);
     RUN_TEST(no_id_comes_twice_when_lane_numbers_are_used_again);
     RUN_TEST(too_few_blocks_for_the_routes_are_refused_and_nothing_is_touched);
     RUN_TEST(wrong_route_names_are_refused);

@@ -190,6 +190,30 @@ static void an_abandoned_put_is_never_seen_and_its_number_goes_to_the_next(void)
     TEST_ASSERT_FALSE(first("a", &message));
 }
 
+static void a_put_that_the_medium_failed_in_is_no_longer_open(void)
+{
+    uint8_t body[100];
+    struct outbox_id id;
+    body_of(1, body, sizeof body);
+    for (int at_commit = 0; at_commit < 2; at_commit++) {
+        world_start(1, 8, 1, false);
+        mount();
+        settle();
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_put_begin(&world.box, lane("a"), sizeof body, (struct outbox_time){0}));
+        if (at_commit) {
+            TEST_ASSERT_EQUAL(IFL_OK, outbox_put_write(&world.box, bytes_of(body, sizeof body)));
+        }
+        world.medium.off = true; /* no reading either, for a moment */
+        TEST_ASSERT_EQUAL(IFL_FLASH_IO, at_commit ? outbox_put_commit(&world.box, &id)
+                                                  : outbox_put_write(&world.box, bytes_of(body, sizeof body)));
+        world.medium.off = false;
+        must_put("a", 2, 100);
+        deliver("a", 2, 100);
+        world_end();
+    }
+    world_start(1, 8, 1, false);
+}
+
 static void a_cursor_that_was_not_written_means_the_same_messages_under_the_same_ids(void)
 {
     world_start(256, 12, 1, false);
@@ -430,6 +454,7 @@ int main(void)
     RUN_TEST(payloads_of_every_size_are_streamed_in_pieces_of_any_size);
     RUN_TEST(wrong_puts_are_refused_and_write_nothing);
     RUN_TEST(an_abandoned_put_is_never_seen_and_its_number_goes_to_the_next);
+    RUN_TEST(a_put_that_the_medium_failed_in_is_no_longer_open);
     RUN_TEST(a_cursor_that_was_not_written_means_the_same_messages_under_the_same_ids);
     RUN_TEST(what_is_finished_and_flushed_never_comes_back);
     RUN_TEST(done_for_numbers_that_were_never_given_is_refused);
