@@ -683,8 +683,10 @@ class ServiceKeys(StandInCase):
             paths = self.s.service_key(defect=defect)
             with open(paths if isinstance(paths, str) else paths[0], encoding="utf-8") as file:
                 oauth = json.load(file)["oauth"]
-            self.assertEqual("key" in oauth, defect != "external")
-            self.assertEqual(oauth["certificate"].count("BEGIN"), 2 if defect == "missing_intermediate" else 3)
+            self.assertEqual("key" in oauth, defect not in ("external", "secret"))
+            self.assertEqual("clientsecret" in oauth, defect == "secret")
+            certificates = {"missing_intermediate": 2, "secret": 0}.get(defect, 3)
+            self.assertEqual(oauth.get("certificate", "").count("BEGIN"), certificates)
             self.assertEqual("|it!b" in oauth["clientid"], defect == "api_plan")
 
     def test_private_keys_are_readable_by_their_owner_only(self):
