@@ -4,7 +4,7 @@
 
 static void forget(struct console_intake *intake)
 {
-    bytes_wipe(intake->buf, intake->len);
+    bytes_wipe(intake->buf, intake->size); /* what was too long lies behind `len`, too */
     intake->len = 0;
     intake->owner = NULL;
 }
@@ -79,7 +79,6 @@ enum ifl_status import_finish(struct console *console, ifl_ms now)
     if (!intake->cut) {
         status = intake->take(intake->ctx, bytes_of(intake->buf, intake->len), intake->new_tenant, now);
     }
-    bytes_wipe(intake->buf, intake->size);
     forget(intake);
     return status;
 }

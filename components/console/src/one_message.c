@@ -76,20 +76,32 @@ static enum ifl_status show(struct console *console, struct outbox_message *mess
     return IFL_OK;
 }
 
-/* The payload as base64: it may be anything. */
-static enum ifl_status export(struct console *console, struct outbox_message *message, ifl_ms now) {
-    enum ifl_status status = IFL_OK; (void)now;
-    if (!console->json){payload_base64(console, message, &status); answer_str(console, "\n");
-                        if (status != IFL_OK){answer_status(console, status); answer_str(console, "\n");}
-return IFL_OK;
-}
-struct members json = members_begin(console);
-member_id(&json, "id", &message->id);
-answer_str(console, ",\"payload\":\"");
-payload_base64(console, message, &status);
-answer_str(console, "\"");
-member_bool(&json, "complete", status == IFL_OK);
-return IFL_OK;
+/* The payload as base64: it may be anything. It's read to its end before the answer begins, so that an answer is always whole. */
+static enum ifl_status export_payload(struct console *console, struct outbox_message *message, ifl_ms now)
+{
+    struct outbox_message ahead = *message;
+    uint8_t piece[PIECE_SIZE];
+    size_t got = 1;
+    enum ifl_status status = IFL_OK;
+    (void)now;
+    while (status == IFL_OK && got > 0) {
+        status = outbox_read(console->wiring->outbox, &ahead, piece, sizeof piece, &got);
+    }
+    if (status != IFL_OK) {
+        return status;
+    }
+    if (!console->json) {
+        payload_base64(console, message, &status);
+        answer_str(console, "\n");
+        return IFL_OK;
+    }
+    struct members json = members_begin(console);
+    member_id(&json, "id", &message->id);
+    answer_str(console, ",\"payload\":\"");
+    payload_base64(console, message, &status);
+    answer_str(console, "\"");
+    member_bool(&json, "complete", status == IFL_OK);
+    return IFL_OK;
 }
 
 static enum ifl_status done(struct console *console, const char *text)
@@ -136,7 +148,7 @@ static enum ifl_status drop(struct console *console, struct outbox_message *mess
 static const struct {
     const char *word;
     deed does;
-} DEEDS[] = {{"show", show}, {"export", export}, {"retry", retry}, {"drop", drop}};
+} DEEDS[] = {{"show", show}, {"export", export_payload}, {"retry", retry}, {"drop", drop}};
 
 /* The deed, and the id behind it; NULL: it's something else. */
 static deed read_words(struct words *words, struct outbox_id *id)

@@ -138,7 +138,11 @@ static bool is_error(bool json, const char *answer, size_t size)
     if (json) {
         return size < sizeof GOOD - 1 || memcmp(answer, GOOD, sizeof GOOD - 1) != 0;
     }
-    return size >= 2 && answer[0] == 'E' && answer[1] >= '0' && answer[1] <= '9';
+    size_t at = 1;
+    while (at < size && answer[at] >= '0' && answer[at] <= '9') {
+        at++;
+    }
+    return at > 1 && at < size && answer[0] == 'E' && answer[at] == ' ';
 }
 
 static int ask(int fd, bool json, struct bytes text)

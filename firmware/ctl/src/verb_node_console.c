@@ -205,7 +205,8 @@ static bool is_error(const struct talk *talk)
     if (talk->json) {
         return strncmp(talk->line, "{\"ok\":true", 10) != 0;
     }
-    return talk->line[0] == 'E' && talk->line[1] >= '0' && talk->line[1] <= '9';
+    const size_t digits = strspn(talk->line + (talk->line[0] == 'E'), "0123456789");
+    return talk->line[0] == 'E' && digits > 0 && talk->line[1 + digits] == ' '; /* a payload in base64 has no space */
 }
 
 /* A character of the answer. True: the answer is complete. */
