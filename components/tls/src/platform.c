@@ -80,6 +80,7 @@ void platform_borrow(struct arena *(*from)(void *ctx), void *ctx)
 {
     lender = from;
     lender_ctx = ctx;
+    borrowed = NULL; /* what an earlier lender gave is no memory of its own any more */
 }
 
 int platform_random(void *unused, unsigned char *out, size_t size)
