@@ -1,5 +1,6 @@
 #include "unlock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -237,14 +238,14 @@ static enum ifl_status open_with(struct paste *paste, struct paste_blob blob, ch
     const size_t before = paste->blob_count;
     const pid_t pid = fork();
     if (pid == 0) {
+        close(ends[0]); /* else a parent that stops reading would leave it waiting at a full pipe for ever */
         child(ends[1], blob, passphrase);
     }
     close(ends[1]);
     enum ifl_status status = pid < 0 ? IFL_NO_MEMORY : take_pieces(ends[0], paste);
     close(ends[0]);
     int result = 0;
-    if (pid > 0) {
-        (void)waitpid(pid, &result, 0);
+    while (pid > 0 && waitpid(pid, &result, 0) < 0 && errno == EINTR) {
     }
     if (status == IFL_OK && WIFSIGNALED(result)) {
         status = IFL_AGAIN;
