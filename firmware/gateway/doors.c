@@ -284,6 +284,15 @@ static void console_line(struct console_door *door, ifl_ms now)
     door->input_len -= line.size;
 }
 
+/* What is left in the input may be a piece of a pasted key. */
+static void console_close(struct console_door *door)
+{
+    console_end(&door->console);
+    close(door->fd);
+    bytes_wipe(door->input, sizeof door->input);
+    door->used = false;
+}
+
 /* True: there is more to do at once. */
 static bool console_step(struct console_door *door, ifl_ms now)
 {
@@ -296,9 +305,7 @@ static bool console_step(struct console_door *door, ifl_ms now)
         door->ended = true;
     }
     if (door->ended && door->outflow.len == 0 && door->input_len == 0) {
-        console_end(&door->console);
-        close(door->fd);
-        door->used = false;
+        console_close(door);
     }
     return door->used && door->outflow.len == 0 && door->input_len > 0;
 }
@@ -407,9 +414,7 @@ void doors_close(struct doors *doors)
     }
     for (size_t i = 0; i < DOORS_CONSOLE_COUNT; i++) {
         if (doors->consoles[i].used) {
-            console_end(&doors->consoles[i].console);
-            close(doors->consoles[i].fd);
-            doors->consoles[i].used = false;
+            console_close(&doors->consoles[i]);
         }
     }
 }
