@@ -11,6 +11,8 @@
 #define ANSWER_MS 30000
 #define EARLY_S 60 /* a token isn't used in its last minute: a request may take so long */
 #define LIFE_MAX_S (24u * 3600u)
+#define USE_MIN_S 10 /* a token that ends at once, or so it says, is used all the same: no endless row of requests */
+#define READS_PER_STEP 16
 
 /* ---- the request ---- */
 
@@ -110,7 +112,8 @@ static enum ifl_status judge(struct token *token, ifl_ms now)
     const enum ifl_status status = code == 200 ? read_token(token, &life_s) : IFL_TOKEN_BAD;
     if (status == IFL_OK) {
         life_s = life_s < LIFE_MAX_S ? life_s : LIFE_MAX_S;
-        token->deadline = now + (life_s > 2 * EARLY_S ? life_s - EARLY_S : life_s / 2) * 1000;
+        const uint64_t use_s = life_s > 2 * EARLY_S ? life_s - EARLY_S : life_s / 2;
+        token->deadline = now + (use_s > USE_MIN_S ? use_s : USE_MIN_S) * 1000;
     }
     return status;
 }
@@ -171,8 +174,31 @@ static bool step_connect(struct token *token, ifl_ms now)
     return token->state != TOKEN_CONNECT;
 }
 
-/* AGAIN: not all of it is out, or the answer isn't complete. */
-static enum ifl_status exchange(struct token *token)
+/* OK: the answer is complete, or so long that it can't be of use. AGAIN: it isn't yet; with *more there may be more to read at once. */
+static enum ifl_status read_answer(struct token *token, bool *more)
+{
+    for (unsigned reads = 0; reads < READS_PER_STEP; reads++) {
+        uint8_t buf[256];
+        size_t got = 0, used = 0;
+        enum ifl_status status = tls_read(token->wiring.tls, buf, sizeof buf, &got);
+        if (status == IFL_CLOSED) {
+            return http_response_end(&token->response) == IFL_OK ? IFL_OK : IFL_HTTP_CUT;
+        }
+        status = status == IFL_OK ? http_response_feed(&token->response, bytes_of(buf, got), &used) : status;
+        bytes_wipe(buf, sizeof buf);
+        if (status != IFL_OK) {
+            return status == IFL_NET_RESET || status == IFL_TLS_RESET ? IFL_HTTP_CUT : status;
+        }
+        if (token->response.complete || token->answer_len == sizeof token->answer) {
+            return IFL_OK;
+        }
+    }
+    *more = true;
+    return IFL_AGAIN;
+}
+
+/* AGAIN: not all of it is out, or as read_answer(). */
+static enum ifl_status exchange(struct token *token, bool *more)
 {
     struct tls *tls = token->wiring.tls;
     while (token->request_pos < token->request_len) {
@@ -185,30 +211,19 @@ static enum ifl_status exchange(struct token *token)
         }
         token->request_pos += taken;
     }
-    while (!token->response.complete) {
-        uint8_t buf[256];
-        size_t got = 0, used = 0;
-        enum ifl_status status = tls_read(tls, buf, sizeof buf, &got);
-        if (status == IFL_CLOSED) {
-            return http_response_end(&token->response) == IFL_OK ? IFL_OK : IFL_HTTP_CUT;
-        }
-        status = status == IFL_OK ? http_response_feed(&token->response, bytes_of(buf, got), &used) : status;
-        bytes_wipe(buf, sizeof buf);
-        if (status != IFL_OK) {
-            return status == IFL_NET_RESET || status == IFL_TLS_RESET ? IFL_HTTP_CUT : status;
-        }
-    }
-    return IFL_OK;
+    return read_answer(token, more);
 }
 
+/* True: to be called again at once. */
 static bool step_ask(struct token *token, ifl_ms now)
 {
-    enum ifl_status status = exchange(token);
+    bool more = false;
+    enum ifl_status status = exchange(token, &more);
     if (status == IFL_AGAIN && now >= token->deadline) {
         status = IFL_HTTP_TIMEOUT;
     }
     if (status == IFL_AGAIN) {
-        return false;
+        return more;
     }
     end(token, status == IFL_OK ? judge(token, now) : status);
     return true;
@@ -216,17 +231,30 @@ static bool step_ask(struct token *token, ifl_ms now)
 
 /* ---- what others call ---- */
 
+static enum ifl_status split(const char *text, char host[IFL_HOST_SIZE], uint16_t *port, const char **path)
+{
+    struct bytes url = bytes_of_string(text);
+    const char *slash = url.size > 8 ? strchr(text + 8, '/') : NULL; /* behind https:// */
+    *path = slash != NULL ? slash : "/";
+    if (slash != NULL) {
+        url.size = (size_t)(slash - text);
+    }
+    return settings_url_split(url, host, port) == IFL_OK ? IFL_OK : IFL_KEY_NO_TOKEN_URL;
+}
+
+enum ifl_status token_check_url(const char *url)
+{
+    char host[IFL_HOST_SIZE];
+    uint16_t port = 0;
+    const char *path = NULL;
+    return split(url, host, &port, &path);
+}
+
 enum ifl_status token_init(struct token *token, const struct token_wiring *wiring)
 {
-    struct bytes url = bytes_of_string(wiring->url);
-    const char *path = url.size > 8 ? strchr(wiring->url + 8, '/') : NULL; /* behind https:// */
     memset(token, 0, sizeof *token);
     token->wiring = *wiring;
-    token->path = path != NULL ? path : "/";
-    if (path != NULL) {
-        url.size = (size_t)(path - wiring->url);
-    }
-    return settings_url_split(url, token->host, &token->port) == IFL_OK ? IFL_OK : IFL_KEY_NO_TOKEN_URL;
+    return split(wiring->url, token->host, &token->port, &token->path);
 }
 
 enum ifl_status token_get(struct token *token, ifl_ms now, const char **value)

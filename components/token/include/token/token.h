@@ -26,7 +26,7 @@
 #include "tls/tls.h"
 
 #define TOKEN_SIZE 6144        /* characters of the header's value, "Bearer " and zero included */
-#define TOKEN_ANSWER_SIZE 8192 /* bytes of the endpoint's answer */
+#define TOKEN_ANSWER_SIZE 8192 /* bytes; an answer of so many or more is read no further: no token is in it */
 
 struct token_wiring {
     struct tls *tls; /* of a context whose identity is shown to the endpoint, or NULL there: the secret speaks */
@@ -54,10 +54,13 @@ struct token {
     char value[TOKEN_SIZE];
 };
 
+/* Whether token_init() would take this url: OK, KEY_NO_TOKEN_URL. Nothing is kept. */
+enum ifl_status token_check_url(const char *url);
 /* The wiring is copied; what it points to stays until token_stop(). OK. KEY_NO_TOKEN_URL: the url isn't one. */
 enum ifl_status token_init(struct token *token, const struct token_wiring *wiring);
-/* The value of the Authorization field. OK: *value is valid until the next call of token_step(). AGAIN: it's being fetched, call token_step() and ask again
- * when it has returned `now`. Else it couldn't be fetched, told once; the next call begins anew:
+/* The value of the Authorization field. It's used for 10 seconds at least after it was fetched, however short the endpoint says that its life is. OK:
+ * *value is valid until the next call of token_step(). AGAIN: it's being fetched, call token_step() and ask again when it has returned `now`. Else it
+ * couldn't be fetched, told once; the next call begins anew:
  *   NET_*, PROXY_*, TLS_*, HTTP_*   as of any connection (tls.h, response.h)
  *   ANSWER_BAD_CREDENTIALS          the endpoint doesn't take the secret or the certificate (400, 401)
  *   ANSWER_BUSY, ANSWER_TEMPORARY   429; 5xx
