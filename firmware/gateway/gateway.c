@@ -196,6 +196,21 @@ static enum ifl_status find_host(const char *url, char host[IFL_HOST_SIZE], uint
     return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), host, port);
 }
 
+/* Where a plan's access tokens come from, with the identity that would then be in use. */
+static const char *tokenurl_of(const struct plan *plan, const struct identity *identity)
+{
+    return by_certificate(plan) ? identity->tokenurl : plan->credentials.secret.tokenurl;
+}
+
+/* OK: with this identity the plan knows its tenant's host and, with `auth` "oauth", where tokens come from. */
+static enum ifl_status find_way(const struct plan *plan, const struct identity *identity, char host[IFL_HOST_SIZE],
+                                uint16_t *port)
+{
+    const enum ifl_status status = find_host(url_of(plan, identity), host, port);
+    const bool oauth = plan->settings.auth == SETTINGS_AUTH_OAUTH;
+    return status == IFL_OK && oauth ? token_check_url(tokenurl_of(plan, identity)) : status;
+}
+
 /* For the room renewal: show the identity of this slot from now on, and go to its host. */
 static enum ifl_status use_identity(void *ctx, int slot)
 {
@@ -209,7 +224,7 @@ static enum ifl_status use_identity(void *ctx, int slot)
     gateway->tls_context.identity_generation = gateway->keys.generation;
     gateway->token_context.identity = gateway->tls_context.identity;
     gateway->token_context.identity_generation = gateway->keys.generation;
-    return find_host(url_of(gateway->plan, &gateway->keys.identity), gateway->host, &gateway->port);
+    return find_way(gateway->plan, &gateway->keys.identity, gateway->host, &gateway->port);
 }
 
 /* User and secret stand in the plan: no client certificate is shown, and there is nothing to renew. */
@@ -284,7 +299,7 @@ static enum ifl_status start_token(struct gateway *gateway)
     const struct service_secret *secret = &gateway->plan->credentials.secret;
     const struct identity *identity = &gateway->keys.identity;
     const struct token_wiring wiring = {.tls = &gateway->token_tls,
-                                        .url = certificate ? identity->tokenurl : secret->tokenurl,
+                                        .url = tokenurl_of(gateway->plan, identity),
                                         .clientid = certificate ? identity->clientid : secret->clientid,
                                         .secret = secret->secret,
                                         .proxy = &gateway->plan->proxy,
@@ -371,7 +386,13 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     }
     if (gateway->sender_wiring.port != gateway->port || gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH) {
         stop_sender(gateway);
-        (void)start_sender(gateway, now); /* it was possible before with the same settings */
+        const enum ifl_status status = start_sender(gateway, now);
+        /* An identity of before, which knows no address for tokens: nothing could go out, so it isn't pretended. */
+        if (status != IFL_OK) {
+            health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, "identity");
+            gateway->stop = gateway->failed = true;
+            return;
+        }
     }
     sender_identity_changed(&gateway->sender, now);
     log_identity(gateway);
@@ -424,35 +445,41 @@ static enum ifl_status read_paste(struct gateway *gateway, struct bytes text, st
     return status;
 }
 
-static enum ifl_status overrule_file(struct gateway *gateway)
+/* Only after the slots are changed: the other way round a power cut between the two would have the configuration's file ignored for
+ * good, with nothing in its place. In this order it makes the next start take the file in again: the import is lost, but nobody had been
+ * told yet that it was done. A flash error here is told; the new identity is in its slot and is used until the next start or SIGHUP. */
+static void overrule_file(struct gateway *gateway, ifl_ms now)
 {
-    return store_put(&gateway->store, STATE_KEY_FILE, bytes_of(gateway->file_leaf, sizeof gateway->file_leaf));
+    const enum ifl_status status =
+        store_put(&gateway->store, STATE_KEY_FILE, bytes_of(gateway->file_leaf, sizeof gateway->file_leaf));
+    if (status != IFL_OK) {
+        health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, "state.flash");
+    }
 }
 
 static enum ifl_status take_paste(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
 {
     struct gateway *gateway = ctx;
     struct key_file *file = &gateway->pasted;
-    char buf[DETAIL_SIZE];
+    char buf[DETAIL_SIZE], host[IFL_HOST_SIZE];
+    uint16_t port = 0;
     struct text detail;
     if (!gateway->renewing) { /* user and secret stand in the configuration */
         return IFL_USAGE;
     }
     text_init(&detail, buf, sizeof buf);
     enum ifl_status status = read_paste(gateway, text, &detail);
-    if (status == IFL_OK && url_of(gateway->plan, &file->identity)[0] == '\0') {
-        status = IFL_KEY_NO_URL;
-    }
+    status = status == IFL_OK ? find_way(gateway->plan, &file->identity, host, &port) : status;
     if (status == IFL_OK && !new_tenant && leads_elsewhere(gateway, gateway->plan, &file->identity)) {
         status = IFL_KEY_OTHER_TENANT;
     }
-    status = status == IFL_OK ? overrule_file(gateway) : status;
     status = status == IFL_OK ? keys_take_in(&gateway->store.slots, file) : status;
     key_file_wipe(file);
     if (status != IFL_OK) {
         log_status(status, buf);
         return status;
     }
+    overrule_file(gateway, now);
     log_info("a new identity was installed by the console");
     return renewal_slots_changed(&gateway->renewal, now);
 }
@@ -463,7 +490,7 @@ static enum ifl_status roll_back(void *ctx, ifl_ms now)
     enum ifl_status status = gateway->renewing ? identity_slots_rollback(&gateway->store.slots) : IFL_USAGE;
     if (status == IFL_OK) {
         log_info("back to the identity before, by the console");
-        (void)overrule_file(gateway);
+        overrule_file(gateway, now);
         status = renewal_slots_changed(&gateway->renewal, now);
     }
     return status;
@@ -564,17 +591,20 @@ static void wire_doors(struct gateway *gateway)
 /* A key that can't be used is no reason to stop as long as there is an older one that can. */
 static enum ifl_status start_identity(struct gateway *gateway, struct text *detail)
 {
+    char host[IFL_HOST_SIZE];
+    uint16_t port = 0;
     if (!by_certificate(gateway->plan)) {
         return IFL_OK;
     }
     if (gateway->store.slots.active >= 0) {
         (void)use_identity(gateway, gateway->store.slots.active); /* the host of before */
     }
+    struct key_file *file = &gateway->plan->key_file;
     enum ifl_status status = read_key(gateway, gateway->plan, detail);
-    if (status == IFL_OK) {
-        status = take_in_file(gateway, &gateway->plan->key_file);
-        key_file_wipe(&gateway->plan->key_file);
-    }
+    /* Before it's stored: a better file of the same certificate would count as the one that is there already. */
+    status = status == IFL_OK ? find_way(gateway->plan, &file->identity, host, &port) : status;
+    status = status == IFL_OK ? take_in_file(gateway, file) : status;
+    key_file_wipe(file);
     if (status != IFL_OK && gateway->store.slots.active < 0 && gateway->store.slots.pending < 0) {
         return status;
     }
@@ -626,8 +656,11 @@ static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_m
 {
     const enum ifl_status status = start_renewal(gateway, jitter_ms, now);
     if (status != IFL_OK) {
-        text_str(detail, gateway->keys.slot >= 0 || !gateway->renewing ? url_of(gateway->plan, &gateway->keys.identity)
-                                                                       : "identity.flash");
+        const bool known = gateway->keys.slot >= 0 || !gateway->renewing;
+        const struct identity *identity = &gateway->keys.identity;
+        text_str(detail, !known                           ? "identity.flash"
+                         : status == IFL_KEY_NO_TOKEN_URL ? tokenurl_of(gateway->plan, identity)
+                                                          : url_of(gateway->plan, identity));
         return status;
     }
     return start_sender(gateway, now);
@@ -685,16 +718,16 @@ static enum ifl_status switch_plan(struct gateway *gateway, struct plan *next)
 }
 
 /* Found out before anything is changed: afterwards there would be no way back. */
-static enum ifl_status has_host(const struct gateway *gateway, const struct plan *next, bool names_key,
-                                struct text *detail)
+static enum ifl_status has_way(const struct gateway *gateway, const struct plan *next, bool names_key,
+                               struct text *detail)
 {
     char host[IFL_HOST_SIZE];
     uint16_t port = 0;
-    const char *url = url_of(next, names_key ? &next->key_file.identity : &gateway->keys.identity);
-    const enum ifl_status status = find_host(url, host, &port);
+    const struct identity *identity = names_key ? &next->key_file.identity : &gateway->keys.identity;
+    const enum ifl_status status = find_way(next, identity, host, &port);
     if (status != IFL_OK) {
         text_init(detail, detail->buf, detail->size);
-        text_str(detail, url);
+        text_str(detail, status == IFL_KEY_NO_TOKEN_URL ? tokenurl_of(next, identity) : url_of(next, identity));
     }
     return status;
 }
@@ -711,7 +744,8 @@ static enum ifl_status take_over(struct gateway *gateway, struct plan *next, str
         status = read_key(gateway, next, detail);
     }
     if (status == IFL_OK) {
-        status = has_host(gateway, next, names_key, detail);
+        const bool stays = names_key && gateway->keys.slot >= 0 && is_overruled(gateway, &next->key_file);
+        status = has_way(gateway, next, names_key && !stays, detail);
     }
     if (status != IFL_OK) {
         key_file_wipe(&next->key_file);
@@ -738,7 +772,11 @@ static void reload(struct gateway *gateway, ifl_ms now)
     enum ifl_status status = take_over(gateway, next, &detail);
     if (status != IFL_OK) {
         log_status(status, buf);
-        log_info("SIGHUP: nothing is changed, the configuration of before goes on");
+        if (gateway->plan != next) {
+            credentials_wipe(&next->credentials);
+        }
+        log_info(gateway->plan == next ? "SIGHUP: the new configuration is in force, with the identity of before"
+                                       : "SIGHUP: nothing is changed, the configuration of before goes on");
     }
     if (!gateway->sending && !gateway->failed) {
         text_init(&detail, buf, sizeof buf);

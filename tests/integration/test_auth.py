@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import harness
-from harness import DIAG, TELEMETRY, Daemon, StandIn, directory, send, wait_for, why
+from harness import DIAG, TELEMETRY, Daemon, StandIn, ctl, directory, send, wait_for, why
 
 from endpoint import pki  # isort: skip (harness knows where)
 
@@ -43,9 +43,9 @@ class AuthTest(unittest.TestCase):
         self.addCleanup(daemon.kill)
         return daemon
 
-    def written(self, s, **changes):
-        """A service key of type ClientId/Secret with other texts."""
-        with open(s.service_key(defect="secret"), encoding="utf-8") as file:
+    def written(self, s, key=None, **changes):
+        """A service key, of type ClientId/Secret if no other is given, with other texts."""
+        with open(key or s.service_key(defect="secret"), encoding="utf-8") as file:
             key = json.load(file)
         key["oauth"].update(changes)
         path = os.path.join(self.work, "changed.json")
@@ -215,7 +215,7 @@ class OAuth(AuthTest):
             (200, "{}", "TOKEN_BAD"), (200, "hello", "TOKEN_BAD"), (200, '{"access_token": ""}', "TOKEN_BAD"),
             (200, '{"access_token": "a\\nb"}', "TOKEN_BAD"), (200, '{"access_token": "' + "x" * 9000 + '"}', "TOKEN_BAD"),
             (302, "", "TOKEN_BAD"), (404, "", "TOKEN_BAD"), (400, "", "ANSWER_BAD_CREDENTIALS"), (429, "", "ANSWER_BUSY"),
-            (503, "", "ANSWER_TEMPORARY"),
+            (503, "", "ANSWER_TEMPORARY"), (503, "x" * 20000, "ANSWER_TEMPORARY"),
         )  # fmt: skip
         daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
         for number, (status, body, name) in enumerate(answers):
@@ -229,6 +229,71 @@ class OAuth(AuthTest):
             daemon.retry()
             daemon.wait_empty()
             self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [message])
+
+    @each_version
+    def test_a_token_that_ends_at_once_is_used_and_not_asked_for_in_a_row(self, s):
+        daemon = self.oauth(s, key=s.service_key(defect="secret")).start()
+        ids = [daemon.put("with the first token")]
+        daemon.wait_empty()
+        s.tenant.tokens["short"] = next(iter(s.tenant.tokens.values()))
+        s.tenant.add_fault("mine", route="/oauth/token", times=0, status=200, source="tomcat",
+                           body='{"access_token": "short", "expires_in": 0}')  # fmt: skip
+        daemon.kill()
+        daemon.start()
+        ids.append(daemon.put("with the short one"))
+        daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+        self.assertEqual(len(self.tokens(s)), 2)
+
+    def test_a_key_without_the_address_of_the_endpoint_is_never_installed(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon = self.oauth(s).start()
+        ids = [daemon.put("before")]
+        daemon.wait_empty()
+        diag = DIAG["KEY_NO_TOKEN_URL"]
+        for tokenurl in ("", "http://plain.example/oauth/token"):
+            bad = self.written(s, key=s.service_key(leaf="second"), tokenurl=tokenurl)
+            done = ctl("identity", "install", bad, "--json", "--run", daemon.run_dir)
+            self.assertEqual((done.status, done.json["error"]["name"]), (1, "KEY_NO_TOKEN_URL"), done)
+            before = len(daemon.log())
+            daemon.configure(identity=bad)
+            daemon.reload()
+            self.assertIn(f"E{diag.code} ", daemon.log()[before:])
+            self.assertIn("nothing is changed", daemon.log()[before:])
+            self.assertNotIn("pending", [slot["state"] for slot in daemon.ask("identity")["slots"]])
+            ids.append(daemon.put("after"))
+            daemon.wait_empty()
+        self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
+
+    def test_back_at_a_key_without_the_address_of_the_endpoint_it_ends_and_says_why(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon = self.oauth(s, key=self.written(s, key=s.service_key(), tokenurl=""))
+        daemon.configure(auth="certificate")
+        daemon.start()
+        daemon.configure(identity=s.service_key(leaf="second"), auth="oauth")
+        daemon.reload()
+        wait_for(lambda: "pending" not in [slot["state"] for slot in daemon.ask("identity")["slots"]], "it's proven", daemon.explain)
+        daemon.put("by token")
+        daemon.wait_empty()
+        ctl("identity", "rollback", "--run", daemon.run_dir)
+        self.assertEqual(daemon.wait_end(), 1)
+        self.assertIn(f"E{DIAG['KEY_NO_TOKEN_URL'].code} ", daemon.log())
+
+    def test_a_first_key_without_the_address_of_the_endpoint_leaves_room_for_its_better_file(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon = self.oauth(s, key=self.written(s, key=s.service_key(), tokenurl=""))
+        daemon.spawn()
+        self.assertEqual(daemon.wait_end(), 1)
+        self.assertIn(f"E{DIAG['KEY_NO_TOKEN_URL'].code} ", daemon.log())
+        daemon.kill()
+        daemon.configure(identity=s.service_key())  # the same certificate
+        daemon.start()
+        daemon.put("by token")
+        daemon.wait_empty()
+        self.assertEqual(len(s.accepted(TELEMETRY)), 1)
 
     def test_without_the_address_of_the_endpoint_it_doesn_t_start(self):
         s = self.stand_ins["1.3"]
