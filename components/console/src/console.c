@@ -20,9 +20,10 @@ static const struct verb VERBS[] = {
     {"queue", console_verb_queue,
      "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters\n"
      "queue show|export|retry|drop ID  one message; a dead letter goes again, or is dropped"},
-    {"identity", console_verb_identity,
-     "identity           which certificate is in force, and until when; `identity rollback`: the one before"},
-    {"import", console_verb_import, "import             paste a new service key, ended by a line with a dot"},
+    {"identity", console_verb_identity, "identity           which certificate is in force, and until when"},
+    {"import", console_verb_import,
+     "identity rollback  back to the identity before\n"
+     "import             paste a new service key, ended by a line with a dot"},
     {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message"},
     {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting"},
     {"log", console_verb_log, "log [N]            the last N events (default 20)"},
@@ -49,12 +50,20 @@ struct bytes words_next(struct words *words)
     return word;
 }
 
+/* Not what this program refuses anyway: without an intake there is neither `import` nor `identity rollback`. */
+static bool is_offered(const struct console *console, const struct verb *verb)
+{
+    return verb->function != console_verb_import || console->wiring->intake != NULL;
+}
+
 static void help_json(struct console *console)
 {
     struct members json = members_begin(console);
     member_open(&json, "commands", '[');
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        member_string(&json, NULL, VERBS[i].name);
+        if (is_offered(console, &VERBS[i])) {
+            member_string(&json, NULL, VERBS[i].name);
+        }
     }
     member_close(&json, ']');
 }
@@ -68,8 +77,10 @@ static enum ifl_status console_verb_help(struct console *console, struct words *
         return IFL_OK;
     }
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        answer_str(console, VERBS[i].help);
-        answer_str(console, "\n");
+        if (is_offered(console, &VERBS[i])) {
+            answer_str(console, VERBS[i].help);
+            answer_str(console, "\n");
+        }
     }
     return IFL_OK;
 }

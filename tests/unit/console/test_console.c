@@ -561,6 +561,19 @@ static void one_paste_at_a_time_and_none_is_left_behind(void)
     TEST_ASSERT_NOT_NULL(strstr(type("identity rollback\n"), "E106"));
 }
 
+static void help_offers_import_and_rollback_only_where_the_program_takes_identities_in(void)
+{
+    wiring.intake = NULL;
+    TEST_ASSERT_NULL(strstr(type("help\n"), "import"));
+    TEST_ASSERT_NULL(strstr(type("help\n"), "rollback"));
+    TEST_ASSERT_NOT_NULL(strstr(type("help\n"), "identity "));
+    TEST_ASSERT_NULL(strstr(type("json help\n"), "import"));
+    with_intake();
+    TEST_ASSERT_NOT_NULL(strstr(type("help\n"), "import"));
+    TEST_ASSERT_NOT_NULL(strstr(type("help\n"), "identity rollback"));
+    TEST_ASSERT_NOT_NULL(strstr(type("json help\n"), "import"));
+}
+
 static void identity_rollback_asks_the_program(void)
 {
     with_intake();
@@ -622,6 +635,7 @@ int main(void)
     RUN_TEST(import_answers_with_the_slots_or_with_the_reason);
     RUN_TEST(a_paste_that_is_too_long_is_refused_at_its_end);
     RUN_TEST(one_paste_at_a_time_and_none_is_left_behind);
+    RUN_TEST(help_offers_import_and_rollback_only_where_the_program_takes_identities_in);
     RUN_TEST(identity_rollback_asks_the_program);
     RUN_TEST(retry_asks_the_sender);
     RUN_TEST(send_stores_the_text_as_it_is_and_answers_after_the_sync);

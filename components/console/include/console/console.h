@@ -14,7 +14,7 @@
  *   send ROUTE TEXT    store TEXT as a message; the answer has its id
  *   retry [ROUTE]      try at once instead of waiting
  *   log [N]            the last N events (default 20)
- *   help
+ *   help               this list, without `import` and `identity rollback` where the program takes no identity in
  *
  * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
