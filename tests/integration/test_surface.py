@@ -73,6 +73,22 @@ class Surface(unittest.TestCase):
                 done = ctl(*words, option, "x")
                 self.assertNotRegex(done.text, r"unrecognized|unknown option|isn't known", f"{words} {option}")
 
+    def test_every_verb_tells_how_it_is_called(self):
+        for words in verbs():
+            for asked in (words, words[:1]) if len(words) == 2 else (words,):
+                done = ctl(*asked, "--help")
+                self.assertEqual(done.status, 0, asked)
+                self.assertIn("iflowctl", done.out)
+                self.assertIn(" ".join(asked), done.out)
+
+    def test_logs_is_another_word_for_log(self):
+        nowhere = os.path.join(ROOT, "build", "no-such-directory")
+        self.assertEqual(ctl("logs", "--run", nowhere, "--json").text, ctl("log", "--run", nowhere, "--json").text)
+
+    def test_an_error_in_json_says_what_exactly(self):
+        nowhere = os.path.join(ROOT, "build", "no-such-directory")
+        self.assertEqual(ctl("status", "--run", nowhere, "--json").json["error"]["detail"], nowhere)
+
     def test_the_manual_has_every_verb(self):
         with open(os.path.join(MAN, "iflowctl.1"), encoding="utf-8") as file:
             manual = file.read().replace("\\-", "-")

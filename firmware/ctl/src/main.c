@@ -39,6 +39,7 @@ const struct verb VERBS[] = {
      "give iflowd a new service key; it's used when it's proven", "--new-tenant --passphrase-file --run --json --help"},
     {"identity", "rollback", verb_identity_rollback, "[--run DIR]", "back to the identity before", "--run --json"},
     {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd", "--run --json"},
+    {"logs", NULL, verb_log, "[N] [--run DIR]", "the same as log", "--run --json"},
     {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting", "--run --json"},
     {"completion", "bash", verb_completion_bash, "", "completion for bash: source <(iflowctl completion bash)", ""},
     {"completion", "zsh", verb_completion_zsh, "", "completion for zsh: source <(iflowctl completion zsh)", ""},
@@ -46,13 +47,17 @@ const struct verb VERBS[] = {
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
 const size_t verb_count = VERB_COUNT;
 
+static void describe(FILE *out, const struct verb *verb)
+{
+    fprintf(out, "  %s%s%s %s\n      %s\n", verb->name, verb->second != NULL ? " " : "",
+            verb->second != NULL ? verb->second : "", verb->words, verb->does);
+}
+
 static void help(FILE *out)
 {
     fputs("usage: iflowctl VERB [OPTION...]\n\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        const struct verb *verb = &VERBS[i];
-        fprintf(out, "  %s%s%s %s\n      %s\n", verb->name, verb->second != NULL ? " " : "",
-                verb->second != NULL ? verb->second : "", verb->words, verb->does);
+        describe(out, &VERBS[i]);
     }
     fputs("\nEvery verb that reports takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n", out);
 }
@@ -65,6 +70,26 @@ static bool matches(const struct verb *verb, int argc, char **argv)
     return verb->second == NULL || (argc > 2 && strcmp(verb->second, argv[2]) == 0);
 }
 
+/* --help behind a verb that doesn't answer it itself, or behind the first of a verb's two words. */
+static bool verb_help(int argc, char **argv)
+{
+    bool asked = false, known = false;
+    for (int i = 2; i < argc; i++) {
+        asked = asked || strcmp(argv[i], "--help") == 0;
+    }
+    for (size_t i = 0; i < VERB_COUNT && asked; i++) {
+        const struct verb *verb = &VERBS[i];
+        const bool meant = matches(verb, argc, argv) ? strstr(verb->options, "--help") == NULL
+                                                     : strcmp(verb->name, argv[1]) == 0 && argv[2][0] == '-';
+        if (meant) {
+            fputs(known ? "" : "usage: iflowctl VERB [OPTION...]\n\n", stdout);
+            describe(stdout, verb);
+            known = true;
+        }
+    }
+    return known;
+}
+
 int main(int argc, char **argv)
 {
     umask(077); /* files that hold keys are for their owner only */
@@ -74,6 +99,9 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("iflowctl " IFL_VERSION);
+        return 0;
+    }
+    if (verb_help(argc, argv)) {
         return 0;
     }
     for (size_t i = 0; i < VERB_COUNT && argc > 1; i++) {

@@ -38,8 +38,9 @@ static void print_cases(void)
     puts("  esac");
     puts("  case \"$first $second\" in");
     for (size_t i = 0; i < verb_count; i++) {
-        printf("    \"%s %s\"%s) options=\"%s\" ;;\n", VERBS[i].name, VERBS[i].second != NULL ? VERBS[i].second : "",
-               VERBS[i].second == NULL ? "*" : "", VERBS[i].options);
+        printf("    \"%s %s\"%s) options=\"%s%s\" ;;\n", VERBS[i].name, VERBS[i].second != NULL ? VERBS[i].second : "",
+               VERBS[i].second == NULL ? "*" : "", VERBS[i].options,
+               strstr(VERBS[i].options, "--help") == NULL ? " --help" : "");
     }
     puts("  esac");
 }

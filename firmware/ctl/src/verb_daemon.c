@@ -1,5 +1,5 @@
-/* verb_daemon.c: `iflowctl status`, `routes`, `queue list`, `identity show`, `log`, `retry`: questions to a running iflowd, on its console's
- * socket. What the answers say is decided there (components/console). */
+/* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback`, `log` (also `logs`) and `retry`:
+ * questions to a running iflowd, on its console's socket. What the answers say is decided there (components/console). */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -86,6 +86,8 @@ int daemon_refuse(bool json, enum ifl_status status, const char *detail)
         report_json_text("cause", ifl_cause(status));
         fputs(",", stdout);
         report_json_text("remedy", ifl_remedy(status));
+        fputs(",", stdout);
+        report_json_text("detail", detail);
         puts("}}");
     } else {
         fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)status, ifl_cause(status), ifl_remedy(status), detail);

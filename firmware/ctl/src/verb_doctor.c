@@ -4,7 +4,7 @@
  *
  * What is asked of the tenant, in this order, each on a connection of its own:
  *   1. HEAD on an address below /http/ that doesn't exist (--probe names another one). Nothing can run there. 401: not accepted; 404 or 403:
- *      authenticated (inferred, DESIGN.md section 6).
+ *      authenticated (inferred, docs/doctor.md).
  *   2. GET on the same address, only where HEAD was refused or not answered: its text tells a deleted key from one in two bindings.
  *   3. With --route, OPTIONS on the real address. Apache Camel's servlet, on which Cloud Integration's adapters stand, answers it by itself and doesn't
  *      run the route (CamelServlet.doService), after the checks of role and address. Not HEAD and not GET: where CSRF protection is off they run the flow. The

@@ -8,9 +8,10 @@ struct verb {
     const char *name;   /* one or two words */
     const char *second; /* NULL: the verb has one word */
     int (*function)(int argc, char **argv);
-    const char *words;   /* what may follow, for people */
-    const char *does;    /* a sentence */
-    const char *options; /* all of them, for the shells */
+    const char *words; /* what may follow, for people */
+    const char *does;  /* a sentence */
+    const char *
+        options; /* all that `function` takes, for the shells; where --help isn't among them, main.c answers it from `words` and `does` */
 };
 
 extern const struct verb VERBS[];
