@@ -101,6 +101,7 @@ class Export(unittest.TestCase):
         if shutil.which("curl"):
             self.assertIn(self.curl("--cert-type", "P12", "--cert", target + ":changeit"), ("200", "202"))
 
+    # ./dev doesn't install a Java runtime for this alone: it's run where there is one.
     @unittest.skipUnless(shutil.which("keytool"), "keytool (a Java runtime) isn't installed")
     def test_pkcs12_is_a_java_keystore(self):
         target, passphrase = self.path("java.p12"), self.file("java", "changeit")
