@@ -385,12 +385,37 @@ static bool is_garbage(struct outbox *box, uint32_t index, struct block *block)
     return (state == BLOCK_DIRTY || left) && box->fault == IFL_OK;
 }
 
-/* Every block is looked at once after mount: garbage gets one erase. */
+/* The power went in a header of it, or in its erase: one time it reads free and the other not, so mount may have counted it. */
+static bool reads_free(struct outbox *box, uint32_t index)
+{
+    struct block block;
+    bool is_free = false;
+    for (int i = 0; i < WEAK_READS && !is_free && !outbox_is_cached(box); i++) {
+        is_free = outbox_block_load(box, index, &block) == BLOCK_FREE;
+    }
+    return is_free;
+}
+
+/* All but this one. */
+static void count_free(struct outbox *box, uint32_t garbage)
+{
+    struct block block;
+    uint16_t count = 0;
+    for (uint32_t i = 0; i < box->block_count; i++) {
+        count = (uint16_t)(count + (i != garbage && outbox_block_load(box, i, &block) == BLOCK_FREE));
+    }
+    box->free_count = box->fault == IFL_OK ? count : box->free_count;
+}
+
+/* Every block is looked at once after mount: garbage gets one erase. It isn't counted twice, before and after. */
 static bool sweep(struct outbox *box)
 {
     for (unsigned i = 0; i < SWEEP_COUNT && box->sweep < box->block_count; i++) {
         struct block block;
         bool garbage = is_garbage(box, box->sweep, &block);
+        if (garbage && reads_free(box, box->sweep)) {
+            count_free(box, box->sweep);
+        }
         if (box->fault != IFL_OK || (garbage && !erase_begin(box, &block))) {
             return false;
         }
