@@ -329,7 +329,8 @@ static void see_answer(struct connection *c, bool closing)
     note(NOTE_ANSWER_READ, peer->answer_number, peer->meaning);
     if (peer->meaning == MEANS_DONE)
         oracle_told(&peer->id);
-    rate_answer(peer->route, peer->head_request, peer->id.n, peer->meaning, peer->retry_after_ms);
+    bool cut = taken < peer->answer_ends && peer->meaning != MEANS_DONE;
+    rate_answer(peer->route, peer->head_request, cut, peer->meaning, peer->retry_after_ms);
 }
 
 enum ifl_status net_link_receive(int link, void *buf, size_t size, size_t *got)

@@ -258,6 +258,7 @@ static bool pass(uint8_t lane, uint64_t n, uint64_t given_up)
         oracle_dead_count += !message->dead;
         message->dead = e->passed = true;
         note(NOTE_DEAD, lane, (int64_t)id_n);
+        rate_buried(l->route);
         return true;
     }
     if (busy)

@@ -77,13 +77,18 @@ static void judge(struct streak *streak, double wait_ms, const char *who)
         broken("%s: %u waits of exactly the whole interval: no jitter", who, streak->exact_count);
 }
 
+static enum sender_route_state host_state(void)
+{
+    struct sender_view view;
+    sender_host_view(&agent()->sender, &view);
+    return view.state;
+}
+
 /* Held by what this file doesn't follow (TLS, answers that aren't HTTP), the host is probed: Retry-After counts instead of the probe's wait then, not
  * on top of a random one (backoff.h). */
 static bool is_probed(void)
 {
-    struct sender_view view;
-    sender_host_view(&agent()->sender, &view);
-    return view.state == SENDER_ROUTE_HELD;
+    return host_state() == SENDER_ROUTE_HELD;
 }
 
 static void again(struct streak *streak, uint64_t at, const char *who)
@@ -203,19 +208,34 @@ static void succeeded(unsigned route)
     over(&rate.routes[route], &rate.route_holds[route]);
 }
 
+/* Its next request may be a HEAD, which doesn't show that it's about another message. */
+void rate_buried(unsigned route)
+{
+    over(&rate.routes[route], &rate.route_holds[route]);
+}
+
 /* Anything but the host's own troubles shows that the host works. */
 static bool is_of_host(enum meaning meaning)
 {
     return meaning == MEANS_RETRY_HOST || meaning == MEANS_HOLD_HOST;
 }
 
-void rate_answer(unsigned route, bool head, uint64_t n, enum meaning meaning, uint64_t retry_after_ms)
+/* Without the text in its body a refusal may be the route's for the agent, which has acted already: its host goes then, and the route waits. */
+static bool is_of_route_now(bool cut, enum meaning meaning)
 {
-    (void)n;
+    return cut && is_of_host(meaning) && host_state() == SENDER_ROUTE_GOING;
+}
+
+void rate_answer(unsigned route, bool head, bool cut, enum meaning meaning, uint64_t retry_after_ms)
+{
     bool fresh = rate.fresh_token[route];
     if (meaning == MEANS_ONCE_MORE)
         return;
     rate.fresh_token[route] = meaning == MEANS_TOKEN;
+    if (is_of_route_now(cut, meaning)) {
+        over(&rate.host, &rate.host_hold);
+        return;
+    }
     if (!is_of_host(meaning))
         over(&rate.host, &rate.host_hold);
     if (meaning == MEANS_DONE)

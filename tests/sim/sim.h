@@ -213,7 +213,9 @@ void rate_opened(void);
 /* `fine`: an answer was read, or nothing was asked. */
 void rate_connection_ended(bool fine);
 void rate_request(unsigned route, bool head, uint64_t n, uint64_t sent_at);
-void rate_answer(unsigned route, bool head, uint64_t n, enum meaning meaning, uint64_t retry_after_ms);
+void rate_buried(unsigned route); /* its first message became a dead letter */
+/* `cut`: its end never came. */
+void rate_answer(unsigned route, bool head, bool cut, enum meaning meaning, uint64_t retry_after_ms);
 extern uint64_t rate_request_count, rate_open_count;
 
 /* ---- link.c: the network ---- */
