@@ -290,14 +290,15 @@ static void check_progress(struct lane *l, const struct outbox_lane_stats *stats
     uint64_t since = weather_fine_since(l->route);
     bool was_empty = l->empty;
     l->empty = waiting(l, stats) == 0;
-    if (moved || l->empty || was_empty || since == UINT64_MAX) {
+    /* Where the store is full, what a picky flow rejects can't become a dead letter: it waits, until the flow takes it. */
+    bool picky = world.plan.picky[l->route] > 0 && !world.calm;
+    if (moved || l->empty || was_empty || picky || since == UINT64_MAX) {
         l->progress_at = world.now;
         return;
     }
     if (l->progress_at < since)
         l->progress_at = since;
-    bool picky = world.plan.picky[l->route] > 0 && !world.calm;
-    if (!picky && world.now > l->progress_at + limit)
+    if (world.now > l->progress_at + limit)
         broken("route %u stands still for %llu s though everything works", l->route,
                (unsigned long long)((world.now - l->progress_at) / SECOND));
 }

@@ -66,7 +66,15 @@ static void drain(uint64_t end)
         run_until(world.now + MINUTE);
 }
 
-/* A store that was full, torn and emptied takes messages as on its first day. */
+/* A backlog may go out four times as fast as it was stored, with pauses of five minutes at most (settings.h, max_rate). */
+static uint64_t patience_ms(void)
+{
+    const struct settings *settings = &world.plan.settings;
+    uint64_t pauses_ms = 6 * MINUTE * (agent_is_on() ? oracle_queued() : oracle_token_count());
+    return 2 * (settings->probe_cap_ms + settings->backoff_cap_ms + HOUR) + HOUR + earlier(pauses_ms, world.now / 2);
+}
+
+/* A store that was full, torn and emptied takes messages as on its first day. Those whose sync had failed are shown only now, and go out first. */
 static void write_once_more(void)
 {
     uint64_t first = producers_last_lines();
@@ -74,20 +82,18 @@ static void write_once_more(void)
     for (uint64_t token = first; token < oracle_token_count() && !world.broken; token++)
         if (!oracle_is_acknowledged(token))
             broken("the store is empty, but doesn't take a message any more");
+    if (!world.broken && oracle_queued() > 0)
+        drain(world.now + patience_ms());
 }
 
 /* The end of each run: everything works, and then nothing may be left. */
 static void run_calm(void)
 {
-    const struct settings *settings = &world.plan.settings;
-    /* A backlog may go out four times as fast as it was stored, with pauses of five minutes at most (settings.h, max_rate). */
-    uint64_t patience_ms = 2 * (settings->probe_cap_ms + settings->backoff_cap_ms + HOUR) + HOUR;
-    uint64_t pauses_ms = 6 * MINUTE * (agent_is_on() ? oracle_queued() : oracle_token_count());
-    patience_ms += pauses_ms < world.now / 2 ? pauses_ms : world.now / 2;
+    uint64_t end = world.now + patience_ms();
     world.calm = true;
     weather_calm();
     note(NOTE_CALM, agent_is_on() ? oracle_queued() : 0, (int64_t)world.plan.route_count);
-    drain(world.now + patience_ms);
+    drain(end);
     if (!world.broken && oracle_queued() == 0)
         write_once_more();
     for (int i = 0; i < 100 && agent_is_on() && flash_poll(agent()->outbox.region) == IFL_FLASH_BUSY; i++)
