@@ -4,8 +4,9 @@
 usage: bench.py [--short] [--update-baseline] [--readme | --check-readme]
 
 Instructions come from QEMU's virtual time (-icount shift=0: one instruction is one nanosecond) around each turn of the firmware's loop, so they repeat on
-any machine. The result is compared with baseline.json: more than 2 % worse is an error; better asks for a new baseline. Writes build/bench/report.md, SVG
-plots, and figures. --readme puts the table into README.md; --check-readme only looks whether it is there."""
+any machine. The result is compared with baseline.json: more than 2 % worse is an error; better asks for a new baseline. Beside it the load curve of a fleet after
+an outage (tests/sim/fleet). Writes build/bench/report.md, SVG plots, and figures. --readme puts the table into README.md; --check-readme only looks whether it is
+there."""
 
 import argparse
 import json
@@ -28,6 +29,7 @@ import world  # noqa: E402
 OUT = ROOT / "build" / "bench"
 NODE, BENCH = ROOT / "build/node/bin/node.elf", ROOT / "build/node/tests/node_bench.elf"
 IFLOWCTL = ROOT / "build/host/bin/iflowctl"
+FLEET, FLEET_RUN = ROOT / "build/host/tests/sim/fleet", ROOT / "tests/sim/fleet/run.py"
 BASELINE = pathlib.Path(__file__).with_name("baseline.json")
 README = ROOT / "README.md"
 TOLERANCE = 0.02
@@ -190,6 +192,37 @@ def measure(short):
     return figures, rooms
 
 
+# ---- The fleet -----------------------------------------------------------------------------------------------------------------
+
+
+def figures_directory():
+    directory = pathlib.Path(os.environ.get("IFL_FIGURES_DIR", OUT / "parts"))
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def measure_fleet(short):
+    """(its table, errors). With --short what the test sim.fleet has just measured is taken."""
+    part = figures_directory() / "fleet.json"
+    errors = []
+    if not (short and part.exists()):
+        print("bench: 100,000 agents after an outage", flush=True)
+        run = subprocess.run([sys.executable, str(FLEET_RUN), "--program", str(FLEET)], capture_output=True, text=True, check=False,
+                             env={**os.environ, "IFL_FIGURES_DIR": str(part.parent)})  # fmt: skip
+        errors = [] if run.returncode == 0 else [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("fleet: ")]
+        if run.returncode and not errors:
+            sys.exit(f"bench: {FLEET_RUN.relative_to(ROOT)} failed: {run.stderr[-400:]}")
+    return fleet_table(json.loads(part.read_text(encoding="utf-8"))), errors
+
+
+def fleet_table(figures):
+    lines = ["| | peak / steady | drained after |", "|---|---|---|"]
+    kinds = ("as it is", ""), ("without jitter", "_without_jitter"), ("backlog without limit", "_without_limit"), ("with neither", "_without_jitter_without_limit")
+    for what, suffix in kinds:
+        lines.append(f"| {what} | {figures['fleet.peak_over_steady' + suffix]} | {figures['fleet.drained_minutes' + suffix]} min |")
+    return "\n".join(lines)
+
+
 # ---- What comes out ------------------------------------------------------------------------------------------------------------
 
 
@@ -263,7 +296,7 @@ def readme_with(section):
     return text[:start] + "\n" + section + "\n" + text[end:]
 
 
-def write_report(figures, rooms, errors, advice):
+def write_report(figures, rooms, fleet, errors, advice):
     OUT.mkdir(parents=True, exist_ok=True)
     flash, ram = rooms
     (OUT / "flash.svg").write_text(plot.bars("Flash by room", dict(flash), "B"), encoding="utf-8")
@@ -272,15 +305,14 @@ def write_report(figures, rooms, errors, advice):
     (OUT / "instructions.svg").write_text(plot.bars("Instructions of a handshake", handshakes, ""), encoding="utf-8")
     notes = [f"- ✘ {text}" for text in errors] + [f"- {text}" for text in advice]
     parts = ["# The node, measured", "Board smartfusion2_som, firmware of this tree; `./dev bench`.", figure_table(figures), "\n".join(notes),
-             "## Where the memory goes", room_table(rooms), "![flash](flash.svg)", "![RAM](ram.svg)", "![instructions](instructions.svg)"]  # fmt: skip
+             "## Where the memory goes", room_table(rooms), "![flash](flash.svg)", "![RAM](ram.svg)", "![instructions](instructions.svg)",
+             "## A fleet after an outage of one hour", fleet, "![load](fleet.svg)"]  # fmt: skip
     (OUT / "report.md").write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
 def write_figures(figures):
-    directory = pathlib.Path(os.environ.get("IFL_FIGURES_DIR", OUT / "parts"))
-    directory.mkdir(parents=True, exist_ok=True)
     # In the place of what tests/qemu/run_budget.py measures of them: figures of two parts would be added up.
-    (directory / "node.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (figures_directory() / "node.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def update_baseline(figures):
@@ -312,8 +344,10 @@ def main():
         update_baseline(figures)
     if options.readme:
         README.write_text(readme_with(readme_section(json.loads(BASELINE.read_text(encoding="utf-8")))), encoding="utf-8")
+    fleet, fleet_errors = measure_fleet(options.short)
     errors, advice = judge(figures)
-    write_report(figures, rooms, errors, advice)
+    errors += fleet_errors
+    write_report(figures, rooms, fleet, errors, advice)
     write_figures(figures)
     print(figure_table(figures))
     for text in errors + advice:
