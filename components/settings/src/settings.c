@@ -652,7 +652,7 @@ static void set_defaults(struct settings *settings)
     settings->outbox_size = UINT32_C(64) << 20;
     settings->payload_max = IFL_PAYLOAD_SIZE_MAX;
     settings->backoff_base_ms = 1000;
-    settings->backoff_cap_ms = 900000;
+    settings->backoff_cap_ms = 420000;
     settings->probe_first_ms = 60000;
     settings->probe_cap_ms = 3600000;
     set_text(settings->probe_path, sizeof settings->probe_path, "/http/iflow-agent-probe");

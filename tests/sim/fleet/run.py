@@ -2,8 +2,9 @@
 
 usage: run.py --program FILE [--agents N]
 
-100,000 agents with IFL_TEST_FULL=1, else 10,000; the comparisons with 10,000 (the curve is the same). Figures: $IFL_FIGURES_DIR/fleet.json; the plot: fleet.svg
-in the directory above it."""
+It fails where the peak after the outage exceeds five times the steady rate, where an agent isn't drained half an hour after it, and where the limit wouldn't
+be missed. 100,000 agents; the comparisons with 10,000 (the curve is the same). Figures: $IFL_FIGURES_DIR/fleet.json; the plot: fleet.svg in the
+directory above it."""
 
 import argparse
 import json
@@ -11,11 +12,13 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 KINDS = {"": "as it is", "no-jitter": "without jitter", "no-limit": "backlog without limit",
          "no-jitter no-limit": "with neither"}  # fmt: skip
 COLOURS = ("#0a6ed1", "#bb0000", "#107e3e", "#6a6d70")
 WIDTH, HEIGHT, EDGE = 900, 360, 50
+PEAK_MOST, DRAINED_MINUTES_MOST = 5, 30
 
 
 def run(program, agents, kind):
@@ -45,24 +48,45 @@ def plot(curves):
     return "\n".join(parts) + "\n</svg>\n"
 
 
+def errors_in(figures):
+    peak, minutes = figures["fleet.peak_over_steady"], figures["fleet.drained_minutes"]
+    if figures["fleet.undrained"] > 0:
+        yield f"{figures['fleet.undrained']:.0f} agents aren't drained at the end"
+    if peak > PEAK_MOST:
+        yield f"the peak after the outage is {peak} x steady; it must not exceed {PEAK_MOST}"
+    if minutes > DRAINED_MINUTES_MOST:
+        yield f"the last agent is drained after {minutes} minutes; it must not take more than {DRAINED_MINUTES_MOST}"
+    if figures["fleet.peak_over_steady_without_limit"] < 2 * peak:
+        yield "without limit the peak is hardly higher: then the limit does nothing"
+
+
+def suffix_of(kind):
+    return "_" + kind.replace("no-", "without_").replace(" ", "_") if kind else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
-    parser.add_argument("--agents", type=int, default=100_000 if os.environ.get("IFL_TEST_FULL") == "1" else 10_000)
+    parser.add_argument("--agents", type=int, default=100_000)
     options = parser.parse_args()
     curves, figures = {}, {}
     for kind, name in KINDS.items():
         agents = options.agents if kind == "" else max(10_000, options.agents // 10)
         curves[kind], part = run(options.program, agents, kind)
         print(f"{name}: {agents} agents, peak {part['peak_over_steady']} x steady, all drained after {part['drained_minutes']} min")
-        suffix = "_" + kind.replace("no-", "without_").replace(" ", "_") if kind else ""
-        figures[f"fleet.peak_over_steady{suffix}"] = part["peak_over_steady"]
-        figures[f"fleet.drained_minutes{suffix}"] = part["drained_minutes"]
+        figures["fleet.peak_over_steady" + suffix_of(kind)] = part["peak_over_steady"]
+        figures["fleet.drained_minutes" + suffix_of(kind)] = part["drained_minutes"]
+        if kind == "":
+            figures["fleet.undrained"] = part["undrained"]
+            figures["fleet.outage_peak_over_steady"] = part["outage_peak_over_steady"]
     figures["fleet.agents"] = options.agents
     directory = os.environ.get("IFL_FIGURES_DIR")
     if directory:
         (pathlib.Path(directory) / "fleet.json").write_text(json.dumps(figures) + "\n", encoding="utf-8")
         (pathlib.Path(directory).parent / "fleet.svg").write_text(plot(curves), encoding="utf-8")
+    errors = list(errors_in(figures))
+    print("".join(f"fleet: {text}\n" for text in errors), end="")
+    sys.exit(1 if errors else 0)
 
 
 main()

@@ -423,7 +423,7 @@ static void default_settings(struct settings *settings)
     strcpy(settings->id_header, "SAP_ApplicationID");
     strcpy(settings->sender_header, "SAP_Sender");
     settings->backoff_base_ms = 1000;
-    settings->backoff_cap_ms = 900000;
+    settings->backoff_cap_ms = 420000;
     settings->probe_first_ms = 60000;
     settings->probe_cap_ms = 3600000;
     settings->idle_close_ms = 50000;

@@ -61,7 +61,7 @@ static void the_shortest_document_gets_all_defaults(void)
     TEST_ASSERT_EQUAL_UINT32(67108864, settings.outbox_size);
     TEST_ASSERT_EQUAL_UINT32(IFL_PAYLOAD_SIZE_MAX, settings.payload_max);
     TEST_ASSERT_EQUAL_UINT32(1000, settings.backoff_base_ms);
-    TEST_ASSERT_EQUAL_UINT32(900000, settings.backoff_cap_ms);
+    TEST_ASSERT_EQUAL_UINT32(420000, settings.backoff_cap_ms);
     TEST_ASSERT_EQUAL_UINT32(60000, settings.probe_first_ms);
     TEST_ASSERT_EQUAL_UINT32(3600000, settings.probe_cap_ms);
     TEST_ASSERT_EQUAL_STRING("/http/iflow-agent-probe", settings.probe_path);

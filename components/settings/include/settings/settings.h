@@ -22,7 +22,7 @@
  *   network.resolve                  address at which the endpoint's host is reached without asking DNS (none)
  *   outbox.size                      65,536..4,294,901,760 bytes: size of the file; on a node the board's flash table decides (67,108,864)
  *   outbox.payload_max               1..IFL_PAYLOAD_SIZE_MAX bytes of one message (the maximum)
- *   backoff.base_ms, backoff.cap_ms  100..60,000 (1,000) and base..3,600,000 (900,000)
+ *   backoff.base_ms, backoff.cap_ms  100..60,000 (1,000) and base..3,600,000 (420,000)
  *   backoff.boot_jitter_ms           0..3,600,000: the first connection waits a random time up to it (5,000)
  *   probe.first_ms, probe.cap_ms     100..3,600,000 (60,000) and first..86,400,000 (3,600,000): slow probe of a held route
  *   routes                           1..IFL_ROUTE_COUNT of NAME: PATH or NAME: { ... }; NAME is up to 31 of a-z 0-9 _ -
