@@ -125,7 +125,7 @@ bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
 {
     struct block second;
     if (lane->reclaim_n == 0 && lane->block_count > 1 && outbox_block_find(box, lane, lane->oldest_serial, &second)) {
-        lane->reclaim_n = second.first_n;
+        lane->reclaim_n = (outbox_n)second.first_n;
     }
     return lane->reclaim_n != 0;
 }
@@ -224,7 +224,7 @@ static void adopt(struct outbox *box, struct outbox_lane *lane, const struct blo
     if (++lane->block_count == 1) {
         lane->oldest_serial = block->serial;
     } else if (lane->block_count == 2) {
-        lane->reclaim_n = block->first_n;
+        lane->reclaim_n = (outbox_n)block->first_n;
     }
     lane->newest = (uint16_t)block->index;
     lane->newest_serial = block->serial;

@@ -34,11 +34,11 @@ enum ifl_status outbox_id_parse(struct bytes text, struct outbox_id *id)
     size_t dash = bytes_find(rest, bytes_of("-", 1));
     if (!parse_hex(bytes_head(text, 16), &log) || text.size < 20 || text.data[16] != '-' ||
         !bytes_to_u64(bytes_head(rest, dash), &lane) || lane > UINT8_MAX ||
-        !bytes_to_u64(bytes_tail(rest, dash + 1), &n) || n == 0) {
+        !bytes_to_u64(bytes_tail(rest, dash + 1), &n) || n == 0 || (outbox_n)n != n) {
         return IFL_INVALID;
     }
     id->log = log;
     id->lane = (uint8_t)lane;
-    id->n = n;
+    id->n = (outbox_n)n;
     return IFL_OK;
 }

@@ -29,10 +29,12 @@ struct record {
             uint16_t reason, batch_count;
         };
     };
-    uint64_t n;
+    STORED_N(n);
     union {
-        uint64_t time;   /* DATA */
-        uint64_t cursor; /* else */
+        uint64_t time; /* DATA */
+        struct {
+            STORED_N(cursor); /* else */
+        };
     };
     union {
         uint32_t behind; /* DATA: n - 1 - the highest durable number then */
@@ -46,9 +48,10 @@ _Static_assert(offsetof(struct record, crc) == RECORD_SIZE - 4, "SPEC.md");
 
 /* Where a moved message comes from. */
 struct origin {
-    uint64_t log, n; /* of its id */
-    uint64_t from_n; /* where it lay before this place */
-    uint8_t lane;    /* of its id */
+    uint64_t log;     /* of its id */
+    STORED_N(n);      /* of its id */
+    STORED_N(from_n); /* where it lay before this place */
+    uint8_t lane;     /* of its id */
     uint8_t from_lane;
     uint16_t reason;
 };
@@ -138,10 +141,10 @@ bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, u
 /* Make sure that outbox_tell() finds a place. */
 enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *lane);
 /* The lane's state, or a TOMB for number n, into its newest block or a new one. */
-enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, uint64_t n);
-void outbox_move_cursor(struct outbox_lane *lane, uint64_t n);
+enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n);
+void outbox_move_cursor(struct outbox_lane *lane, outbox_n n);
 /* `count` messages of those up to n are given up, the others were finished. */
-enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint64_t count,
+enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, outbox_n n, outbox_n count,
                                   enum ifl_status reason);
 enum ifl_status outbox_give_up_oldest(struct outbox *box, const struct outbox_lane *for_lane);
 /* Begin a DATA record. */
@@ -150,8 +153,8 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
 
 /* ---- outbox.c ---- */
 /* Go on to the next message with a number above `after` that counts. */
-bool outbox_seek(struct outbox *box, struct walk *walk, uint64_t after);
+bool outbox_seek(struct outbox *box, struct walk *walk, outbox_n after);
 bool outbox_origin(struct outbox *box, const struct record *rec, struct origin *origin); /* false: it has none */
-enum ifl_status outbox_bury_n(struct outbox *box, uint64_t n, uint32_t at);
+enum ifl_status outbox_bury_n(struct outbox *box, outbox_n n, uint32_t at);
 
 #endif

@@ -92,7 +92,7 @@ enum ifl_status outbox_sync(struct outbox *box)
 
 /* A RESUME, or a newer block, behind a record says which numbers before it count; the nearest one rules, for the numbers only grow behind it. It's the
  * same for all records up to it. */
-static uint64_t fence_of(struct outbox *box, const struct walk *walk)
+static outbox_n fence_of(struct outbox *box, const struct walk *walk)
 {
     struct outbox_lane *lane = &box->lanes[walk->block.progress.lane];
     uint32_t at = walk->rec.at;
@@ -103,7 +103,7 @@ static uint64_t fence_of(struct outbox *box, const struct walk *walk)
             more = outbox_walk_next(box, &ahead);
             same = ahead.block.serial == walk->block.serial;
         } while (more && same && ahead.rec.type != RECORD_RESUME);
-        lane->fence_n = !same ? ahead.block.first_n - 1 : more ? ahead.rec.n : UINT64_MAX;
+        lane->fence_n = !same ? (outbox_n)ahead.block.first_n - 1 : more ? ahead.rec.n : OUTBOX_N_MAX;
         lane->fence_from = at;
         lane->fence_at = box->fault != IFL_OK ? 0
                          : more && same       ? ahead.rec.at
@@ -113,7 +113,7 @@ static uint64_t fence_of(struct outbox *box, const struct walk *walk)
 }
 
 /* A TOMB for number n stands behind `walk`. */
-static bool is_buried(struct outbox *box, const struct walk *walk, uint64_t n)
+static bool is_buried(struct outbox *box, const struct walk *walk, outbox_n n)
 {
     struct walk ahead = *walk;
     while (outbox_walk_next(box, &ahead)) {
@@ -124,7 +124,7 @@ static bool is_buried(struct outbox *box, const struct walk *walk, uint64_t n)
     return false;
 }
 
-bool outbox_seek(struct outbox *box, struct walk *walk, uint64_t after)
+bool outbox_seek(struct outbox *box, struct walk *walk, outbox_n after)
 {
     while (outbox_walk_next(box, walk)) {
         const struct record *rec = &walk->rec;
@@ -171,7 +171,7 @@ static enum ifl_status show(struct outbox *box, const struct walk *walk, struct 
 }
 
 /* Numbers up to `n` aren't there any more, `count` of them without a TOMB. If that can't be recorded now, the next record of the lane tells it. */
-static void skip_missing(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint32_t count, bool damaged)
+static void skip_missing(struct outbox *box, struct outbox_lane *lane, outbox_n n, uint32_t count, bool damaged)
 {
     outbox_move_cursor(lane, n);
     if (count > 0) {
@@ -193,7 +193,7 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
         return box->fault != IFL_OK ? box->fault : IFL_STORE_CORRUPT;
     }
     bool found = outbox_seek(box, &walk, l->progress.cursor);
-    uint64_t before = found ? walk.rec.n - 1 : l->durable_n;
+    outbox_n before = found ? walk.rec.n - 1 : l->durable_n;
     if (box->fault == IFL_OK && before > l->progress.cursor) {
         skip_missing(box, l, before, (uint32_t)(before - l->progress.cursor) - walk.buried, walk.damaged);
     }
@@ -249,7 +249,7 @@ void outbox_rewind(struct outbox_message *message)
 
 /* ---- finishing ---- */
 
-enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n)
+enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
@@ -303,7 +303,7 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
     if (lane == NULL || message->lane == OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
-    uint64_t first = lane->progress.cursor + 1;
+    outbox_n first = lane->progress.cursor + 1;
     if (message->n != first) {
         return message->n < first ? IFL_NOT_FOUND : IFL_INVALID;
     }
@@ -319,20 +319,20 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
     return status;
 }
 
-enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason)
+enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enum ifl_status reason)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
     if (l == NULL || !outbox_enter(box)) {
         return l == NULL ? IFL_INVALID : box->fault;
     }
-    uint64_t cursor = l->progress.cursor;
+    outbox_n cursor = l->progress.cursor;
     n = n < l->durable_n ? n : l->durable_n;
     return n > cursor ? outbox_give_up_to(box, l, n, n - cursor, reason) : IFL_OK;
 }
 
 /* OK: there is dead letter number n, which was at `at` (0: somewhere). */
-static enum ifl_status is_dead_letter(struct outbox *box, uint64_t n, uint32_t at)
+static enum ifl_status is_dead_letter(struct outbox *box, outbox_n n, uint32_t at)
 {
     struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
     struct walk walk;
@@ -343,7 +343,7 @@ static enum ifl_status is_dead_letter(struct outbox *box, uint64_t n, uint32_t a
     return box->fault != IFL_OK ? box->fault : gone ? IFL_NOT_FOUND : IFL_OK;
 }
 
-enum ifl_status outbox_bury_n(struct outbox *box, uint64_t n, uint32_t at)
+enum ifl_status outbox_bury_n(struct outbox *box, outbox_n n, uint32_t at)
 {
     enum ifl_status status = is_dead_letter(box, n, at);
     return status == IFL_OK ? outbox_tell(box, &box->lanes[OUTBOX_LANE_DEAD], RECORD_TOMB, n) : status;
@@ -373,7 +373,7 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 
 /* ---- batches ---- */
 
-enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format)
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     if (l == NULL || last_n > l->durable_n || last_n - l->progress.cursor - 1 >= UINT16_MAX ||
@@ -405,7 +405,7 @@ bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_
 static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane)
 {
     uint32_t interval = flash_prog_size(box->region) / RECORD_SIZE;
-    uint64_t cursor = lane->progress.cursor;
+    outbox_n cursor = lane->progress.cursor;
     return cursor > lane->cursor_saved && (cursor == lane->last_n || cursor - lane->cursor_saved >= interval);
 }
 
@@ -466,7 +466,7 @@ enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct
         return IFL_NOT_FOUND;
     }
     const struct outbox_lane *l = &box->lanes[lane];
-    uint64_t queued = l->last_n - l->progress.cursor;
+    outbox_n queued = l->last_n - l->progress.cursor;
     stats->queued = queued;
     stats->first_n = queued > 0 ? l->progress.cursor + 1 : 0;
     stats->last_n = l->last_n;

@@ -123,7 +123,8 @@ static enum ifl_status scan(struct outbox *box)
         if (state == BLOCK_NEWER) {
             return IFL_STORE_NEWER;
         }
-        if (state == BLOCK_USED && block.progress.lane >= IFL_LANE_COUNT) {
+        if (state == BLOCK_USED &&
+            (block.progress.lane >= IFL_LANE_COUNT || (outbox_n)block.first_n != block.first_n)) {
             return IFL_STORE_LANES;
         }
         if (state == BLOCK_USED) {
@@ -140,7 +141,7 @@ static enum ifl_status scan(struct outbox *box)
 
 /* ---- one lane ---- */
 
-static uint64_t larger(uint64_t a, uint64_t b)
+static outbox_n larger(outbox_n a, outbox_n b)
 {
     return a > b ? a : b;
 }
@@ -168,7 +169,7 @@ static void apply(struct outbox_lane *lane, const struct record *rec, bool whole
 static void read_lane(struct outbox *box, struct outbox_lane *lane, struct walk *walk, struct record *last,
                       uint32_t *behind)
 {
-    lane->last_n = walk->block.first_n - 1;
+    lane->last_n = (outbox_n)walk->block.first_n - 1;
     lane->progress = walk->block.progress;
     last->at = 0;
     outbox_walk_block(box, walk);
@@ -294,7 +295,7 @@ static void finish_moves(struct outbox *box, struct outbox_lane *lane)
 {
     struct walk walk;
     struct origin origin;
-    uint64_t after = 0;
+    outbox_n after = 0;
     bool more = outbox_walk_from(box, lane, outbox_block_records(box, lane->newest), &walk);
     while (more && outbox_seek(box, &walk, after)) {
         after = walk.rec.n;

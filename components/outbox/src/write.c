@@ -76,7 +76,7 @@ static uint32_t reserve_size(const struct outbox *box)
 /* ---- records without a body ---- */
 
 /* All but TOMB say the same: how far the lane is. */
-static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane, enum record_type type, uint64_t n)
+static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
     const struct outbox_progress *progress = &lane->progress;
     struct record rec = {.type = (uint8_t)type,
@@ -123,7 +123,7 @@ enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *l
 }
 
 /* Header 2 and RESUME say all that the others say, but for TOMB. */
-static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, enum record_type type, uint64_t n)
+static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
     bool told = type != RECORD_TOMB && lane->resume_due;
     enum ifl_status status;
@@ -136,7 +136,7 @@ static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, e
     return status == IFL_OK && !told ? write_record(box, lane, type, n) : status;
 }
 
-enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, uint64_t n)
+enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
     if (box->put.active && box->put.lane == lane->progress.lane) {
         return IFL_FLASH_BUSY;
@@ -145,14 +145,14 @@ enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum r
     return is_worn(status) ? tell_once(box, lane, type, n) : status;
 }
 
-void outbox_move_cursor(struct outbox_lane *lane, uint64_t n)
+void outbox_move_cursor(struct outbox_lane *lane, outbox_n n)
 {
     lane->progress.cursor = n;
     lane->progress.batch_count = 0;
 }
 
 /* The cursor moves in RAM first, so that a new block's header speaks of it. */
-enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, uint64_t n, uint64_t count,
+enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, outbox_n n, outbox_n count,
                                   enum ifl_status reason)
 {
     struct outbox_progress before = lane->progress;
@@ -186,7 +186,7 @@ enum ifl_status outbox_give_up_oldest(struct outbox *box, const struct outbox_la
     if (victim == NULL) {
         return IFL_STORE_FULL;
     }
-    uint64_t n = victim->reclaim_n - 1;
+    outbox_n n = victim->reclaim_n - 1;
     enum ifl_status status = outbox_give_up_to(box, victim, n, n - victim->progress.cursor, IFL_STORE_GAVE_UP);
     return status == IFL_OK ? IFL_FLASH_BUSY : status;
 }
@@ -243,8 +243,8 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
                          .size = size,
                          .n = lane->last_n + 1,
                          .time = (uint64_t)time->unix_s};
-    if (put->active) {
-        return IFL_FLASH_BUSY;
+    if (put->active || rec.n == 0) { /* 0: no number is left */
+        return put->active ? IFL_FLASH_BUSY : IFL_STORE_FULL;
     }
     enum ifl_status status = make_room(box, lane, outbox_record_extent(box, &rec));
     if (status != IFL_OK) {

@@ -75,7 +75,7 @@ bool batch_begin(struct sender *sender)
     struct outbox_batch tried;
     bool alone = batch->first_n <= route->alone_n;
     bool pending = outbox_batch_pending(outbox, route->lane, &tried) && !alone;
-    uint64_t last_n = batch_last_n(batch);
+    outbox_n last_n = batch_last_n(batch);
     batch->format = pending ? tried.format : format_of(route->settings);
     if (!pending && (alone || route->settings->batch_count <= 1))
         return true;
@@ -91,7 +91,7 @@ bool batch_begin(struct sender *sender)
     return status == IFL_OK;
 }
 
-void batch_split(struct sender *sender, uint64_t last_n)
+void batch_split(struct sender *sender, outbox_n last_n)
 {
     sender->route->alone_n = last_n;
     sender->wish = sender->now;

@@ -53,7 +53,7 @@ static inline bool batch_is_encoded(const struct sender_batch *batch)
 {
     return batch->format == BODY_EVENT_ENCODED;
 }
-static inline uint64_t batch_last_n(const struct sender_batch *batch)
+static inline outbox_n batch_last_n(const struct sender_batch *batch)
 {
     return batch->first_n + batch->count - 1;
 }
@@ -62,7 +62,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
 /* The request is about to begin: a batch is recorded, so that a repetition is the same one. False: not now, `wish` says when. */
 bool batch_begin(struct sender *sender);
 /* The messages of the present route up to this number go one by one. */
-void batch_split(struct sender *sender, uint64_t last_n);
+void batch_split(struct sender *sender, outbox_n last_n);
 
 /* ---- post.c ---- */
 

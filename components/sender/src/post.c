@@ -177,7 +177,7 @@ static enum ifl_status next_part(struct sender *sender)
         put_part(sender, framing_of(sender)->after);
         return IFL_OK;
     }
-    uint64_t n = sender->message.n;
+    outbox_n n = sender->message.n;
     enum ifl_status status = outbox_next(sender->wiring.outbox, &sender->message);
     if (status == IFL_END || (status == IFL_OK && sender->message.n != n + 1))
         status = IFL_STORE_CORRUPT;

@@ -12,6 +12,7 @@
 #define IFL_PAYLOAD_SIZE_MAX 8192   /* bytes of one message */
 #define IFL_IDENTITY_SIZE_MAX 8192  /* bytes of DER chain, key and texts in a slot */
 #define IFL_RSA_BITS_MAX 3072       /* of a private key: 4096 would take 5 KB more than the arena has */
+#define IFL_NUMBER_BITS 32          /* of a message's number in RAM: 32 or 64 */
 #define IFL_EVENT_COUNT 12          /* events kept for `log` */
 #define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
 #define IFL_LINE_SIZE 512           /* bytes of one console line */

@@ -28,11 +28,20 @@
 #define OUTBOX_LANE_DEAD 0u /* the lane of dead letters; lanes of routes follow */
 #define OUTBOX_ID_TEXT_SIZE 48
 
+/* A message's number. It is stored in 64 bits; a profile may hold it in 32, which lasts for 136 years of a message a second in each lane. */
+#if IFL_NUMBER_BITS == 32
+typedef uint32_t outbox_n;
+#define OUTBOX_N_MAX UINT32_MAX
+#else
+typedef uint64_t outbox_n;
+#define OUTBOX_N_MAX UINT64_MAX
+#endif
+
 /* The name of a message for life: <log id>-<lane>-<n>. n counts from 1 and has no gaps in a lane. */
 struct outbox_id {
     uint64_t log;
     uint8_t lane;
-    uint64_t n;
+    outbox_n n;
 };
 /* "5f3a90c21b7e44d8-1-42": 16 hex digits, lane and n decimal. */
 void outbox_id_text(const struct outbox_id *id, struct text *out);
@@ -70,7 +79,7 @@ struct outbox_config {
 struct outbox_message {
     struct outbox_id id; /* as delivered: for a re-queued message the id of its first life */
     uint8_t lane;        /* where it lies now */
-    uint64_t n;          /* its number there */
+    outbox_n n;          /* its number there */
     uint32_t size;       /* payload bytes */
     struct outbox_time time;
     uint16_t reason; /* dead letters: enum ifl_status that brought it here; else 0 */
@@ -140,13 +149,13 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
 void outbox_rewind(struct outbox_message *message);
 /* All messages of the lane with number <= n are finished (accepted by the receiver). Kept in RAM and written to flash by outbox_step(),
  * outbox_flush() or when it's due (SPEC.md); a cursor lost by a power cut means a repetition under the same id, nothing else. */
-enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n);
+enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n);
 /* Move one message (the first of its lane) to the dead letters with `reason`; its id stays. OK: it is there and finished in its lane. INVALID: not the first
  * one; NOT_FOUND: finished already; FLASH_BUSY: step and try again; STORE_CORRUPT (outbox_give_up() it), STORE_FULL and FLASH_*: it is still
  * where it was. */
 enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason);
 /* Drop the messages from the first one to number n of a lane with a recorded reason. STORE_FULL, FLASH_*: they are still there. */
-enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason);
+enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enum ifl_status reason);
 /* Put a dead letter back at the end of the lane `lane` under its old id, and finish it among the dead letters. NOT_FOUND: it's finished already.
  * STORE_FULL, FLASH_*: it's still a dead letter. */
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane);
@@ -156,14 +165,14 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 /* ---- batches: several messages in one request, under the id <log id>-<lane>-<first n>..<last n> ---- */
 
 struct outbox_batch {
-    uint64_t first_n, last_n;
+    outbox_n first_n, last_n;
     uint8_t format; /* as given by the caller, who builds the same body from it again */
 };
 /* The messages from the first one of the lane to number last_n are about to be sent as one batch. Call it before the first byte of the batch is sent, and
  * with numbers that outbox_first() and outbox_next() have shown without a gap. OK: durable; from now on, also after a restart, it's this batch that is
  * repeated: outbox_batch_pending() gives it, until outbox_done() for last_n, or until its first message is finished in another way (given up, dead letter). INVALID: no lane,
  * not behind the cursor, not durable, more than 65535 messages, or another batch is pending. STORE_FULL, FLASH_*: there is no batch; don't send it. */
-enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format);
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format);
 /* True: the messages at the front of the lane were tried as this batch, and must be sent as the same one. */
 bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch);
 
@@ -177,9 +186,9 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now);
 enum ifl_status outbox_flush(struct outbox *box);
 
 struct outbox_lane_stats {
-    uint64_t queued;      /* messages behind the cursor */
-    uint64_t first_n;     /* number of the oldest of them, 0 if none */
-    uint64_t last_n;      /* highest number ever given in this lane */
+    outbox_n queued;      /* messages behind the cursor */
+    outbox_n first_n;     /* number of the oldest of them, 0 if none */
+    outbox_n last_n;      /* highest number ever given in this lane */
     uint64_t given_up;    /* messages given up since format */
     uint32_t blocks;      /* blocks that belong to the lane */
     uint16_t last_reason; /* of the last give-up (enum ifl_status), 0 if none */

@@ -17,9 +17,18 @@
 
 _Static_assert(IFL_OUTBOX_BUFFER_SIZE >= IFL_FLASH_PROG_SIZE_MAX, "the buffer must hold a granule");
 
+/* A number as it is stored: 8 bytes, whatever the profile. */
+#if IFL_NUMBER_BITS == 32
+#define STORED_N(name)                                                                                                 \
+    outbox_n name;                                                                                                     \
+    uint32_t name##_high
+#else
+#define STORED_N(name) outbox_n name
+#endif
+
 /* What the records of a lane say in the end; stored in header 2 as it is. */
 struct outbox_progress {
-    uint64_t cursor;      /* all numbers up to it are finished */
+    STORED_N(cursor);     /* all numbers up to it are finished */
     uint32_t given_up;    /* since format */
     uint16_t reason;      /* of the last give-up */
     uint16_t batch_count; /* so many messages behind the cursor were tried as one batch; 0: none */
@@ -48,11 +57,11 @@ struct outbox_lane {
     uint32_t seed;     /* of the records in the newest block */
     uint32_t read_at;  /* address where the first unfinished message is looked for; 0 = in the oldest block */
     uint32_t fence_from, fence_at;
-    uint64_t fence_n;      /* records in [fence_from, fence_at) with a larger number are void */
-    uint64_t last_n;       /* highest number committed */
-    uint64_t durable_n;    /* highest number that survives a power cut; readers see no more */
-    uint64_t cursor_saved; /* as it stands on flash */
-    uint64_t reclaim_n;    /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
+    outbox_n fence_n;      /* records in [fence_from, fence_at) with a larger number are void */
+    outbox_n last_n;       /* highest number committed */
+    outbox_n durable_n;    /* highest number that survives a power cut; readers see no more */
+    outbox_n cursor_saved; /* as it stands on flash */
+    outbox_n reclaim_n;    /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
     struct outbox_progress progress;
 };
 

@@ -31,7 +31,7 @@ struct sender_batch {
     bool full;      /* the message behind it doesn't belong to it */
     uint8_t stored_quality;
     uint32_t count, size; /* messages, and bytes of their payloads */
-    uint64_t first_n;
+    outbox_n first_n;
     int64_t stored_unix_s; /* its first message */
     ifl_ms since;          /* when that one was seen */
     struct outbox_message seen;
@@ -47,8 +47,8 @@ struct sender_route {
     uint32_t flow_failures; /* ANSWER_FLOW_FAILED on the message n */
     const struct settings_route *settings;
     struct sender_jar *jar;  /* or NULL: no token is known */
-    uint64_t n;              /* the message that view.attempts and flow_failures are about */
-    uint64_t alone_n;        /* up to here messages go one by one: their batch was rejected, or can't be recorded */
+    outbox_n n;              /* the message that view.attempts and flow_failures are about */
+    outbox_n alone_n;        /* up to here messages go one by one: their batch was rejected, or can't be recorded */
     ifl_ms finished_at;      /* its last message; 0: none yet, or nobody waits for the rate any more */
     int64_t finished_unix_s; /* when that one, or the first one of its batch, was stored */
     struct sender_wait wait;
