@@ -9,12 +9,12 @@
 
 enum { LANES = 4 };
 static struct {
-    uint64_t first_n[LANES], last_n[LANES]; /* queued: first_n..last_n */
+    outbox_n first_n[LANES], last_n[LANES]; /* queued: first_n..last_n */
     enum ifl_status end_status;             /* what comes behind the last message */
     enum ifl_status sync_status;
     char payload[64];
     enum ifl_status read_status;            /* what comes after its first half, if not OK */
-    uint64_t requeued, requeued_to, buried; /* numbers among the dead letters, and a lane */
+    outbox_n requeued, requeued_to, buried; /* numbers among the dead letters, and a lane */
 } fake;
 static const char *const LANE_ROUTES[LANES] = {"dead-letters", "telemetry", "alarm", "old-route"};
 
@@ -47,7 +47,7 @@ bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
     return lane == 3;
 }
 
-static enum ifl_status fake_message(uint8_t lane, uint64_t n, struct outbox_message *message)
+static enum ifl_status fake_message(uint8_t lane, outbox_n n, struct outbox_message *message)
 {
     if (n == 0 || n > fake.last_n[lane]) {
         return fake.end_status;

@@ -11,7 +11,7 @@
 
 static struct {
     enum ifl_status put_status;
-    uint64_t next_n[3];
+    outbox_n next_n[3];
     size_t count;
     struct {
         uint8_t lane;

@@ -18,8 +18,8 @@ static struct lane {
         int64_t unix_s;
         uint8_t quality;
     } messages[WORLD_MESSAGES];
-    uint64_t first_n, last_n; /* first_n > last_n: empty */
-    uint64_t tried_n;         /* last one of the recorded batch, 0 = none */
+    outbox_n first_n, last_n; /* first_n > last_n: empty */
+    outbox_n tried_n;         /* last one of the recorded batch, 0 = none */
     uint8_t tried_format;
     uint64_t done[WORLD_MESSAGES];
     size_t done_count;
@@ -73,7 +73,7 @@ enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 {
     (void)box;
     struct lane *at = lane_of(message->lane);
-    uint64_t n = message->n + 1 + (message->n + 1 == world.gap_n);
+    outbox_n n = message->n + 1 + (message->n + 1 == world.gap_n);
     if (n > at->last_n)
         return IFL_END;
     *message = (struct outbox_message){.id = {LOG_ID, message->lane, n}, .lane = message->lane, .n = n};
@@ -82,7 +82,7 @@ enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
     return IFL_OK;
 }
 
-enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, uint64_t last_n, uint8_t format)
+enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format)
 {
     (void)box;
     struct lane *at = lane_of(lane);
@@ -134,7 +134,7 @@ void outbox_rewind(struct outbox_message *message)
     message->read_pos = 0;
 }
 
-static void finish(struct lane *at, uint64_t n)
+static void finish(struct lane *at, outbox_n n)
 {
     TEST_ASSERT_EQUAL_UINT64(at->first_n, n); /* one in flight, so always the first */
     free(at->messages[n % WORLD_MESSAGES].payload);
@@ -143,7 +143,7 @@ static void finish(struct lane *at, uint64_t n)
     at->tried_n = 0;
 }
 
-enum ifl_status outbox_done(struct outbox *box, uint8_t lane, uint64_t n)
+enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n)
 {
     (void)box;
     struct lane *at = lane_of(lane);
@@ -168,7 +168,7 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
     return IFL_OK;
 }
 
-enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enum ifl_status reason)
+enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enum ifl_status reason)
 {
     (void)box;
     if (world.give_up_status != IFL_OK)
@@ -530,7 +530,7 @@ void world_settle(void)
 static uint64_t put(unsigned route, const void *payload, uint32_t size)
 {
     struct lane *at = &lanes[route + 1];
-    uint64_t n = ++at->last_n;
+    outbox_n n = ++at->last_n;
     TEST_ASSERT_TRUE(n - at->first_n < WORLD_MESSAGES);
     at->messages[n % WORLD_MESSAGES].payload = malloc(size);
     memcpy(at->messages[n % WORLD_MESSAGES].payload, payload, size);
@@ -544,7 +544,7 @@ static uint64_t put(unsigned route, const void *payload, uint32_t size)
 uint64_t world_put(unsigned route, uint32_t size)
 {
     static uint8_t payload[IFL_PAYLOAD_SIZE_MAX];
-    uint64_t n = lanes[route + 1].last_n + 1;
+    outbox_n n = lanes[route + 1].last_n + 1;
     for (uint32_t i = 0; i < size; i++)
         payload[i] = (uint8_t)((n + i) % 251);
     return put(route, payload, size);
@@ -555,7 +555,7 @@ void world_put_text(unsigned route, const char *text)
     put(route, text, (uint32_t)strlen(text));
 }
 
-void world_corrupt(unsigned route, uint64_t n)
+void world_corrupt(unsigned route, outbox_n n)
 {
     lanes[route + 1].messages[n % WORLD_MESSAGES].corrupt = true;
 }

@@ -18,7 +18,7 @@ struct request {
     size_t first_record_size; /* bytes of the first tls_write() */
     uint8_t body[256];        /* its first bytes */
     size_t body_size;
-    uint64_t n;         /* of the message, from its id; 0 if there is none */
+    outbox_n n;         /* of the message, from its id; 0 if there is none */
     bool body_is_right; /* what world_put() stored under this n */
     int route;          /* by its path; -1: none */
     char id[48];        /* SAP_ApplicationID, "" if absent */
@@ -77,7 +77,7 @@ struct world {
     bool read_nothing;            /* outbox_read() says OK without a byte */
     unsigned read_busy_count;     /* outbox_read() says FLASH_BUSY that many times */
     enum ifl_status batch_status; /* of outbox_batch_begin() */
-    uint64_t gap_n;               /* outbox_next() leaves this message out, as if it were damaged; 0 = none */
+    outbox_n gap_n;               /* outbox_next() leaves this message out, as if it were damaged; 0 = none */
     unsigned batch_count;         /* recorded so far */
     size_t dead_count, gave_up_count;
     enum ifl_status last_reason;
@@ -101,7 +101,7 @@ uint64_t world_put(unsigned route, uint32_t size);
 void world_put_text(unsigned route, const char *text);
 /* The batch that is recorded for a route: its last n, 0 = none. */
 uint64_t world_recorded(unsigned route);
-void world_corrupt(unsigned route, uint64_t n);
+void world_corrupt(unsigned route, outbox_n n);
 size_t world_queued(unsigned route);
 /* Numbers of finished messages in the order in which they were finished. */
 size_t world_done_count(unsigned route);
