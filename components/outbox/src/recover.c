@@ -225,21 +225,34 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
 
 /* ---- lanes and routes ---- */
 
-/* An orphan with nothing in it: its numbers go on, so no id comes twice. But a dead letter that is queued again goes to the number of its route: while there
- * are any, a number that nobody had comes first. */
-static uint8_t lane_for(const struct outbox *box)
+/* A dead letter that is queued again goes to the number of its route. */
+static void mark_dead_letters(struct outbox *box)
 {
-    const struct outbox_lane *dead = &box->lanes[OUTBOX_LANE_DEAD];
-    uint8_t unused = OUTBOX_LANE_NONE, drained = OUTBOX_LANE_NONE;
+    struct outbox_lane *dead = &box->lanes[OUTBOX_LANE_DEAD];
+    struct walk walk;
+    struct origin origin;
+    bool more = dead->progress.cursor < dead->last_n && outbox_walk_from(box, dead, 0, &walk);
+    for (outbox_n after = dead->progress.cursor; more && outbox_seek(box, &walk, after); after = walk.rec.n) {
+        if (outbox_origin(box, &walk.rec, &origin) && origin.lane < IFL_LANE_COUNT) {
+            box->lanes[origin.lane].has_dead_letters = true;
+        }
+    }
+}
+
+/* An orphan with nothing in it and no dead letters: its numbers go on, so no id comes twice. Else a number that nobody had. */
+static uint8_t lane_for(struct outbox *box)
+{
+    uint8_t unused = OUTBOX_LANE_NONE;
+    mark_dead_letters(box);
     for (uint8_t i = IFL_LANE_COUNT - 1; i > OUTBOX_LANE_DEAD; i--) {
         const struct outbox_lane *lane = &box->lanes[i];
-        bool is_drained = lane->newest_serial != 0 && !lane->configured && lane->progress.cursor == lane->last_n;
-        drained = is_drained ? i : drained;
-        unused = lane->progress.route[0] == '\0' ? i : unused;
+        if (lane->progress.route[0] == '\0') {
+            unused = i;
+        } else if (!lane->configured && lane->progress.cursor == lane->last_n && !lane->has_dead_letters) {
+            return i;
+        }
     }
-    bool new_first =
-        drained == OUTBOX_LANE_NONE || (unused != OUTBOX_LANE_NONE && dead->progress.cursor < dead->last_n);
-    return new_first ? unused : drained;
+    return unused;
 }
 
 static bool is_route_name(const char *name)

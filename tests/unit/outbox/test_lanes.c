@@ -87,6 +87,39 @@ static void a_new_route_doesn_t_take_the_number_that_a_dead_letter_goes_back_to(
     TEST_ASSERT_TRUE(lane("a") != old && lane("new") != old);
 }
 
+/* All numbers were used by routes that are gone; each of them has a dead letter. */
+static void a_number_with_dead_letters_isn_t_used_again(void)
+{
+    static char names[IFL_LANE_COUNT][8];
+    struct outbox_message message;
+    world_start(1, 2 * IFL_LANE_COUNT, 1, false);
+    for (unsigned i = 1; i < IFL_LANE_COUNT; i++) {
+        names[i][0] = (char)('a' + i / 26);
+        names[i][1] = (char)('a' + i % 26);
+        world.lanes[0].route = names[i];
+        mount();
+        must_put(names[i], i, 20);
+        settle();
+        TEST_ASSERT_TRUE(first(names[i], &message));
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_dead_letter(&world.box, &message, IFL_ANSWER_REJECTED));
+        settle();
+    }
+    world.lanes[0].route = "new";
+    TEST_ASSERT_EQUAL(IFL_STORE_LANES, try_mount());
+    world.lanes[0].route = names[1];
+    mount();
+    TEST_ASSERT_TRUE(first("dead-letters", &message));
+    uint8_t free_number = message.id.lane;
+    TEST_ASSERT_TRUE(free_number == lane(names[1]));
+    TEST_ASSERT_TRUE(next(&message)); /* the second route's */
+    free_number = message.id.lane;
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_bury(&world.box, &message));
+    settle();
+    world.lanes[0].route = "new";
+    mount();
+    TEST_ASSERT_EQUAL(free_number, lane("new"));
+}
+
 static void no_id_comes_twice_when_lane_numbers_are_used_again(void)
 {
     static char names[2 * IFL_LANE_COUNT][8];
@@ -274,6 +307,7 @@ int main(void)
     RUN_TEST(a_route_that_left_the_configuration_stays_as_an_orphan_until_it_is_taken_up_again);
     RUN_TEST(a_renamed_route_gets_a_lane_of_its_own_and_the_old_one_keeps_its_messages);
     RUN_TEST(a_new_route_doesn_t_take_the_number_that_a_dead_letter_goes_back_to);
+    RUN_TEST(a_number_with_dead_letters_isn_t_used_again);
     RUN_TEST(no_id_comes_twice_when_lane_numbers_are_used_again);
     RUN_TEST(too_few_blocks_for_the_routes_are_refused_and_nothing_is_touched);
     RUN_TEST(wrong_route_names_are_refused);

@@ -101,7 +101,8 @@ struct outbox_message {
  * blocks or lane numbers for the routes; INVALID: a block size or a route's name that isn't possible; NO_ENTROPY; FLASH_BUSY: an erase that an earlier user
  * of the medium began is under way, poll the medium and mount again. STORE_FULL (a file system without space), FLASH_IO: mount again when that is over.
  * After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't configured stays as an orphan: it
- * can still be read and delivered, and its number (and the block that it keeps) goes to a new route only when it's empty. */
+ * can still be read and delivered, and its number (and the block that it keeps) goes to a new route only when it's empty and
+ * has no dead letters. */
 enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, const struct outbox_config *config);
 
 /* How many lanes there are; lane numbers are 0..count-1 (some may be unused: name ""). */

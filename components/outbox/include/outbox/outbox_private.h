@@ -41,14 +41,15 @@ struct outbox_progress {
 /* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. (Small fields first: that's less code.) */
 struct outbox_lane {
     uint8_t priority;
-    bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
-    bool configured;  /* else an orphan */
-    bool closed;      /* the next record goes into a new block */
-    bool resume_due;  /* a RESUME record stands before the next record */
-    bool unsynced;    /* something was written since the last sync */
-    bool sync_failed; /* durable_n stands still until a new block is open */
-    bool moves;       /* mount: messages that came from another lane were seen */
-    uint16_t newest;  /* index of the block that is written */
+    bool gives_up;         /* OUTBOX_GIVE_UP_OLDEST */
+    bool configured;       /* else an orphan */
+    bool closed;           /* the next record goes into a new block */
+    bool resume_due;       /* a RESUME record stands before the next record */
+    bool unsynced;         /* something was written since the last sync */
+    bool sync_failed;      /* durable_n stands still until a new block is open */
+    bool moves;            /* mount: messages that came from another lane were seen */
+    bool has_dead_letters; /* mount, where a new route looks for a number */
+    uint16_t newest;       /* index of the block that is written */
     uint16_t block_count;
     uint16_t min_blocks;
     uint32_t newest_serial; /* of the block that is written; 0 = the lane has no block */
