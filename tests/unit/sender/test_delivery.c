@@ -416,6 +416,28 @@ static void the_first_connection_waits_for_the_boot_jitter(void)
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
 }
 
+static void the_connection_is_lent_unless_a_request_is_under_way(void)
+{
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(SENDER_READY, sender_state(&world.sender));
+    TEST_ASSERT_TRUE(sender_pause(&world.sender, false)); /* kept alive only */
+    TEST_ASSERT_EQUAL(SENDER_IDLE, sender_state(&world.sender));
+    TEST_ASSERT_TRUE(sender_pause(&world.sender, false)); /* nothing is open */
+    world_reply("", IFL_AGAIN);
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(SENDER_ANSWER, sender_state(&world.sender));
+    TEST_ASSERT_FALSE(sender_pause(&world.sender, false));
+    TEST_ASSERT_EQUAL(SENDER_ANSWER, sender_state(&world.sender));
+    TEST_ASSERT_TRUE(sender_pause(&world.sender, true));
+    TEST_ASSERT_EQUAL(SENDER_IDLE, sender_state(&world.sender));
+    TEST_ASSERT_EQUAL_UINT(1, world_queued(0));
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(2, world_done_count(0)); /* sent again, under the same id */
+    TEST_ASSERT_EQUAL_STRING(world.requests[1].id, world.requests[2].id);
+}
+
 static void stop_drops_the_connection_and_keeps_the_messages(void)
 {
     world_put(0, 10);
@@ -495,6 +517,7 @@ int main(void)
     RUN_TEST(a_medium_that_fails_makes_its_route_wait_and_says_so);
     RUN_TEST(a_success_that_cannot_be_noted_is_not_repeated_in_a_loop);
     RUN_TEST(the_first_connection_waits_for_the_boot_jitter);
+    RUN_TEST(the_connection_is_lent_unless_a_request_is_under_way);
     RUN_TEST(stop_drops_the_connection_and_keeps_the_messages);
     RUN_TEST(a_route_without_a_lane_or_too_many_routes_are_refused);
     RUN_TEST(the_date_of_an_answer_sets_the_clock_within_the_servers_certificate);
