@@ -248,7 +248,8 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     if (!blank && (box->erase_state != OUTBOX_ERASE_IDLE || !erase_begin(box, block))) {
         return IFL_FLASH_BUSY;
     }
-    box->free_count = (uint16_t)(box->free_count - (box->free_count > 0));
+    uint16_t before = box->free_count;
+    box->free_count = (uint16_t)(before - (before > 0));
     if (!blank) {
         return IFL_FLASH_BUSY;
     }
@@ -259,6 +260,10 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     block->progress = lane->progress;
     outbox_header_seal(box, block, 2, HEADER2_SIZE);
     enum ifl_status status = outbox_program(box, at, block, HEADER2_SIZE);
+    if (status == IFL_STORE_FULL) { /* nothing was written: it's still free */
+        box->free_count = before;
+        return status;
+    }
     if (status == IFL_OK) {
         status = outbox_program(box, header2_at(box, block->index, 1), block, HEADER2_SIZE);
     }

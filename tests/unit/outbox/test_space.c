@@ -392,6 +392,25 @@ static void a_store_on_dying_flash_refuses_and_keeps_what_it_has(void)
     }
 }
 
+/* Also where that happens while a free block is taken. */
+static void a_full_file_system_costs_no_free_block(void)
+{
+    struct outbox_id id;
+    world_start(1, 12, 1, true);
+    mount();
+    settle();
+    for (uint32_t i = 1; i <= 40; i++) {
+        uint32_t free_blocks = stats().free_blocks;
+        world.medium.full_from = world.medium.operations + 1;
+        (void)outbox_put_begin(&world.box, lane("a"), 300, (struct outbox_time){0});
+        outbox_put_abandon(&world.box);
+        world.medium.full_from = 0;
+        TEST_ASSERT_EQUAL(free_blocks, stats().free_blocks);
+        TEST_ASSERT_EQUAL(IFL_OK, put("a", i, 300, &id));
+    }
+    TEST_ASSERT_EQUAL(0, stats().retired_blocks);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -410,5 +429,6 @@ int main(void)
     RUN_TEST(a_block_that_wears_out_is_left_and_its_messages_stay);
     RUN_TEST(a_block_that_does_not_erase_any_more_is_retired);
     RUN_TEST(a_store_on_dying_flash_refuses_and_keeps_what_it_has);
+    RUN_TEST(a_full_file_system_costs_no_free_block);
     return UNITY_END();
 }
