@@ -75,6 +75,7 @@ static void plan_trouble(struct plan *plan)
     plan->clock_jumps = dice_chance(DICE_PLAN, 400);
     plan->stops = dice_chance(DICE_PLAN, 400);
     plan->operators = dice_chance(DICE_PLAN, 300);
+    plan->full_disk = plan->flash.cached && dice_chance(DICE_DISK, 400);
     plan->tls13 = dice_chance(DICE_PLAN, 500);
     plan->resumes = dice_chance(DICE_PLAN, 600);
     for (size_t i = 0; i < plan->route_count; i++) {

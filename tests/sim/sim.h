@@ -38,7 +38,17 @@
 /* ---- dice.c: chance, and the story ---- */
 
 /* A stream for each part of the world, so that a change in one leaves the others as they were. */
-enum dice { DICE_PLAN, DICE_NET, DICE_TENANT, DICE_PEOPLE, DICE_AGENT, DICE_POWER, DICE_WEATHER, DICE_COUNT };
+enum dice {
+    DICE_PLAN,
+    DICE_NET,
+    DICE_TENANT,
+    DICE_PEOPLE,
+    DICE_AGENT,
+    DICE_POWER,
+    DICE_WEATHER,
+    DICE_DISK,
+    DICE_COUNT
+};
 
 void dice_start(uint64_t seed);
 uint64_t dice_u64(enum dice dice);
@@ -110,6 +120,7 @@ struct plan {
     uint64_t calm_ms, trouble_ms; /* longest */
     unsigned worn_sectors, flips;
     bool sync_failures, clock_jumps, operators, stops;
+    bool full_disk; /* the file system has no space for a while */
 };
 void plan_make(struct plan *plan);
 

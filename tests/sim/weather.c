@@ -13,7 +13,7 @@ struct front {
 static struct front network, host, flows[SIM_ROUTES];
 static bool csrf[SIM_ROUTES], loses_certificate;
 static uint64_t fine_since[SIM_ROUTES];
-static uint64_t cut_next, stop_next, on_at, clock_next, operator_next, medium_next;
+static uint64_t cut_next, stop_next, on_at, clock_next, operator_next, medium_next, disk_next;
 static unsigned worn_left, flips_left;
 static bool power_off, sync_fails;
 uint64_t weather_cuts;
@@ -153,6 +153,7 @@ static void cut_now(void)
 static void power_comes(void)
 {
     power_off = false;
+    world.medium.full_from = 0;
     if (!world.calm && dice_chance(DICE_POWER, 350))
         arm(60); /* perhaps in the middle of the recovery */
     bool up = agent_boot();
@@ -217,6 +218,16 @@ static void medium_changes(void)
         flash_double_flip(&world.medium, at, (unsigned)dice_below(DICE_WEATHER, 8));
         note_words("a bit flips at 0x%x", (unsigned)at);
     }
+}
+
+/* No space in the file system; never over a start. */
+static void disk_changes(void)
+{
+    bool full = world.medium.full_from == 0 && !power_off;
+    world.medium.full_from = full ? world.medium.operations + 1 : 0;
+    disk_next = world.now + (full ? dice_span(DICE_DISK, SECOND, world.plan.trouble_ms + MINUTE)
+                                  : dice_span(DICE_DISK, MINUTE, world.plan.calm_ms + MINUTE));
+    note_words(full ? "the file system is full" : "the file system has space");
 }
 
 static void treat_dead_letter(bool requeue)
@@ -303,6 +314,7 @@ void weather_start(void)
     stop_next = plan->stops ? dice_below(DICE_POWER, plan->duration_ms / 5) : UINT64_MAX;
     clock_next = plan->clock_jumps ? dice_span(DICE_WEATHER, SECOND, DAY) : UINT64_MAX;
     operator_next = plan->operators ? dice_span(DICE_WEATHER, MINUTE, DAY) : UINT64_MAX;
+    disk_next = plan->full_disk ? dice_span(DICE_DISK, MINUTE, DAY) : UINT64_MAX;
     sync_fails = false;
     medium_next = plan->sync_failures || worn_left + flips_left > 0 ? dice_below(DICE_WEATHER, plan->duration_ms / 2)
                                                                     : UINT64_MAX;
@@ -331,6 +343,8 @@ void weather_run(void)
         clock_changes();
     if (is_due(medium_next))
         medium_changes();
+    if (is_due(disk_next))
+        disk_changes();
     if (is_due(cut_next))
         power_changes();
     if (is_due(operator_next))
@@ -352,7 +366,7 @@ uint64_t weather_next(void)
     for (unsigned i = 0; i < world.plan.route_count; i++)
         next = earlier(next, flows[i].next_at);
     next = earlier(next, earlier(clock_next, medium_next));
-    return earlier(next, earlier(cut_next, operator_next));
+    return earlier(next, earlier(disk_next, earlier(cut_next, operator_next)));
 }
 
 void weather_calm(void)
@@ -364,8 +378,8 @@ void weather_calm(void)
         flows[i].next_at = UINT64_MAX;
     }
     loses_certificate = false;
-    cut_next = clock_next = operator_next = medium_next = UINT64_MAX;
-    world.medium.cut_at = 0;
+    cut_next = clock_next = operator_next = medium_next = disk_next = UINT64_MAX;
+    world.medium.cut_at = world.medium.full_from = 0;
     sync_fails = false;
     on_at = on_at < world.now ? on_at : world.now;
     look_at_routes();
