@@ -1,9 +1,10 @@
 # Images for a board without an OS.
 #
-#   ifl_image(<target> SOURCES … LIBS … STACK_SIZE n [END <object library>] [LIBC <linker options>])
+#   ifl_image(<target> [WHOLE] SOURCES … LIBS … STACK_SIZE n [END <object library>] [LIBC <linker options>])
 #       an ELF file, linked with the board's linker script: the board, C library without system calls (newlib-nano unless LIBC says
 #       otherwise), nothing unused. STACK_SIZE is the main stack in bytes. END says what happens when main() returns (ifl_end_reboot
-#       unless given). Its memory is printed after linking.
+#       unless given). Its memory is printed after linking. WHOLE: all of it is optimised in one piece, as a product is; it takes the linker
+#       some seconds, so tests of single rooms go without.
 #   ifl_target_test(NAME base_values SOURCES … DEPENDS base … [INSIDE …] [LIBS …] [STACK_SIZE n])
 #       one Unity test program for the board, registered with ctest as target.<name> (labels qemu, full), run in QEMU.
 
@@ -13,7 +14,7 @@ set(IFL_UNITY_DIR ${CJSON_SOURCE_DIR}/tests/unity/src)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 function(ifl_image target)
-  cmake_parse_arguments(IMAGE "" "STACK_SIZE;END" "SOURCES;LIBS;LIBC" ${ARGN})
+  cmake_parse_arguments(IMAGE "WHOLE" "STACK_SIZE;END" "SOURCES;LIBS;LIBC" ${ARGN})
   if(NOT IMAGE_END)
     set(IMAGE_END ifl_end_reboot)
   endif()
@@ -24,7 +25,7 @@ function(ifl_image target)
   add_executable(${target} ${IMAGE_SOURCES})
   set_target_properties(${target} PROPERTIES SUFFIX .elf LINK_DEPENDS ${script})
   target_link_libraries(${target} PRIVATE ${IMAGE_LIBS} ${IMAGE_END} ifl_board_${IFL_BOARD})
-  target_link_options(${target} PRIVATE ${IMAGE_LIBC} -T ${script} -Wl,--defsym=STACK_SIZE=${IMAGE_STACK_SIZE} -Wl,--gc-sections -nostartfiles
+  target_link_options(${target} PRIVATE $<IF:$<BOOL:${IMAGE_WHOLE}>,-flto$<SEMICOLON>-flto-partition=one,-fno-lto> ${IMAGE_LIBC} -T ${script} -Wl,--defsym=STACK_SIZE=${IMAGE_STACK_SIZE} -Wl,--gc-sections -nostartfiles
                       -Wl,-Map=$<TARGET_FILE:${target}>.map -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
                       -Wl,--print-memory-usage)
   ifl_own_code(${target})

@@ -177,7 +177,7 @@ def raise_to(figures, name, value):
 
 
 def measure(short):
-    figures, rooms = {}, footprint.footprint(f"{NODE}.map")
+    figures, rooms = {}, footprint.footprint(NODE)
     figures["node.flash_bytes"], figures["node.ram_bytes"] = (sum(part.values()) for part in rooms)
     print("bench: memory in the worst handshakes", flush=True)
     measure_memory(figures)

@@ -42,7 +42,7 @@ class NodeStory:
         self.chapter(number, "A microcontroller node: iflowctl makes its flash image out of a service key")
         self.say("$ iflowctl node image --key … --config iflow.json --board smartfusion2_som -o flash.img", 1)
         self.say("\n".join(self.world.image_report.splitlines()), 2)
-        flash, ram = (sum(part.values()) for part in footprint.footprint(self.elf + ".map"))
+        flash, ram = (sum(part.values()) for part in footprint.footprint(self.elf))
         self.say(f"the firmware takes {flash:,} of {FLASH_SIZE:,} bytes of code flash and {ram:,} of {RAM_SIZE:,} bytes of RAM, "
                  "everything included: TCP/IP, TLS 1.2 and 1.3, stacks, the arena of TLS", 1)  # fmt: skip
 

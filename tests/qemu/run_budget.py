@@ -33,7 +33,7 @@ def handshake(elf, iflowctl, tls):
 
 def main():
     elf, iflowctl = sys.argv[1], sys.argv[2]
-    flash, ram = footprint.footprint(elf + ".map")
+    flash, ram = footprint.footprint(elf)
     runs = [handshake(elf, iflowctl, tls) for tls in ("1.2", "1.3")]
     figures = {
         "node.ram_bytes": sum(ram.values()),
