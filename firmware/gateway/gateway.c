@@ -256,8 +256,8 @@ static void log_identity(const struct gateway *gateway)
 static void warn_of_expiry(struct gateway *gateway, ifl_ms now)
 {
     if (gateway->keys.slot >= 0) {
-        expiry_watch_step(&gateway->expiry, &gateway->keys.identity, clock_read(&gateway->clock, now).unix_s,
-                          &gateway->health, now);
+        expiry_watch_step(&gateway->expiry, gateway->keys.identity.leaf_sha256, gateway->keys.identity.chain_not_after,
+                          clock_read(&gateway->clock, now).unix_s, &gateway->health, now);
     }
     gateway->next_expiry_check = ifl_ms_after(now, EXPIRY_CHECK_MS);
 }

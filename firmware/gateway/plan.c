@@ -18,24 +18,6 @@ static enum ifl_status find_directory(struct plan *plan, const char *config)
     return IFL_OK;
 }
 
-/* Where and what is allowed; why stands in the status. */
-static void tell_settings_error(const struct settings_error *error, const char *file, struct text *out)
-{
-    text_str(out, file);
-    if (error->line > 0) {
-        text_str(out, " line ");
-        text_u64(out, error->line);
-    }
-    if (error->key[0] != '\0') {
-        text_str(out, ", ");
-        text_str(out, error->key);
-    }
-    if (error->allowed[0] != '\0') {
-        text_str(out, "; allowed: ");
-        text_str(out, error->allowed);
-    }
-}
-
 static enum ifl_status read_settings(struct settings *settings, const struct options *options, struct text *detail)
 {
     static uint8_t json[IFL_CONFIG_SIZE_MAX + 1];
@@ -48,7 +30,7 @@ static enum ifl_status read_settings(struct settings *settings, const struct opt
     status = settings_parse(settings, bytes_of(json, size), &error);
     bytes_wipe(json, sizeof json); /* it may hold passwords */
     if (status != IFL_OK) {
-        tell_settings_error(&error, options->config, detail);
+        settings_error_detail(&error, options->config, detail);
         return status;
     }
     if (options->address != NULL) {

@@ -2,9 +2,8 @@
 
 #define DAY_S INT64_C(86400)
 
-enum ifl_status identity_expiry(const struct identity *identity, int64_t unix_s, int64_t *days_left)
+enum ifl_status identity_expiry(int64_t end, int64_t unix_s, int64_t *days_left)
 {
-    int64_t end = identity->chain_not_after;
     if (end < unix_s) {
         *days_left = -((unix_s - end + DAY_S - 1) / DAY_S);
         return IFL_KEY_EXPIRED;

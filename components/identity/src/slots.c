@@ -261,6 +261,7 @@ static enum ifl_status look_at(struct identity_slots *slots, int index, struct m
         return status;
     slot->generation = header.generation;
     slot->not_after = header.not_after;
+    slot->chain_not_after = header.chain_not_after;
     slot->size = header.size;
     memcpy(slot->leaf_sha256, header.leaf_sha256, sizeof slot->leaf_sha256);
     status = read_marks(region, slot, counts);
@@ -398,6 +399,7 @@ static enum ifl_status write_record(struct identity_slots *slots, int index, con
         status = IFL_FLASH_VERIFY;
     slot->generation = generation;
     slot->not_after = identity->not_after;
+    slot->chain_not_after = identity->chain_not_after;
     slot->size = size;
     memcpy(slot->leaf_sha256, identity->leaf_sha256, sizeof slot->leaf_sha256);
     return status;

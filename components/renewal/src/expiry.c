@@ -23,13 +23,12 @@ void expiry_watch_init(struct expiry_watch *watch)
     *watch = (struct expiry_watch){.told = EXPIRY_ALARM_NONE};
 }
 
-static void tell(const struct identity *identity, int64_t days, enum ifl_status status, struct health *health,
-                 ifl_ms now)
+static void tell(int64_t end, int64_t days, enum ifl_status status, struct health *health, ifl_ms now)
 {
     char buf[HEALTH_DETAIL_SIZE];
     struct text detail;
     text_init(&detail, buf, sizeof buf);
-    text_utc(&detail, identity->chain_not_after);
+    text_utc(&detail, end);
     text_str(&detail, ", ");
     text_u64(&detail, (uint64_t)(days < 0 ? -days : days));
     text_str(&detail, days == 1 || days == -1 ? " day" : " days");
@@ -37,18 +36,18 @@ static void tell(const struct identity *identity, int64_t days, enum ifl_status 
     health_event(health, now, status, HEALTH_ROUTE_NONE, buf);
 }
 
-void expiry_watch_step(struct expiry_watch *watch, const struct identity *identity, int64_t unix_s,
+void expiry_watch_step(struct expiry_watch *watch, const uint8_t leaf_sha256[32], int64_t end, int64_t unix_s,
                        struct health *health, ifl_ms now)
 {
     int64_t days = 0;
-    const enum ifl_status status = identity_expiry(identity, unix_s, &days);
+    const enum ifl_status status = identity_expiry(end, unix_s, &days);
     const int alarm = expiry_alarm(days);
-    if (memcmp(watch->leaf, identity->leaf_sha256, sizeof watch->leaf) != 0) {
-        memcpy(watch->leaf, identity->leaf_sha256, sizeof watch->leaf);
+    if (memcmp(watch->leaf, leaf_sha256, sizeof watch->leaf) != 0) {
+        memcpy(watch->leaf, leaf_sha256, sizeof watch->leaf);
         watch->told = EXPIRY_ALARM_NONE;
     }
     if (alarm != watch->told && alarm != EXPIRY_ALARM_NONE) {
-        tell(identity, days, status, health, now);
+        tell(end, days, status, health, now);
     }
     watch->told = alarm;
 }

@@ -755,7 +755,7 @@ size_t settings_route_index(const struct settings *settings, struct bytes name)
     return route;
 }
 
-void settings_error_text(const struct settings_error *error, const char *file, struct text *out)
+static void place(const struct settings_error *error, const char *file, struct text *out)
 {
     text_str(out, file);
     if (error->line > 0) {
@@ -766,6 +766,20 @@ void settings_error_text(const struct settings_error *error, const char *file, s
         text_str(out, ", ");
         text_str(out, error->key);
     }
+}
+
+void settings_error_detail(const struct settings_error *error, const char *file, struct text *out)
+{
+    place(error, file, out);
+    if (error->allowed[0] != '\0') {
+        text_str(out, "; allowed: ");
+        text_str(out, error->allowed);
+    }
+}
+
+void settings_error_text(const struct settings_error *error, const char *file, struct text *out)
+{
+    place(error, file, out);
     text_str(out, ": E");
     text_u64(out, (uint64_t)error->status);
     text_char(out, ' ');

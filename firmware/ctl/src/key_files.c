@@ -79,7 +79,7 @@ enum ifl_status key_files_read(const struct key_files *files, void *der, struct 
 static void judge_dates(struct key_files_result *result, int64_t now_unix_s, struct report *report)
 {
     const struct identity *identity = &result->identity;
-    const enum ifl_status expiry = identity_expiry(identity, now_unix_s, &result->days_left);
+    const enum ifl_status expiry = identity_expiry(identity->chain_not_after, now_unix_s, &result->days_left);
     if (expiry != IFL_OK) {
         const bool intermediate = expiry == IFL_KEY_EXPIRED && identity->chain_not_after < identity->not_after;
         report_add(report, expiry, intermediate ? "an intermediate certificate has" : "");

@@ -285,7 +285,7 @@ static enum ifl_status judge_dates(struct patient *patient, struct text *line)
     const struct identity *identity = &patient->key.identity;
     const int64_t now_s = clock_read(&patient->clock, loop_now()).unix_s;
     int64_t days = 0;
-    enum ifl_status status = identity_expiry(identity, now_s, &days);
+    enum ifl_status status = identity_expiry(identity->chain_not_after, now_s, &days);
     text_str(line, ", ");
     add_days(line, days);
     if (status == IFL_OK && identity->not_before > now_s) {

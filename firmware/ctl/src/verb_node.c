@@ -303,7 +303,7 @@ static void put_settings(struct image *image, const struct node_options *options
     }
     status = settings_parse(&settings, bytes_of(file_text, size), &error);
     if (status != IFL_OK) {
-        snprintf(buf, sizeof buf, "%s line %u, %s; allowed: %s", options->config, error.line, error.key, error.allowed);
+        settings_error_detail(&error, options->config, &detail);
         report_add(&image->report, status, buf);
         return;
     }

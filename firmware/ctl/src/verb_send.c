@@ -273,7 +273,7 @@ static void warn_of_expiry(struct one_shot *shot)
 {
     int64_t days_left = 0;
     const enum ifl_status status =
-        identity_expiry(&shot->key.identity, clock_read(&shot->clock, loop_now()).unix_s, &days_left);
+        identity_expiry(shot->key.identity.chain_not_after, clock_read(&shot->clock, loop_now()).unix_s, &days_left);
     if (status != IFL_OK && shot->key.report.warning_count < SERVICE_KEY_NOTE_COUNT) {
         shot->key.report.warnings[shot->key.report.warning_count++] = status;
     }

@@ -2,8 +2,8 @@
  *
  *   START                                                LOOP
  *   flash ─► nameplate ─► seed ─► settings ─► state ─►   ┌─► network, console, app, heartbeat ─► outbox
- *   clock ─► outbox ─► identity ─► trust ─► network ─►   │   sender: deliver
- *   TLS ─► sender ─► console ─► app                      │   outbox, state: upkeep
+ *   clock ─► outbox ─► identity ─► trust ─► network ─►   │   renewal: try a new identity; sender: deliver
+ *   TLS ─► renewal ─► sender ─► console ─► app           │   outbox, state: upkeep
  *                                                        └── sleep until the earliest wish or an event
  *
  * The arena of TLS serves the start as well: reading the settings needs room for their text. */
@@ -21,6 +21,7 @@
 #endif
 
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
+#define EXPIRY_CHECK_MS (3600u * 1000u)
 #define DEVICE_SIZE (6u + NAMEPLATE_SERIAL_SIZE)
 
 struct node node;
@@ -68,16 +69,6 @@ static enum ifl_status start_device(void)
     return status;
 }
 
-static void tell_settings_error(const struct settings_error *error, struct text *detail)
-{
-    text_str(detail, ", line ");
-    text_u64(detail, error->line);
-    text_str(detail, ", ");
-    text_str(detail, error->key);
-    text_str(detail, "; allowed: ");
-    text_str(detail, error->allowed);
-}
-
 static enum ifl_status start_settings(struct text *detail)
 {
     struct flash_region settings;
@@ -95,7 +86,7 @@ static enum ifl_status start_settings(struct text *detail)
     if (status == IFL_OK) {
         status = settings_parse(&node.settings, bytes_of(arena_bytes, document.size), &error);
         if (status != IFL_OK) {
-            tell_settings_error(&error, detail);
+            settings_error_detail(&error, "settings", detail);
         }
     }
     bytes_wipe(arena_bytes, document.size); /* it may hold a proxy's password */
@@ -192,11 +183,6 @@ static void tell_time(void)
 
 /* ---- identity ---- */
 
-static bool on_trial(void)
-{
-    return node.slot >= 0 && node.slot == node.slots.pending;
-}
-
 _Static_assert(TLS_OWN_KEY == IDENTITY_PART_KEY, "parts are passed on");
 
 /* For TLS: certificates and key stay in flash but for the message that needs them. */
@@ -211,6 +197,13 @@ static bool flash_is_busy(void *ctx)
     uint8_t byte;
     (void)ctx;
     return flash_read(node.slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
+}
+
+/* The url that the settings give, or else this one, is where deliveries go. */
+static enum ifl_status find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port)
+{
+    url = node.settings.url[0] != '\0' ? bytes_of_string(node.settings.url) : url;
+    return url.size == 0 ? IFL_KEY_NO_URL : settings_url_split(url, host, port);
 }
 
 /* User and secret stand in the settings: no client certificate is shown. */
@@ -228,33 +221,23 @@ static enum ifl_status use_credentials(void)
     if (status != IFL_OK) {
         return status;
     }
-    const char *url = node.settings.url;
-    return url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), node.host, &node.port);
+    return find_host(bytes_of(NULL, 0), node.host, &node.port);
 }
 
-/* The key of one identity says where the tenant is, unless the settings do. */
-static enum ifl_status use_identity(void)
+/* For the room renewal: show the identity of this slot from now on, and go to its host. */
+static enum ifl_status use_identity(void *ctx, int slot)
 {
     char url[IFL_HOST_SIZE + 16];
     size_t size = 0;
-    if (node.settings.auth == SETTINGS_AUTH_OAUTH) {
-        return IFL_CONFIG_VALUE; /* a node gets no tokens */
-    }
-    if (node.settings.auth == SETTINGS_AUTH_BASIC) {
-        return use_credentials();
-    }
-    node.slot = node.slots.pending >= 0 ? node.slots.pending : node.slots.active;
-    node.tls_context.identity_generation++;
-    if (node.slot < 0) {
-        return IFL_IDENTITY_NONE;
-    }
-    enum ifl_status status = identity_slots_part(&node.slots, node.slot, IDENTITY_PART_URL, url, sizeof url, &size);
+    (void)ctx;
+    enum ifl_status status = identity_slots_part(&node.slots, slot, IDENTITY_PART_URL, url, sizeof url, &size);
     if (status != IFL_OK && status != IFL_END) {
         return status;
     }
+    node.slot = slot;
     node.tls_context.own = (struct tls_own){.read = read_identity};
-    struct bytes from = node.settings.url[0] != '\0' ? bytes_of_string(node.settings.url) : bytes_of(url, size);
-    return from.size == 0 ? IFL_KEY_NO_URL : settings_url_split(from, node.host, &node.port);
+    node.tls_context.identity_generation++;
+    return find_host(bytes_of(url, size), node.host, &node.port);
 }
 
 static enum ifl_status start_identity(void)
@@ -266,7 +249,7 @@ static enum ifl_status start_identity(void)
         pause();
         status = IFL_OK;
     }
-    return status == IFL_OK ? use_identity() : status;
+    return status;
 }
 
 static enum ifl_status start_trust(void)
@@ -281,13 +264,8 @@ static enum ifl_status start_trust(void)
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
     (void)ctx;
-    if (!on_trial()) {
-        return;
-    }
-    if (verdict != IFL_OK) {
-        node.identity_refused = verdict;
-    } else {
-        (void)identity_slots_activate(&node.slots); /* while flash is busy: the next verdict */
+    if (node.renewing) {
+        renewal_learn(&node.renewal, verdict);
     }
 }
 
@@ -382,24 +360,72 @@ static ifl_ms notice_network(ifl_ms now)
     return usable ? node.retry_at : IFL_NEVER;
 }
 
-/* The identity on trial was refused: the old one goes on. */
-static void return_to_old_identity(ifl_ms now)
+/* ---- which identity ---- */
+
+static bool pause_sender(void *ctx, bool at_once)
 {
-    enum ifl_status refused = node.identity_refused;
-    node.identity_refused = IFL_OK;
-    sender_stop(&node.sender);
-    node.sending = false;
-    tls_forget_session(&node.tls);
-    enum ifl_status status = identity_slots_refuse(&node.slots);
-    if (status == IFL_FLASH_BUSY) {
-        node.identity_refused = refused; /* again in the next turn */
+    (void)ctx;
+    return !node.sending || sender_pause(&node.sender, at_once);
+}
+
+static void resume_sender(void *ctx, bool changed, ifl_ms now)
+{
+    (void)ctx;
+    if (!changed || !node.sending) {
         return;
     }
-    status = status == IFL_OK ? use_identity() : status;
-    status = status == IFL_OK ? start_sender(now) : status;
-    if (status != IFL_OK) {
-        health_event(&node.health, now, status, HEALTH_ROUTE_NONE, "identity");
+    if (node.sender_wiring.port != node.port) {
+        sender_stop(&node.sender);
+        const enum ifl_status status = start_sender(now);
+        if (status != IFL_OK) {
+            health_event(&node.health, now, status, HEALTH_ROUTE_NONE, "identity");
+            return;
+        }
     }
+    sender_identity_changed(&node.sender, now);
+    node.next_expiry_check = now;
+}
+
+static enum ifl_status start_renewal(ifl_ms now)
+{
+    const struct settings *settings = &node.settings;
+    const struct renewal_wiring wiring = {.slots = &node.slots,
+                                          .tls = &node.tls,
+                                          .arena = &node.arena,
+                                          .health = &node.health,
+                                          .random = seed_random(&node.seed),
+                                          .host = node.host,
+                                          .port = &node.port,
+                                          .address = settings->resolve,
+                                          .proxy = &node.proxy,
+                                          .probe_path = settings->probe_path,
+                                          .first_ms = settings->probe_first_ms,
+                                          .cap_ms = settings->probe_cap_ms,
+                                          .pause = pause_sender,
+                                          .use = use_identity,
+                                          .resume = resume_sender};
+    if (settings->auth == SETTINGS_AUTH_OAUTH) {
+        return IFL_CONFIG_VALUE; /* a node gets no tokens */
+    }
+    if (settings->auth == SETTINGS_AUTH_BASIC) {
+        return use_credentials();
+    }
+    enum ifl_status status;
+    while ((status = renewal_start(&node.renewal, &wiring, settings->boot_jitter_ms, now)) == IFL_FLASH_BUSY) {
+        pause();
+    }
+    node.renewing = status == IFL_OK;
+    return status;
+}
+
+static void warn_of_expiry(ifl_ms now)
+{
+    if (node.slot >= 0) {
+        const struct identity_slot *slot = &node.slots.slot[node.slot];
+        expiry_watch_step(&node.expiry, slot->leaf_sha256, slot->chain_not_after, clock_read(&node.clock, now).unix_s,
+                          &node.health, now);
+    }
+    node.next_expiry_check = ifl_ms_after(now, EXPIRY_CHECK_MS);
 }
 
 /* ---- start ---- */
@@ -432,11 +458,7 @@ static enum ifl_status start_storage(struct text *detail)
 {
     enum ifl_status status = name_it(start_device(), detail, "nameplate or seed");
     if (status == IFL_OK) {
-        text_str(detail, "settings");
-        status = start_settings(detail);
-        if (status == IFL_OK) {
-            text_init(detail, detail->buf, detail->size);
-        }
+        status = name_it(start_settings(detail), detail, "settings");
     }
     status = status == IFL_OK ? name_it(start_state(), detail, "state") : status;
     if (status == IFL_OK) {
@@ -451,11 +473,13 @@ enum ifl_status node_start(struct text *detail)
     health_init(&node.health);
     node.slot = -1;
     node.retry_at = IFL_NEVER;
+    expiry_watch_init(&node.expiry);
     enum ifl_status status = start_storage(detail);
     status = status == IFL_OK ? name_it(start_identity(), detail, "identity") : status;
     status = status == IFL_OK ? name_it(start_trust(), detail, "trust bundle") : status;
     status = status == IFL_OK ? name_it(start_network(board_now()), detail, "network") : status;
     status = status == IFL_OK ? name_it(start_tls(), detail, "TLS") : status;
+    status = status == IFL_OK ? name_it(start_renewal(board_now()), detail, "identity") : status;
     status = status == IFL_OK ? name_it(start_sender(board_now()), detail, "sender") : status;
     if (status == IFL_OK) {
         wire_console();
@@ -473,11 +497,13 @@ ifl_ms node_step(ifl_ms now)
     uart_console_step(now);
     wish = ifl_ms_min(wish, app_step(now));
     wish = ifl_ms_min(wish, heartbeat_step(now));
-    if (node.identity_refused != IFL_OK) {
-        return_to_old_identity(now);
-        return now;
+    if (now >= node.next_expiry_check) {
+        warn_of_expiry(now);
     }
-    if (node.sending) {
+    if (node.renewing) { /* first: a new identity is tried before the next message */
+        wish = ifl_ms_min(wish, renewal_step(&node.renewal, now));
+    }
+    if (node.sending && !(node.renewing && renewal_is_busy(&node.renewal))) {
         wish = ifl_ms_min(wish, sender_step(&node.sender, now));
     }
     wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
@@ -485,7 +511,7 @@ ifl_ms node_step(ifl_ms now)
     if (now >= node.next_time_save) {
         save_time(now);
     }
-    return ifl_ms_min(wish, node.next_time_save);
+    return ifl_ms_min(wish, ifl_ms_min(node.next_time_save, node.next_expiry_check));
 }
 
 /* ---- for the app ---- */

@@ -13,6 +13,8 @@
 #include "image/trust_store.h"
 #include "net/net.h"
 #include "outbox/outbox.h"
+#include "renewal/expiry.h"
+#include "renewal/renewal.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "state/state.h"
@@ -40,11 +42,13 @@ struct node {
     struct console_wiring console_wiring;
     char host[IFL_HOST_SIZE];
     uint16_t port;
-    enum ifl_status identity_refused; /* the identity on trial was refused: act on it after the step */
-    ifl_ms next_time_save, next_heartbeat;
+    struct renewal renewal;
+    struct expiry_watch expiry;
+    ifl_ms next_time_save, next_heartbeat, next_expiry_check;
     ifl_ms retry_at; /* the network came back: then don't wait any longer */
     bool time_told;  /* by a time server, for the first time */
     bool sending, network_was_usable;
+    bool renewing; /* the identity is a certificate */
 };
 
 extern struct node node;

@@ -25,7 +25,7 @@ void tearDown(void) {}
 /* An hour before the `days` full days are over. */
 static void at(int64_t days)
 {
-    expiry_watch_step(&watch, &identity, END_S - days * DAY_S - 3600, &health, 1);
+    expiry_watch_step(&watch, identity.leaf_sha256, identity.chain_not_after, END_S - days * DAY_S - 3600, &health, 1);
 }
 
 static void each_threshold_is_told_once(void)

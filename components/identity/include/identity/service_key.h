@@ -79,9 +79,9 @@ enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count,
                                  const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
                                  struct service_key_report *report);
 
-/* How long the chain is still good at `unix_s`: OK; KEY_EXPIRES_SOON: IDENTITY_SOON_DAYS or less; KEY_EXPIRED. *days_left: full days, negative
+/* How long a chain that ends at `end` (chain_not_after) is still good at `unix_s`: OK; KEY_EXPIRES_SOON: IDENTITY_SOON_DAYS or less; KEY_EXPIRED. *days_left: full days, negative
  * since it ended. A bound of the time is enough: it can only be too low. */
 #define IDENTITY_SOON_DAYS 60
-enum ifl_status identity_expiry(const struct identity *identity, int64_t unix_s, int64_t *days_left);
+enum ifl_status identity_expiry(int64_t end, int64_t unix_s, int64_t *days_left);
 
 #endif

@@ -35,11 +35,12 @@ struct identity_slot {
     uint32_t generation; /* of the record: rises with each new one */
     uint32_t rank;       /* when it was put in force, counted on from the generations; 0: never */
     uint8_t leaf_sha256[32];
-    int64_t not_after;
-    uint32_t size;      /* of the record on flash, bytes */
-    uint32_t crc;       /* of the record */
-    uint8_t mark_end;   /* entry behind the last mark that is there */
-    bool marks_settled; /* that entry is known to be untouched */
+    int64_t not_after;       /* the leaf's end, seconds since 1970 */
+    int64_t chain_not_after; /* the earliest end of leaf and intermediates */
+    uint32_t size;           /* of the record on flash, bytes */
+    uint32_t crc;            /* of the record */
+    uint8_t mark_end;        /* entry behind the last mark that is there */
+    bool marks_settled;      /* that entry is known to be untouched */
 };
 
 enum identity_slots_phase {

@@ -21,9 +21,9 @@ struct expiry_watch {
 
 /* Nothing has been told yet. */
 void expiry_watch_init(struct expiry_watch *watch);
-/* An event KEY_EXPIRES_SOON or KEY_EXPIRED with the day and the days left, once for each alarm, and again after a start. Cheap: call it once an hour, and when
+/* `leaf_sha256` says which certificate, `end` when its chain ends. An event KEY_EXPIRES_SOON or KEY_EXPIRED with the day and the days left, once for each alarm, and again after a start. Cheap: call it once an hour, and when
  * another identity comes into use. */
-void expiry_watch_step(struct expiry_watch *watch, const struct identity *identity, int64_t unix_s,
+void expiry_watch_step(struct expiry_watch *watch, const uint8_t leaf_sha256[32], int64_t end, int64_t unix_s,
                        struct health *health, ifl_ms now);
 
 #endif

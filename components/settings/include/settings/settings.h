@@ -134,6 +134,8 @@ struct settings_error {
 };
 /* "iflow.json line 7, routes.alarm.priority: E302 A value ... Allowed: a whole number from 0 to 9. Use one of ..." */
 void settings_error_text(const struct settings_error *error, const char *file, struct text *out);
+/* Only where, and what is allowed, for who tells the status besides: "iflow.json line 7, routes.alarm.priority; allowed: a whole number from 0 to 9". */
+void settings_error_detail(const struct settings_error *error, const char *file, struct text *out);
 
 /* Read `json` (need not be zero-terminated; a UTF-8 byte order mark is skipped). OK: *settings is complete, defaults filled in.
  * CONFIG_SYNTAX, CONFIG_UNKNOWN_KEY, CONFIG_DUPLICATE, CONFIG_MISSING, CONFIG_VALUE, CONFIG_NOT_HTTPS; CONFIG_LIMIT: more than
