@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import tty
 
 import machine
@@ -137,7 +138,63 @@ def a_node_without_an_image_says_what_is_missing(elf, iflowctl):
             board.console.expect("nameplate", 20, board.console.expect("E103", 20))
 
 
-TESTS = [readings_are_delivered, over_tls_1_2_with_rsa_4096_and_83_ca_names, over_tls_1_3_with_rsa_4096_and_83_ca_names,
+def paste(board, text, command="import"):
+    """The answer to what is pasted: all of it at once would be more than the ring of a UART that isn't paced."""
+    board.console.send(f"json {command}\n")
+    for at in range(0, len(text), 64):
+        board.console.send(text[at:at + 64])
+        time.sleep(0.005)
+    board.console.send("\n.\n")
+    while True:
+        line, board.read_to = board.line_behind(board.read_to)
+        if line.startswith("{"):
+            return json.loads(line)
+
+
+def in_force(board):
+    return next(slot["leaf_sha256"] for slot in board.ask("identity")["slots"] if slot["in_force"])
+
+
+def a_service_key_is_pasted_proven_used_and_taken_back(elf, iflowctl):
+    with World(elf, iflowctl) as node_world, node_world.node() as board:
+        stand_in = node_world.stand_in
+        node_world.store(board, "with the first key")
+        node_world.wait_delivered(board)
+        old = in_force(board)
+        key = pathlib.Path(stand_in.service_key(leaf="second")).read_text()
+        answer = paste(board, key)
+        assert answer["ok"] and {"pending", "active"} >= {slot["state"] for slot in answer["slots"]}, answer
+        world.wait_until("the new identity is proven", lambda: in_force(board) != old, board)
+        node_world.store(board, "with the second key")
+        node_world.wait_delivered(board)
+        assert stand_in.records()[-1]["subject"] == stand_in.pki.certificate_details("second")["subjectdn"]
+        assert board.ask("identity rollback")["ok"] and in_force(board) == old
+        node_world.store(board, "with the first key again")
+        node_world.wait_delivered(board)
+        node_world.judge()
+        said = board.console_text()
+        assert json.loads(key)["oauth"]["key"].split("\n")[3] not in said, "the key was echoed"
+
+
+def what_can_not_be_imported_is_refused_and_changes_nothing(elf, iflowctl):
+    with World(elf, iflowctl) as node_world, node_world.node() as board:
+        stand_in = node_world.stand_in
+        board.wait_ready()
+        before = board.ask("identity")["slots"]
+        second = pathlib.Path(stand_in.service_key(leaf="second")).read_text()
+        wrong = pathlib.Path(stand_in.service_key(defect="wrong_key")).read_text()
+        for text, name in ((wrong, "KEY_MISMATCH"), (second.replace(stand_in.host, "other-tenant.example"), "KEY_OTHER_TENANT"),
+                           ("no key at all", "KEY_UNREADABLE"), (second.replace("MII", "MI", 1), None), ("x" * 20000, "TOO_LARGE")):
+            answer = paste(board, text)
+            assert not answer["ok"] and name in (None, answer["error"]["name"]), answer
+        assert [slot.get("leaf_sha256") for slot in board.ask("identity")["slots"]] == [slot.get("leaf_sha256") for slot in before]
+        assert not board.ask("identity rollback")["ok"]
+        node_world.store(board, "it goes on")
+        node_world.wait_delivered(board)
+        node_world.judge()
+
+
+TESTS = [a_service_key_is_pasted_proven_used_and_taken_back, what_can_not_be_imported_is_refused_and_changes_nothing, readings_are_delivered, over_tls_1_2_with_rsa_4096_and_83_ca_names, over_tls_1_3_with_rsa_4096_and_83_ca_names,
          over_tls_1_3_with_a_root_on_p_384, the_console_says_how_it_goes, the_time_of_a_time_server_is_taken,
          a_heartbeat_says_how_it_is, iflowctl_talks_to_the_console, a_node_without_an_image_says_what_is_missing]  # fmt: skip
 

@@ -7,6 +7,9 @@ static void forget(struct console_intake *intake)
     bytes_wipe(intake->buf, intake->size); /* what was too long lies behind `len`, too */
     intake->len = 0;
     intake->owner = NULL;
+    if (intake->end != NULL) {
+        intake->end(intake->ctx);
+    }
 }
 
 bool console_is_secret(const struct console *console)
@@ -33,6 +36,10 @@ enum ifl_status console_verb_import(struct console *console, struct words *words
     }
     if (intake->owner != NULL) {
         return IFL_CONSOLE_BUSY;
+    }
+    const enum ifl_status status = intake->begin == NULL ? IFL_OK : intake->begin(intake->ctx);
+    if (status != IFL_OK) {
+        return status;
     }
     intake->owner = console;
     intake->len = 0;

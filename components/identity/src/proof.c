@@ -300,11 +300,41 @@ static int64_t unix_time(const mbedtls_x509_time *time)
 }
 
 /* mbedTLS writes RFC 1779's form and escapes what isn't printable; cut to what fits. */
+/* A value with the escapes of RFC 4514 section 2.4. */
+static void tell_value(const mbedtls_x509_buf *value, struct text *out)
+{
+    for (size_t i = 0; i < value->len; i++) {
+        const uint8_t c = value->p[i];
+        const bool edge = (c == ' ' && (i == 0 || i + 1 == value->len)) || (c == '#' && i == 0);
+        if (edge || (c != 0 && strchr(",=+<>;\"\\", c) != NULL)) {
+            text_char(out, '\\');
+            text_char(out, (char)c);
+        } else if (c >= ' ' && c <= '~') {
+            text_char(out, (char)c);
+        } else {
+            text_char(out, '\\');
+            text_hex_u64(out, c, 2);
+        }
+    }
+}
+
+/* "C=DE, O=SAP SE, CN=..."; by us, because mbedTLS would bring along printf. */
 static void tell_name(const mbedtls_x509_name *name, char out[IDENTITY_TEXT_SIZE])
 {
-    int len = mbedtls_x509_dn_gets(out, IDENTITY_TEXT_SIZE, name);
-    if (len < 0)
-        memcpy(out, "(too long)", sizeof "(too long)");
+    struct text text;
+    const char *separator = "";
+    text_init(&text, out, IDENTITY_TEXT_SIZE);
+    for (; name != NULL; name = name->next) {
+        const char *type = "?";
+        if (name->oid.p == NULL)
+            continue;
+        text_str(&text, separator);
+        (void)mbedtls_oid_get_attr_short_name(&name->oid, &type);
+        text_str(&text, type);
+        text_char(&text, '=');
+        tell_value(&name->val, &text);
+        separator = name->next_merged ? " + " : ", ";
+    }
 }
 
 /* The leaf if it's known; else the first certificate that isn't a CA's, else the first. */

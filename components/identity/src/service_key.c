@@ -14,6 +14,8 @@ struct intake {
     struct identity *identity;
     struct service_key_report *report;
     struct text detail;
+    void (*taken)(void *ctx); /* or NULL */
+    void *ctx;
     bool json;     /* a service key was among the inputs */
     bool json_key; /* ... with its private key */
     bool pem;      /* a PEM block was found outside of a service key */
@@ -246,6 +248,8 @@ static enum ifl_status read_all(struct intake *intake, const struct bytes *input
     if (status == IFL_OK || presence == IFL_KEY_PLAN_API)
         status = presence;
     intake->identity->kind = kind_of(intake);
+    if (status == IFL_OK && intake->taken != NULL)
+        intake->taken(intake->ctx);
     return status == IFL_OK ? take_with_crypto(intake, arena, random) : status;
 }
 
@@ -257,11 +261,12 @@ static void refuse(struct intake *intake)
     bytes_wipe(intake->material.buf, intake->material.size);
 }
 
-enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count, struct arena *arena,
-                                 const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
-                                 struct service_key_report *report)
+enum ifl_status service_key_read_once(const struct bytes *inputs, size_t input_count, void (*taken)(void *ctx),
+                                      void *ctx, struct arena *arena, const struct ifl_random *random, void *buf,
+                                      size_t buf_size, struct identity *identity, struct service_key_report *report)
 {
-    struct intake intake = {.material = {.buf = buf, .size = buf_size}, .identity = identity, .report = report};
+    struct intake intake = {
+        .material = {.buf = buf, .size = buf_size}, .identity = identity, .report = report, .taken = taken, .ctx = ctx};
     memset(identity, 0, sizeof *identity);
     memset(report, 0, sizeof *report);
     text_init(&intake.detail, report->detail, sizeof report->detail);
@@ -278,4 +283,11 @@ enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count,
     report->certificate_count = intake.material.certificate_count;
     repairs_tell(intake.material.repairs, report);
     return status;
+}
+
+enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count, struct arena *arena,
+                                 const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
+                                 struct service_key_report *report)
+{
+    return service_key_read_once(inputs, input_count, NULL, NULL, arena, random, buf, buf_size, identity, report);
 }

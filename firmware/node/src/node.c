@@ -200,7 +200,7 @@ static bool flash_is_busy(void *ctx)
 }
 
 /* The url that the settings give, or else this one, is where deliveries go. */
-static enum ifl_status find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port)
+enum ifl_status node_find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port)
 {
     url = node.settings.url[0] != '\0' ? bytes_of_string(node.settings.url) : url;
     return url.size == 0 ? IFL_KEY_NO_URL : settings_url_split(url, host, port);
@@ -221,7 +221,7 @@ static enum ifl_status use_credentials(void)
     if (status != IFL_OK) {
         return status;
     }
-    return find_host(bytes_of(NULL, 0), node.host, &node.port);
+    return node_find_host(bytes_of(NULL, 0), node.host, &node.port);
 }
 
 /* For the room renewal: show the identity of this slot from now on, and go to its host. */
@@ -237,7 +237,7 @@ static enum ifl_status use_identity(void *ctx, int slot)
     node.slot = slot;
     node.tls_context.own = (struct tls_own){.read = read_identity};
     node.tls_context.identity_generation++;
-    return find_host(bytes_of(url, size), node.host, &node.port);
+    return node_find_host(bytes_of(url, size), node.host, &node.port);
 }
 
 static enum ifl_status start_identity(void)
@@ -368,6 +368,11 @@ static bool pause_sender(void *ctx, bool at_once)
     return !node.sending || sender_pause(&node.sender, at_once);
 }
 
+void node_interrupt_sender(void)
+{
+    (void)pause_sender(NULL, true);
+}
+
 static void resume_sender(void *ctx, bool changed, ifl_ms now)
 {
     (void)ctx;
@@ -440,17 +445,20 @@ static enum ifl_status name_it(enum ifl_status status, struct text *detail, cons
 
 static void wire_console(void)
 {
-    node.console_wiring = (struct console_wiring){.settings = &node.settings,
-                                                  .outbox = &node.outbox,
-                                                  .sender = &node.sender,
-                                                  .clock = &node.clock,
-                                                  .health = &node.health,
-                                                  .slots = &node.slots,
-                                                  .arena = &node.arena,
-                                                  .stack_used = board_stack_used,
-                                                  .stack_size = board_stack_size,
-                                                  .version = "iflow-node " IFL_VERSION,
-                                                  .host = node.host};
+    intake_init();
+    node.console_wiring =
+        (struct console_wiring){.settings = &node.settings,
+                                .outbox = &node.outbox,
+                                .sender = &node.sender,
+                                .clock = &node.clock,
+                                .health = &node.health,
+                                .slots = &node.slots,
+                                .intake = node.renewing && node.intake.take != NULL ? &node.intake : NULL,
+                                .arena = &node.arena,
+                                .stack_used = board_stack_used,
+                                .stack_size = board_stack_size,
+                                .version = "iflow-node " IFL_VERSION,
+                                .host = node.host};
     uart_console_start();
 }
 
@@ -500,10 +508,13 @@ ifl_ms node_step(ifl_ms now)
     if (now >= node.next_expiry_check) {
         warn_of_expiry(now);
     }
-    if (node.renewing) { /* first: a new identity is tried before the next message */
+    if (node.pasting) {
+        wish = ifl_ms_min(wish, intake_step(now));
+    }
+    if (node.renewing && !node.pasting) { /* first: a new identity is tried before the next message */
         wish = ifl_ms_min(wish, renewal_step(&node.renewal, now));
     }
-    if (node.sending && !(node.renewing && renewal_is_busy(&node.renewal))) {
+    if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node.renewal))) {
         wish = ifl_ms_min(wish, sender_step(&node.sender, now));
     }
     wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));

@@ -49,6 +49,9 @@ struct node {
     bool time_told;  /* by a time server, for the first time */
     bool sending, network_was_usable;
     bool renewing; /* the identity is a certificate */
+    bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
+    ifl_ms pasted; /* when the last character came */
+    struct console_intake intake;
 };
 
 extern struct node node;
@@ -65,6 +68,17 @@ void uart_console_start(void);
 void uart_console_step(ifl_ms now);
 void uart_print(const char *text);
 void uart_log_status(enum ifl_status status, const char *detail);
+
+/* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's
+ * over, at the latest IMPORT_QUIET_MS after the last character. */
+#define IMPORT_QUIET_MS 60000u
+void intake_init(void);
+ifl_ms intake_step(ifl_ms now);
+
+/* What the intake needs of the wiring. Go to the tenant with this url, unless the settings have one: KEY_NO_URL, CONFIG_*. */
+enum ifl_status node_find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port);
+/* The sender gives up its connection, whatever it does. */
+void node_interrupt_sender(void);
 
 /* A message about the node itself for the route "heartbeat", if it is configured: at the start and then every 15 minutes. */
 ifl_ms heartbeat_step(ifl_ms now);

@@ -60,10 +60,12 @@ void uart_console_start(void)
 
 void uart_console_step(ifl_ms now)
 {
-    uint8_t input[32];
+    uint8_t input[64];
     size_t got = board_uart_read(0, input, sizeof input);
     if (got > 0) {
+        node.pasted = now;
         console_feed(&node.console, bytes_of(input, got), now);
-        board_wake(); /* there may be more */
+        bytes_wipe(input, sizeof input); /* it may be a part of a key */
+        board_wake();                    /* there may be more */
     }
 }

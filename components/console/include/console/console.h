@@ -47,6 +47,10 @@ struct console;
 struct console_intake {
     uint8_t *buf; /* for the pasted text; a secret, wiped after each import */
     size_t size;
+    /* Where `buf` isn't there all the time: bring it about (set buf and size), and take it back after it was wiped. A `begin` that isn't OK refuses the
+     * import. `end` follows each `begin` that was OK, whatever came of the import. NULL: `buf` stays. */
+    enum ifl_status (*begin)(void *ctx);
+    void (*end)(void *ctx);
     /* Check `text` and store it beside the identity in force. OK: it's pending, or in use already. KEY_*, STORE_*, FLASH_*: nothing has changed. */
     enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
     /* NOT_FOUND: there is no identity before. */

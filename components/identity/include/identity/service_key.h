@@ -79,6 +79,12 @@ enum ifl_status service_key_read(const struct bytes *inputs, size_t input_count,
                                  const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
                                  struct service_key_report *report);
 
+/* The same, for who has no room for texts and proof at once: taken(ctx) is called when certificates and key lie in `buf` and the inputs aren't looked at any
+ * more, and before the arena is used; their memory may go then. Not called where the input is refused before. */
+enum ifl_status service_key_read_once(const struct bytes *inputs, size_t input_count, void (*taken)(void *ctx),
+                                      void *ctx, struct arena *arena, const struct ifl_random *random, void *buf,
+                                      size_t buf_size, struct identity *identity, struct service_key_report *report);
+
 /* How long a chain that ends at `end` (chain_not_after) is still good at `unix_s`: OK; KEY_EXPIRES_SOON: IDENTITY_SOON_DAYS or less; KEY_EXPIRED. *days_left: full days, negative
  * since it ended. A bound of the time is enough: it can only be too low. */
 #define IDENTITY_SOON_DAYS 60

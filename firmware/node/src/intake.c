@@ -1,0 +1,134 @@
+/* intake.c: a service key pasted at the console.
+ *
+ * The arena of TLS has room for the pasted text, or for the proof, but not for both: the text goes when its certificates and key are decoded. */
+#include <string.h>
+
+#include "board/board.h"
+#include "node.h"
+
+#define TEXT_SIZE 11264u /* a service key has 9 to 10 KB, with one RSA-4096 CA more */
+
+struct work {
+    struct identity identity;
+    struct service_key_report report;
+    uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
+};
+
+static enum ifl_status begin(void *ctx)
+{
+    (void)ctx;
+    renewal_stop(&node.renewal);
+    node_interrupt_sender();
+    node.intake.buf = arena_calloc(&node.arena, 1, TEXT_SIZE);
+    node.intake.size = TEXT_SIZE;
+    node.pasting = node.intake.buf != NULL;
+    node.pasted = board_now();
+    if (!node.pasting) {
+        (void)renewal_slots_changed(&node.renewal, board_now());
+    }
+    return node.pasting ? IFL_OK : IFL_NO_MEMORY;
+}
+
+static void drop_text(void *ctx)
+{
+    (void)ctx;
+    arena_free(&node.arena, node.intake.buf); /* wiped there */
+    node.intake.buf = NULL;
+    node.intake.size = 0;
+}
+
+static void end(void *ctx)
+{
+    drop_text(ctx);
+    node.pasting = false;
+    const enum ifl_status status = renewal_slots_changed(&node.renewal, board_now());
+    if (status != IFL_OK) {
+        health_event(&node.health, board_now(), status, HEALTH_ROUTE_NONE, "identity");
+    }
+}
+
+static void tell(const struct service_key_report *report)
+{
+    for (size_t i = 0; i < report->repair_count; i++) {
+        uart_print("log: mended: ");
+        uart_print(report->repairs[i]);
+        uart_print("\n");
+    }
+    for (size_t i = 0; i < report->warning_count; i++) {
+        uart_log_status(report->warnings[i], NULL);
+    }
+}
+
+static bool holds(int slot, const struct identity *identity)
+{
+    return slot >= 0 &&
+           memcmp(node.slots.slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
+}
+
+/* Waiting messages were meant for the tenant that the node knows. */
+static enum ifl_status check_tenant(const struct identity *identity, bool new_tenant)
+{
+    char host[IFL_HOST_SIZE];
+    uint16_t port = 0;
+    const enum ifl_status status = node_find_host(bytes_of_string(identity->url), host, &port);
+    return status == IFL_OK && !new_tenant && strcmp(host, node.host) != 0 ? IFL_KEY_OTHER_TENANT : status;
+}
+
+static enum ifl_status store(const struct identity *identity)
+{
+    if (holds(node.slots.pending, identity) || (node.slots.pending < 0 && holds(node.slots.active, identity))) {
+        return IFL_OK;
+    }
+    enum ifl_status status;
+    while ((status = identity_slots_prepare(&node.slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
+        board_watchdog_feed();
+        board_wait(ifl_ms_after(board_now(), 1));
+    }
+    return status == IFL_OK ? identity_slots_write(&node.slots, identity, node.slots.active < 0) : status;
+}
+
+static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    (void)ctx;
+    (void)now;
+    const struct ifl_random random = seed_random(&node.seed);
+    struct work *work = arena_calloc(&node.arena, 1, sizeof *work);
+    if (work == NULL) {
+        return IFL_NO_MEMORY;
+    }
+    enum ifl_status status = service_key_read_once(&text, 1, drop_text, NULL, &node.arena, &random, work->der,
+                                                   sizeof work->der, &work->identity, &work->report);
+    if (status != IFL_OK && work->report.detail[0] != '\0') {
+        uart_log_status(status, work->report.detail);
+    }
+    status = status == IFL_OK ? check_tenant(&work->identity, new_tenant) : status;
+    status = status == IFL_OK ? store(&work->identity) : status;
+    if (status == IFL_OK) {
+        tell(&work->report);
+    }
+    arena_free(&node.arena, work);
+    return status;
+}
+
+static enum ifl_status rollback(void *ctx, ifl_ms now)
+{
+    (void)ctx;
+    const enum ifl_status status = identity_slots_rollback(&node.slots);
+    return status == IFL_OK ? renewal_slots_changed(&node.renewal, now) : status;
+}
+
+void intake_init(void)
+{
+    node.intake = (struct console_intake){.begin = begin, .end = end, .take = take, .rollback = rollback};
+}
+
+ifl_ms intake_step(ifl_ms now)
+{
+    const ifl_ms limit = ifl_ms_after(node.pasted, IMPORT_QUIET_MS);
+    if (now < limit) {
+        return limit;
+    }
+    console_end(&node.console);
+    uart_print("log: the import is given up: nothing was pasted for a minute\n");
+    return now;
+}
