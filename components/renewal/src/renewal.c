@@ -342,6 +342,11 @@ enum ifl_status renewal_slots_changed(struct renewal *renewal, ifl_ms now)
     backoff_reset(&renewal->wait);
     renewal->due = now;
     const enum ifl_status status = choose(renewal);
+    if (status == IFL_FLASH_BUSY) { /* step_return() comes back; the sender waits */
+        renewal->paused_with = -1;
+        go_back_to(renewal, in_force(renewal));
+        return IFL_OK;
+    }
     resume(renewal, true, now);
     return status;
 }

@@ -8,6 +8,10 @@
 
 #define TEXT_SIZE 11264u /* a service key has 9 to 10 KB, with one RSA-4096 CA more */
 
+/* Said also in front of JSON: what is sent before may come in the middle of a handshake, and find the ring of the UART full. */
+static const char READY[] = "log: paste the key now, then a line with a dot\n";
+static uint32_t lost_before; /* characters of the console, when the paste began */
+
 struct work {
     struct identity identity;
     struct service_key_report report;
@@ -23,7 +27,10 @@ static enum ifl_status begin(void *ctx)
     node.intake.size = TEXT_SIZE;
     node.pasting = node.intake.buf != NULL;
     node.pasted = board_now();
-    if (!node.pasting) {
+    lost_before = board_uart_lost_count(0);
+    if (node.pasting) {
+        uart_print(READY);
+    } else {
         (void)renewal_slots_changed(&node.renewal, board_now());
     }
     return node.pasting ? IFL_OK : IFL_NO_MEMORY;
@@ -92,6 +99,9 @@ static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_m
     (void)ctx;
     (void)now;
     const struct ifl_random random = seed_random(&node.seed);
+    if (board_uart_lost_count(0) != lost_before) {
+        uart_print("log: characters were lost on the way: paste more slowly\n");
+    }
     struct work *work = arena_calloc(&node.arena, 1, sizeof *work);
     if (work == NULL) {
         return IFL_NO_MEMORY;

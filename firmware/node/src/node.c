@@ -517,7 +517,9 @@ ifl_ms node_step(ifl_ms now)
     if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node.renewal))) {
         wish = ifl_ms_min(wish, sender_step(&node.sender, now));
     }
-    wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
+    if (!node.pasting) { /* it looks at whole blocks, and a UART brings a ringful meanwhile */
+        wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
+    }
     wish = ifl_ms_min(wish, state_step(&node.state, now));
     if (now >= node.next_time_save) {
         save_time(now);

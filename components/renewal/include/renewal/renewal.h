@@ -86,7 +86,7 @@ struct renewal {
 };
 
 /* Choose the identity for deliveries: the one in force, else a pending one. OK. IDENTITY_NONE: there is none yet. Else as `use`: neither can be used. A
- * pending one is tried after a random part of `jitter_ms`. */
+ * pending one is tried after a random part of `jitter_ms`. FLASH_BUSY: an erase is under way, start again. */
 enum ifl_status renewal_start(struct renewal *renewal, const struct renewal_wiring *wiring, uint32_t jitter_ms,
                               ifl_ms now);
 /* Do what can be done now; call it again at the returned moment, after network events, and before each step of the sender. */
@@ -100,8 +100,8 @@ static inline bool renewal_is_busy(const struct renewal *renewal)
 void renewal_learn(struct renewal *renewal, enum ifl_status verdict);
 /* Give up a trial under way: the connection is free, and the sender may be stopped. Only renewal_start() starts it again. */
 void renewal_stop(struct renewal *renewal);
-/* The slots were written or rolled back by somebody else: choose anew, and try what is pending at once. A trial under way is given up. OK, or as
- * renewal_start(). */
+/* The slots were written or rolled back by somebody else: choose anew, and try what is pending at once. A trial under way is given up. OK (also while the
+ * flash is busy: the sender waits for it), or as renewal_start(). */
 enum ifl_status renewal_slots_changed(struct renewal *renewal, ifl_ms now);
 
 #endif
