@@ -571,6 +571,22 @@ static void too_little_memory_only_postpones(void)
     finish();
 }
 
+static void a_change_while_the_flash_erases_keeps_the_sender_waiting(void)
+{
+    static const struct scenario all_well = {"", {{0, ACCEPTS, ACCEPTS, false}}, 1, 10 * SECOND, .in_use = NEW};
+    prepare(&all_well);
+    start_program();
+    world.slots.medium.erasing = true;
+    TEST_ASSERT_EQUAL(IFL_OK, renewal_slots_changed(&world.renewal, world.now));
+    TEST_ASSERT_TRUE(world.paused); /* else it would go on with an identity that wasn't loaded */
+    world.slots.medium.erasing = false;
+    while (turn()) {
+    }
+    TEST_ASSERT_FALSE(world.paused);
+    TEST_ASSERT_EQUAL_UINT(NEW, world.shown);
+    finish();
+}
+
 static void without_an_identity_there_is_nothing_to_start_with(void)
 {
     static const struct scenario none = {"", {{0, ACCEPTS, ACCEPTS, false}}, 1, SECOND, .in_use = 0};
@@ -610,6 +626,7 @@ int main(void)
     RUN_TEST(and_when_it_goes_in_the_middle_of_writing_a_mark);
     RUN_TEST(a_postponed_trial_leaves_the_sender_as_it_was);
     RUN_TEST(too_little_memory_only_postpones);
+    RUN_TEST(a_change_while_the_flash_erases_keeps_the_sender_waiting);
     RUN_TEST(without_an_identity_there_is_nothing_to_start_with);
     write_figures();
     return UNITY_END();
