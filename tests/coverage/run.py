@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXPLAINED = pathlib.Path(__file__).with_name("uncovered.txt")
 ROOMS = "outbox", "sender", "http"
 LINES_LEAST, BRANCHES_LEAST = 98, 95
-KNOWN_MISSES = {"outbox branches": 92.8}  # in percent; raise it with what you reach
+KNOWN_MISSES = {}  # {"room branches": percent}; raise it with what you reach
 SEEDS = 20
 
 

@@ -193,10 +193,27 @@ static void reads_that_fail_from_some_moment_on_end_every_call_and_cost_nothing(
     every_call_meets(UINT32_MAX);
 }
 
+static void a_blank_medium_that_can_t_be_read_is_not_formatted(void)
+{
+    for (uint64_t at = 1; at < 400; at += 7) {
+        world_start(1, 8, 2, false);
+        sound = world.medium.flash.driver;
+        driver = *sound;
+        driver.read = read_or_fail;
+        world.medium.flash.driver = &driver;
+        arm(at, UINT32_MAX);
+        TEST_ASSERT_EQUAL(IFL_FLASH_IO, try_mount());
+        TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
+        calm();
+        mount();
+    }
+}
+
 int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(a_read_that_fails_once_is_told_or_mended_and_costs_nothing);
     RUN_TEST(reads_that_fail_from_some_moment_on_end_every_call_and_cost_nothing);
+    RUN_TEST(a_blank_medium_that_can_t_be_read_is_not_formatted);
     return UNITY_END();
 }

@@ -140,6 +140,66 @@ static void a_put_is_open_alone(void)
     TEST_ASSERT_EQUAL_UINT64(1, queued("a"));
 }
 
+static void while_a_put_is_open_its_lane_writes_nothing_else_and_no_block_is_erased(void)
+{
+    struct outbox_message message;
+    struct outbox_time time = {0};
+    struct outbox_id id;
+    world_start(1, 8, 2, false);
+    mount();
+    settle();
+    must_put("a", 1, 20);
+    must_put("b", 2, 20);
+    TEST_ASSERT_TRUE(first("a", &message));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_put_begin(&world.box, lane("a"), 2, time));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, outbox_give_up(&world.box, lane("a"), 1, IFL_ANSWER_REJECTED));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, outbox_dead_letter(&world.box, &message, IFL_ANSWER_REJECTED));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_give_up(&world.box, lane("b"), 1, IFL_ANSWER_REJECTED));
+    for (int i = 0; i < 10; i++) {
+        (void)outbox_step(&world.box, world.now += 1000);
+        TEST_ASSERT_FALSE(world.medium.erasing);
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_put_write(&world.box, bytes_of("xy", 2)));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_put_commit(&world.box, &id));
+    deliver("a", 1, 20);
+    TEST_ASSERT_EQUAL_UINT64(1, queued("a"));
+    TEST_ASSERT_EQUAL_UINT64(1, lane_stats("b").given_up);
+}
+
+static void what_is_finished_is_read_no_more_and_finished_but_once(void)
+{
+    struct outbox_message message, ghost;
+    static uint8_t buf[16];
+    size_t got = 1;
+    world_start(1, 8, 2, false);
+    mount();
+    must_put("a", 1, 20);
+    must_put("a", 2, 20);
+    TEST_ASSERT_TRUE(first("a", &message));
+    ghost = message;
+    ghost.lane = NO_LANE;
+    TEST_ASSERT_EQUAL(IFL_END, outbox_next(&world.box, &ghost));
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, outbox_read(&world.box, &ghost, buf, sizeof buf, &got));
+    TEST_ASSERT_EQUAL(0, got);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, lane("a"), 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, lane("a"), 1));
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, outbox_read(&world.box, &message, buf, sizeof buf, &got));
+    TEST_ASSERT_EQUAL_UINT64(1, queued("a"));
+    deliver("a", 2, 20);
+}
+
+static void a_flush_whose_sync_fails_says_so(void)
+{
+    world_start(1, 8, 2, true);
+    mount();
+    settle();
+    must_put("a", 1, 20);
+    world.medium.sync_fails_at = world.medium.operations + 1;
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, outbox_flush(&world.box));
+    world.medium.sync_fails_at = 0;
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_flush(&world.box));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -147,5 +207,8 @@ int main(void)
     RUN_TEST(what_is_no_dead_letter_is_not_queued_again_and_not_buried);
     RUN_TEST(while_an_erase_is_under_way_calls_say_so_and_cost_nothing);
     RUN_TEST(a_put_is_open_alone);
+    RUN_TEST(while_a_put_is_open_its_lane_writes_nothing_else_and_no_block_is_erased);
+    RUN_TEST(what_is_finished_is_read_no_more_and_finished_but_once);
+    RUN_TEST(a_flush_whose_sync_fails_says_so);
     return UNITY_END();
 }
