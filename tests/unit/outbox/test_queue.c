@@ -105,6 +105,8 @@ static void what_is_no_id_is_refused(void)
                                         "5f3a90c21b7e44d8-1-0",
                                         "5f3a90c21b7e44d8-256-1",
                                         "5F3A90C21B7E44D8-1-1",
+                                        "5f3a90c21b7e44`8-1-1",
+                                        "5f3a90c21b7e44d8--1",
                                         "5f3a90c21b7e44d-11-1",
                                         "5f3a90c21b7e44d8-1-18446744073709551616",
                                         "5f3a90c21b7e44d8-1-1 "};
