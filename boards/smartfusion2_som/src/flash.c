@@ -25,6 +25,7 @@
 #define STATUS_NOTHING_RECEIVED (1u << 6)
 #define FRAME_COUNT_MAX 65535u
 #define COMMAND_SIZE_MAX 4u
+#define GROUP 8u
 #define ADDRESSED_SIZE 4u /* bytes of a command with an address */
 
 _Static_assert(SOM_BUS_HZ / 4u <= 25000000u, "the plain read command is too fast");
@@ -39,25 +40,67 @@ static void start_spi(void)
     io_write(SPI_SELECT, 1);
 }
 
-static uint8_t exchange(uint8_t byte)
+__attribute__((always_inline)) static inline uint8_t received(void)
 {
-    io_write(SPI_TO_SEND, byte);
     while (io_read(SPI_STATUS) & STATUS_NOTHING_RECEIVED) { /* ends: the controller is the master of the clock */
     }
     return (uint8_t)io_read(SPI_RECEIVED);
 }
 
+static uint8_t exchange(uint8_t byte)
+{
+    io_write(SPI_TO_SEND, byte);
+    return received();
+}
+
+/* In groups and without calls: the FIFOs hold 32 frames, and each byte of a message is read several times. */
 static void send_bytes(const uint8_t *from, size_t size)
 {
-    for (const uint8_t *end = from + size; from != end; from++) {
-        (void)exchange(*from);
+    for (; size >= GROUP; size -= GROUP, from += GROUP) {
+        io_write(SPI_TO_SEND, from[0]);
+        io_write(SPI_TO_SEND, from[1]);
+        io_write(SPI_TO_SEND, from[2]);
+        io_write(SPI_TO_SEND, from[3]);
+        io_write(SPI_TO_SEND, from[4]);
+        io_write(SPI_TO_SEND, from[5]);
+        io_write(SPI_TO_SEND, from[6]);
+        io_write(SPI_TO_SEND, from[7]);
+        (void)received();
+        (void)received();
+        (void)received();
+        (void)received();
+        (void)received();
+        (void)received();
+        (void)received();
+        (void)received();
+    }
+    for (; size > 0; size--) {
+        (void)exchange(*from++);
     }
 }
 
 static void receive_bytes(uint8_t *to, size_t size)
 {
-    for (const uint8_t *end = to + size; to != end; to++) {
-        *to = exchange(0xFF);
+    for (; size >= GROUP; size -= GROUP, to += GROUP) {
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        io_write(SPI_TO_SEND, 0xFF);
+        to[0] = received();
+        to[1] = received();
+        to[2] = received();
+        to[3] = received();
+        to[4] = received();
+        to[5] = received();
+        to[6] = received();
+        to[7] = received();
+    }
+    for (; size > 0; size--) {
+        *to++ = exchange(0xFF);
     }
 }
 

@@ -24,7 +24,10 @@ bool bytes_equal_ignore_case(struct bytes a, struct bytes b)
 
 bool bytes_is(struct bytes span, const char *word)
 {
-    return bytes_equal_ignore_case(span, bytes_of_string(word));
+    size_t i = 0;
+    while (i < span.size && word[i] != '\0' && lower(span.data[i]) == lower((uint8_t)word[i]))
+        i++;
+    return i == span.size && word[i] == '\0';
 }
 
 bool bytes_starts_with(struct bytes whole, struct bytes head)

@@ -240,6 +240,24 @@ static enum ifl_status line_byte(struct http_response *response, uint8_t c)
     return strict && response->line_cut ? IFL_HTTP_MALFORMED : IFL_OK;
 }
 
+/* What line_byte() would do with each of the plain characters at the front of `input`; returns how many. Most of an answer is that. A head that is
+ * too large is noticed at the end of its line. */
+static size_t plain_run(struct http_response *response, struct bytes input)
+{
+    size_t room = sizeof response->line - response->line_len;
+    size_t count = 0;
+    if (response->saw_cr || response->state >= CHUNK_SIZE)
+        return 0;
+    char *to = response->line + response->line_len;
+    while (count < input.size && count < room && !http_is_control(input.data[count])) {
+        to[count] = (char)input.data[count];
+        count++;
+    }
+    response->line_len = (uint16_t)(response->line_len + count);
+    response->head_size += (uint32_t)count;
+    return count;
+}
+
 /* ---- the body ---- */
 
 /* Hand out the body bytes at the front of `input`; returns how many. */
@@ -269,8 +287,11 @@ enum ifl_status http_response_feed(struct http_response *response, struct bytes 
     while (pos < input.size && status == IFL_OK && response->state != COMPLETE) {
         if (response->state >= CHUNK_DATA)
             pos += body_piece(response, bytes_of(input.data + pos, input.size - pos));
-        else
-            status = line_byte(response, input.data[pos++]);
+        else {
+            pos += plain_run(response, bytes_of(input.data + pos, input.size - pos));
+            if (pos < input.size)
+                status = line_byte(response, input.data[pos++]);
+        }
     }
     if (status != IFL_OK)
         response->state = BROKEN;
