@@ -119,7 +119,8 @@ void le64_put(uint8_t *at, uint64_t value)
 
 void bytes_wipe(void *at, size_t size)
 {
-    volatile uint8_t *byte = at;
-    while (size-- > 0)
-        *byte++ = 0;
+    if (size > 0) {
+        memset(at, 0, size);
+        __asm__ volatile("" : : "r"(at) : "memory"); /* somebody may look at it: so it isn't left out */
+    }
 }
