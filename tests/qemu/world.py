@@ -54,6 +54,7 @@ class Node(machine.Machine):
         while True:
             end = self.console.expect("\n", LIMIT_S, start)
             line = bytes(self.console.received[start:end]).decode("utf-8", "replace").strip()
+            assert "last reboot: stack overflow" not in line, "the node's stack is too small: it starts again and again"
             if line and not line.startswith("log: "):
                 return line, end
             start = end
