@@ -19,7 +19,6 @@ static void a_lane_that_is_not_there_is_refused_by_every_call(void)
     static const uint8_t lanes[] = {OUTBOX_LANE_NONE, NO_LANE, IFL_LANE_COUNT - 1};
     struct outbox_message message, ghost;
     struct outbox_lane_stats lane_stats_unused;
-    struct outbox_batch batch;
     struct outbox_id id;
     world_start(1, 8, 2, false);
     mount();
@@ -40,7 +39,6 @@ static void a_lane_that_is_not_there_is_refused_by_every_call(void)
         TEST_ASSERT_EQUAL(IFL_INVALID, outbox_requeue(&world.box, &message, no));
         TEST_ASSERT_EQUAL(IFL_INVALID, outbox_done(&world.box, no, 1));
         TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, no, 1, 0));
-        TEST_ASSERT_FALSE(outbox_batch_pending(&world.box, no, &batch));
         TEST_ASSERT_EQUAL(IFL_NOT_FOUND, outbox_lane_stats(&world.box, no, &lane_stats_unused));
         TEST_ASSERT_EQUAL_STRING("", outbox_lane_route(&world.box, no));
         TEST_ASSERT_FALSE(outbox_lane_is_orphan(&world.box, no));
