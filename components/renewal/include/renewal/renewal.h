@@ -98,7 +98,7 @@ static inline bool renewal_is_busy(const struct renewal *renewal)
 }
 /* What the sender learned about the identity in use: OK, or why it was refused. May be called in the middle of its step. */
 void renewal_learn(struct renewal *renewal, enum ifl_status verdict);
-/* Give up a trial under way: the connection is free, and the sender may be stopped. Only renewal_start() starts it again. */
+/* Give up a trial under way: the connection is free, and the sender may be stopped. Only renewal_start() or renewal_slots_changed() starts it again. */
 void renewal_stop(struct renewal *renewal);
 /* The slots were written or rolled back by somebody else: choose anew, and try what is pending at once. A trial under way is given up. OK (also while the
  * flash is busy: the sender waits for it), or as renewal_start(). */
