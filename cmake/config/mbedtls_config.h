@@ -102,6 +102,7 @@
 #define MBEDTLS_RSA_C
 #define MBEDTLS_PKCS1_V15 /* TLS 1.2 and nearly all CAs */
 #define MBEDTLS_PKCS1_V21 /* PSS: TLS 1.3 */
+#define MBEDTLS_GENPRIME  /* an RSA key made on the device (identity/request.h) */
 #define MBEDTLS_ECP_C
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
@@ -143,6 +144,8 @@
 /* No tables of precomputed points: 5.4 KB less; a key exchange takes a third more, a few million of a full handshake's 180
  * million instructions. */
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
+/* A node makes keys on P-256 only: the search for primes takes minutes there. */
+#undef MBEDTLS_GENPRIME
 /* What of PSA is built. Without it, a second way to everything above is. */
 #define MBEDTLS_PSA_CRYPTO_CONFIG
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE <psa_node_config.h>

@@ -6,7 +6,7 @@
 
 #define VERSION 1u
 #define CRC_SIZE 4u
-#define PIECE_SIZE 64u
+#define KEY_SIZE_MAX 0xFFFFFFu /* a trust bundle has some 150 KB */
 
 static const uint8_t magic[4] = {'I', 'F', 'I', 'D'};
 
@@ -45,7 +45,7 @@ struct writer {
 static size_t writer_room(const struct writer *writer)
 {
     uint32_t prog_size = flash_prog_size(writer->region);
-    return prog_size < PIECE_SIZE ? PIECE_SIZE : prog_size; /* both are powers of two */
+    return prog_size < RECORD_PIECE_SIZE ? RECORD_PIECE_SIZE : prog_size; /* both are powers of two */
 }
 
 static void writer_flush(struct writer *writer)
@@ -73,6 +73,12 @@ static void writer_put(struct writer *writer, struct bytes piece)
     }
 }
 
+/* A key that waits for its certificate has none, nor has a trust bundle. */
+static bool has_chain(enum identity_kind kind)
+{
+    return kind == IDENTITY_CERTIFICATE || kind == IDENTITY_EXTERNAL;
+}
+
 static uint32_t content_size(const struct identity *identity)
 {
     uint64_t size = RECORD_HEADER_SIZE + CRC_SIZE + identity->key.size;
@@ -88,8 +94,8 @@ static uint32_t content_size(const struct identity *identity)
 
 uint32_t record_size(const struct identity *identity, uint32_t prog_size)
 {
-    bool sane = identity->chain_count >= 1 && identity->chain_count <= IDENTITY_CHAIN_MAX && identity->key.size > 0 &&
-                identity->key.size <= UINT16_MAX;
+    bool sane = identity->chain_count <= IDENTITY_CHAIN_MAX && identity->key.size > 0 &&
+                identity->key.size <= KEY_SIZE_MAX && (identity->chain_count > 0) == has_chain(identity->kind);
     return sane ? (content_size(identity) + prog_size - 1) / prog_size * prog_size : 0;
 }
 
@@ -110,9 +116,10 @@ static void put_header(struct writer *writer, const struct identity *identity, u
     memcpy(header + 48, identity->leaf_sha256, sizeof identity->leaf_sha256);
     for (size_t i = 0; i < identity->chain_count; i++)
         le16_put(header + 80 + 2 * i, (uint16_t)identity->chain[i].size);
-    le16_put(header + 92, (uint16_t)identity->key.size);
+    le16_put(header + 92, (uint16_t)(identity->key.size & 0xFFFFu));
     for (size_t i = 0; i < RECORD_TEXT_COUNT; i++)
         le16_put(header + 94 + 2 * i, (uint16_t)text_of(identity, i).size);
+    le16_put(header + 106, (uint16_t)(identity->key.size >> 16));
     writer_put(writer, bytes_of(header, sizeof header));
 }
 
@@ -150,7 +157,8 @@ static int64_t le64_signed(const uint8_t *at)
 static bool header_is_sane(const struct record_header *header, uint32_t room)
 {
     uint64_t size = RECORD_HEADER_SIZE + CRC_SIZE + header->key_size;
-    bool sane = header->chain_count >= 1 && header->chain_count <= IDENTITY_CHAIN_MAX && header->key_size > 0;
+    bool sane = (header->chain_count > 0) == has_chain(header->kind) && header->chain_count <= IDENTITY_CHAIN_MAX &&
+                header->key_size > 0 && header->key_size <= KEY_SIZE_MAX;
     for (size_t i = 0; i < IDENTITY_CHAIN_MAX; i++) {
         sane = sane && (header->chain_size[i] > 0) == (i < header->chain_count);
         size += header->chain_size[i];
@@ -166,7 +174,7 @@ static void decode_header(const uint8_t raw[RECORD_HEADER_SIZE], struct record_h
 {
     header->generation = le32_get(raw + 8);
     header->size = le32_get(raw + 16);
-    header->kind = raw[20] == (uint8_t)IDENTITY_CERTIFICATE ? IDENTITY_CERTIFICATE : IDENTITY_EXTERNAL;
+    header->kind = raw[20] <= (uint8_t)IDENTITY_ROOTS ? (enum identity_kind)raw[20] : IDENTITY_EXTERNAL;
     header->chain_count = raw[21];
     header->not_before = le64_signed(raw + 24);
     header->not_after = le64_signed(raw + 32);
@@ -174,7 +182,7 @@ static void decode_header(const uint8_t raw[RECORD_HEADER_SIZE], struct record_h
     memcpy(header->leaf_sha256, raw + 48, sizeof header->leaf_sha256);
     for (size_t i = 0; i < IDENTITY_CHAIN_MAX; i++)
         header->chain_size[i] = le16_get(raw + 80 + 2 * i);
-    header->key_size = le16_get(raw + 92);
+    header->key_size = le16_get(raw + 92) | (uint32_t)le16_get(raw + 106) << 16;
     for (size_t i = 0; i < RECORD_TEXT_COUNT; i++)
         header->text_size[i] = le16_get(raw + 94 + 2 * i);
 }
@@ -198,7 +206,7 @@ static void reader_get(struct reader *reader, void *to, size_t size)
 
 static void reader_skip(struct reader *reader, size_t size)
 {
-    uint8_t piece[PIECE_SIZE];
+    uint8_t piece[RECORD_PIECE_SIZE];
     while (size > 0 && reader->status == IFL_OK) {
         size_t step = size < sizeof piece ? size : sizeof piece;
         reader_get(reader, piece, step);

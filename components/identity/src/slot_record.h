@@ -7,6 +7,7 @@
 
 #define RECORD_HEADER_SIZE 112u
 #define RECORD_TEXT_COUNT 6u
+#define RECORD_PIECE_SIZE 64u /* bytes that are programmed at once, or a granule where that's larger */
 
 struct record_header {
     uint32_t generation;
@@ -16,7 +17,7 @@ struct record_header {
     int64_t not_before, not_after, chain_not_after;
     uint8_t leaf_sha256[32];
     uint16_t chain_size[IDENTITY_CHAIN_MAX];
-    uint16_t key_size;
+    uint32_t key_size;
     uint16_t text_size[RECORD_TEXT_COUNT];
 };
 

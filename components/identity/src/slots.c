@@ -15,12 +15,14 @@
 #define MARK_VERSION 1u
 #define WITNESSES 3u
 #define MARK_TRIES 3u /* a granule that doesn't take its bits is passed over */
+#define ANSWER_TRIES 2u
 #define FIRM_READS 32 /* a bit that hovers is missed once in 2^32 */
 
 enum mark_kind {
     MARK_PENDING = 'P',
     MARK_ACTIVE = 'A',
     MARK_REFUSED = 'R',
+    MARK_WAITING = 'K', /* a key waits for its certificate */
 };
 
 _Static_assert(IFL_FLASH_PROG_SIZE_MAX >= MARK_SIZE, "a mark fits the buffer of one entry");
@@ -37,11 +39,6 @@ static uint32_t record_at(uint32_t prog_size)
     return MARK_COUNT * entry_size(prog_size);
 }
 
-static uint32_t slot_record_at(const struct identity_slots *slots, int slot)
-{
-    return record_at(flash_prog_size(slots->region[slot]));
-}
-
 /* `rank` orders the active marks of both slots; the others carry the generation. */
 static void make_mark(const struct identity_slot *slot, enum mark_kind kind, uint8_t mark[MARK_SIZE])
 {
@@ -56,7 +53,7 @@ static void make_mark(const struct identity_slot *slot, enum mark_kind kind, uin
 
 /* How many marks tell each state; of the active ones only those of the highest rank. */
 struct mark_counts {
-    unsigned pending, active, refused;
+    unsigned pending, active, refused, waiting;
 };
 
 static bool is_mark_of(const struct identity_slot *slot, const uint8_t found[MARK_SIZE])
@@ -77,6 +74,7 @@ static void count_mark(struct identity_slot *slot, const uint8_t found[MARK_SIZE
     counts->active += found[3] == MARK_ACTIVE && rank == slot->rank;
     counts->pending += found[3] == MARK_PENDING;
     counts->refused += found[3] == MARK_REFUSED;
+    counts->waiting += found[3] == MARK_WAITING;
 }
 
 /* Read all entries: what they say, and where the last one that isn't erased ends. */
@@ -168,7 +166,7 @@ static enum ifl_status check_firm(struct identity_slots *slots, int index)
     for (unsigned i = 0; i < FIRM_READS && status == IFL_OK; i++) {
         struct record_header header;
         uint32_t crc;
-        status = record_check(slots->region[index], slot_record_at(slots, index), &header, &crc);
+        status = record_check(slots->region[index], slot->record_at, &header, &crc);
         if (status == IFL_NOT_FOUND || (status == IFL_OK && crc != slot->crc))
             status = IFL_STORE_CORRUPT;
     }
@@ -218,7 +216,9 @@ static enum identity_slot_state state_of(const struct mark_counts *counts)
         return IDENTITY_SLOT_REFUSED;
     if (counts->active > 0)
         return IDENTITY_SLOT_ACTIVE;
-    return counts->pending > 0 ? IDENTITY_SLOT_PENDING : IDENTITY_SLOT_BAD;
+    if (counts->pending > 0)
+        return IDENTITY_SLOT_PENDING;
+    return counts->waiting > 0 ? IDENTITY_SLOT_REQUEST : IDENTITY_SLOT_BAD;
 }
 
 static unsigned witnesses(enum identity_slot_state state, const struct mark_counts *counts, enum mark_kind *kind)
@@ -233,6 +233,9 @@ static unsigned witnesses(enum identity_slot_state state, const struct mark_coun
     case IDENTITY_SLOT_PENDING:
         *kind = MARK_PENDING;
         return counts->pending;
+    case IDENTITY_SLOT_REQUEST:
+        *kind = MARK_WAITING;
+        return counts->waiting;
     default:
         return WITNESSES;
     }
@@ -247,16 +250,14 @@ static void settle(struct identity_slots *slots, int index, const struct mark_co
         status = put_mark_once(slots, index, kind);
 }
 
-static enum ifl_status look_at(struct identity_slots *slots, int index, struct mark_counts *counts)
+/* The record at this place, and what the marks say about it. As record_check(). */
+static enum ifl_status read_record(struct flash_region region, uint32_t at, struct identity_slot *slot,
+                                   struct mark_counts *counts)
 {
-    struct flash_region region = slots->region[index];
-    struct identity_slot *slot = &slots->slot[index];
     struct record_header header;
-    memset(slot, 0, sizeof *slot);
+    *slot = (struct identity_slot){.state = IDENTITY_SLOT_BAD, .record_at = at};
     *counts = (struct mark_counts){0};
-    enum ifl_status status = record_check(region, slot_record_at(slots, index), &header, &slot->crc);
-    if (status == IFL_NOT_FOUND || status == IFL_STORE_CORRUPT)
-        return look_at_damage(region, slot);
+    enum ifl_status status = record_check(region, at, &header, &slot->crc);
     if (status != IFL_OK)
         return status;
     slot->generation = header.generation;
@@ -267,6 +268,41 @@ static enum ifl_status look_at(struct identity_slots *slots, int index, struct m
     status = read_marks(region, slot, counts);
     slot->state = state_of(counts);
     return status;
+}
+
+/* The first place behind a slot's record where another one may begin. */
+static uint32_t behind_record(struct flash_region region, const struct identity_slot *slot)
+{
+    uint32_t step = entry_size(flash_prog_size(region)), end = slot->record_at + slot->size;
+    return (end + step - 1) / step * step;
+}
+
+/* The chain for the key in this slot stands somewhere behind it; of several the last one that marks tell of. */
+static enum ifl_status find_answer(struct flash_region region, struct identity_slot *slot, struct mark_counts *counts)
+{
+    uint32_t step = entry_size(flash_prog_size(region));
+    for (uint32_t at = behind_record(region, slot); at < region.size; at += step) {
+        struct identity_slot found;
+        struct mark_counts told;
+        enum ifl_status status = read_record(region, at, &found, &told);
+        if (status == IFL_OK && found.state != IDENTITY_SLOT_BAD) {
+            *slot = found;
+            *counts = told;
+        } else if (status != IFL_OK && status != IFL_NOT_FOUND && status != IFL_STORE_CORRUPT) {
+            return status;
+        }
+    }
+    return IFL_OK;
+}
+
+static enum ifl_status look_at(struct identity_slots *slots, int index, struct mark_counts *counts)
+{
+    struct flash_region region = slots->region[index];
+    struct identity_slot *slot = &slots->slot[index];
+    enum ifl_status status = read_record(region, record_at(flash_prog_size(region)), slot, counts);
+    if (status == IFL_NOT_FOUND || status == IFL_STORE_CORRUPT)
+        return look_at_damage(region, slot);
+    return status == IFL_OK && slot->state == IDENTITY_SLOT_REQUEST ? find_answer(region, slot, counts) : status;
 }
 
 static int in_force(const struct identity_slots *slots)
@@ -302,7 +338,7 @@ static bool is_usable(struct flash_region region)
 enum ifl_status identity_slots_mount(struct identity_slots *slots, struct flash_region a, struct flash_region b)
 {
     struct mark_counts counts[2];
-    *slots = (struct identity_slots){.region = {a, b}, .active = -1, .pending = -1};
+    *slots = (struct identity_slots){.region = {a, b}, .active = -1, .pending = -1, .request = -1};
     if (a.size != b.size || !is_usable(a) || !is_usable(b))
         return IFL_FLASH_GEOMETRY;
     for (int i = 0; i < 2; i++) {
@@ -314,6 +350,8 @@ enum ifl_status identity_slots_mount(struct identity_slots *slots, struct flash_
         settle(slots, i, &counts[i]);
     slots->active = in_force(slots);
     slots->pending = on_trial(slots);
+    for (int i = 0; i < 2; i++)
+        slots->request = slots->slot[i].state == IDENTITY_SLOT_REQUEST ? i : slots->request;
     return IFL_OK;
 }
 
@@ -327,7 +365,7 @@ uint32_t identity_slots_size(uint32_t prog_size, uint32_t content_size)
 /* Never the slot in force; without one, never the only identity that could be it. */
 static int slot_to_erase(const struct identity_slots *slots)
 {
-    int keep = slots->active >= 0 ? slots->active : slots->pending;
+    int keep = slots->active >= 0 ? slots->active : slots->pending >= 0 ? slots->pending : slots->request;
     return keep < 0 ? 0 : 1 - keep;
 }
 
@@ -339,6 +377,8 @@ static void begin_erasing(struct identity_slots *slots)
     slots->slot[slots->erasing] = (struct identity_slot){.state = IDENTITY_SLOT_EMPTY};
     if (slots->pending == slots->erasing)
         slots->pending = -1;
+    if (slots->request == slots->erasing)
+        slots->request = -1;
 }
 
 static enum ifl_status check_erased(struct identity_slots *slots)
@@ -381,15 +421,15 @@ enum ifl_status identity_slots_prepare(struct identity_slots *slots)
     return status;
 }
 
-static enum ifl_status write_record(struct identity_slots *slots, int index, const struct identity *identity)
+static enum ifl_status write_record(struct identity_slots *slots, int index, uint32_t at,
+                                    const struct identity *identity)
 {
     struct flash_region region = slots->region[index];
     struct identity_slot *slot = &slots->slot[index];
     struct record_header header;
     uint32_t crc;
     uint32_t size = record_size(identity, flash_prog_size(region));
-    uint32_t at = slot_record_at(slots, index);
-    if (size == 0 || size > region.size - at)
+    if (size == 0 || at > region.size || size > region.size - at)
         return IFL_TOO_LARGE;
     uint32_t generation = next_number(slots);
     enum ifl_status status = record_write(region, at, identity, generation, &slot->crc);
@@ -400,6 +440,7 @@ static enum ifl_status write_record(struct identity_slots *slots, int index, con
     slot->generation = generation;
     slot->not_after = identity->not_after;
     slot->chain_not_after = identity->chain_not_after;
+    slot->record_at = at;
     slot->size = size;
     memcpy(slot->leaf_sha256, identity->leaf_sha256, sizeof slot->leaf_sha256);
     return status;
@@ -415,14 +456,66 @@ enum ifl_status identity_slots_write(struct identity_slots *slots, const struct 
     slots->phase = IDENTITY_SLOTS_IDLE;
     slots->slot[index].state = IDENTITY_SLOT_BAD;
     slots->slot[index].marks_settled = true; /* just erased */
-    enum ifl_status status = write_record(slots, index, identity);
-    if (status == IFL_OK && trusted)
+    enum ifl_status status = write_record(slots, index, record_at(flash_prog_size(slots->region[index])), identity);
+    bool waits = identity->kind == IDENTITY_REQUEST;
+    if (status == IFL_OK && trusted && !waits)
         return put_in_force(slots, index);
     if (status == IFL_OK)
-        status = put_mark(slots, index, MARK_PENDING);
+        status = put_mark(slots, index, waits ? MARK_WAITING : MARK_PENDING);
     if (status != IFL_OK)
         return status;
-    slots->slot[index].state = IDENTITY_SLOT_PENDING;
+    slots->slot[index].state = waits ? IDENTITY_SLOT_REQUEST : IDENTITY_SLOT_PENDING;
+    *(waits ? &slots->request : &slots->pending) = index;
+    return IFL_OK;
+}
+
+/* Behind the key that waits and whatever an attempt before has left there. What the power went in may reach a piece further than it shows. */
+static enum ifl_status find_room(struct flash_region region, uint32_t from, uint32_t *at)
+{
+    uint32_t step = entry_size(flash_prog_size(region)), gap = step > RECORD_PIECE_SIZE ? step : RECORD_PIECE_SIZE;
+    *at = from;
+    for (uint32_t place = from; place < region.size; place += step) {
+        bool blank;
+        enum ifl_status status = flash_is_blank(region, place, step, &blank);
+        if (status != IFL_OK)
+            return status;
+        if (!blank)
+            *at = place + step + gap;
+    }
+    return IFL_OK;
+}
+
+/* A place that was touched and doesn't show it fails; the next attempt goes behind what that leaves. */
+static enum ifl_status write_answer(struct identity_slots *slots, int index, const struct identity *identity)
+{
+    uint32_t from = behind_record(slots->region[index], &slots->slot[index]);
+    enum ifl_status status = IFL_FLASH_VERIFY;
+    for (unsigned tries = 0; tries < ANSWER_TRIES && status == IFL_FLASH_VERIFY; tries++) {
+        uint32_t at;
+        status = find_room(slots->region[index], from, &at);
+        if (status == IFL_OK)
+            status = write_record(slots, index, at, identity);
+    }
+    return status == IFL_OK ? put_mark(slots, index, MARK_PENDING) : status;
+}
+
+enum ifl_status identity_slots_answer(struct identity_slots *slots, const struct identity *identity)
+{
+    int index = slots->request;
+    if (index < 0)
+        return IFL_NOT_FOUND;
+    if (flash_poll(slots->region[index]) == IFL_FLASH_BUSY)
+        return IFL_FLASH_BUSY;
+    struct identity_slot *slot = &slots->slot[index], before = *slot;
+    enum ifl_status status = write_answer(slots, index, identity);
+    if (status != IFL_OK) { /* the key still waits */
+        before.mark_end = slot->mark_end;
+        before.marks_settled = slot->marks_settled;
+        *slot = before;
+        return status;
+    }
+    slot->state = IDENTITY_SLOT_PENDING;
+    slots->request = -1;
     slots->pending = index;
     return IFL_OK;
 }
@@ -466,7 +559,7 @@ enum ifl_status identity_slots_load(struct identity_slots *slots, int slot, void
     memset(identity, 0, sizeof *identity);
     if (slot < 0 || slot > 1 || slots->slot[slot].state == IDENTITY_SLOT_EMPTY)
         return IFL_IDENTITY_NONE;
-    enum ifl_status status = record_read(slots->region[slot], slot_record_at(slots, slot), buf, buf_size, identity);
+    enum ifl_status status = record_read(slots->region[slot], slots->slot[slot].record_at, buf, buf_size, identity);
     if (status != IFL_OK) {
         memset(identity, 0, sizeof *identity);
         bytes_wipe(buf, buf_size);
@@ -480,7 +573,7 @@ enum ifl_status identity_slots_part(struct identity_slots *slots, int slot, unsi
     *size = 0;
     if (slot < 0 || slot > 1 || slots->slot[slot].state == IDENTITY_SLOT_EMPTY)
         return IFL_IDENTITY_NONE;
-    enum ifl_status status = record_part(slots->region[slot], slot_record_at(slots, slot), part, buf, buf_size, size);
+    enum ifl_status status = record_part(slots->region[slot], slots->slot[slot].record_at, part, buf, buf_size, size);
     if (status != IFL_OK && buf_size > 0)
         bytes_wipe(buf, buf_size);
     return status == IFL_NOT_FOUND ? IFL_STORE_CORRUPT : status;

@@ -49,6 +49,10 @@ const struct identity *slot_world_identity(unsigned number)
         fill(der[i], sizeof der[i], number * 10 + i);
     for (size_t i = 0; i < identity.chain_count; i++)
         identity.chain[i] = bytes_of(der[i], 40 + number % 20);
+    if (number >= SLOT_WORLD_REQUEST) {
+        identity.kind = IDENTITY_REQUEST;
+        identity.chain_count = 0;
+    }
     identity.key = bytes_of(der[3], 30 + number % 30);
     fill(identity.leaf_sha256, sizeof identity.leaf_sha256, number);
     identity.not_before = 1000 + (int64_t)number;

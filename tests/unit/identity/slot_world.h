@@ -19,6 +19,9 @@ struct slot_world {
     bool mapped; /* the medium can be read as memory */
 };
 
+/* Identities from this number on are keys that wait for their certificate. */
+#define SLOT_WORLD_REQUEST 500u
+
 void slot_world_init(struct slot_world *world, const struct slot_geometry *geometry);
 void slot_world_free(struct slot_world *world);
 enum ifl_status slot_world_mount(struct slot_world *world);

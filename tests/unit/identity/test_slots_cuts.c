@@ -16,15 +16,18 @@ static const struct slot_geometry geometries[] = {
     {.prog_size = 256, .sector_size = 4096, .sector_count = 2, .erased = 0xFF},
 };
 
-enum step { INSTALL_TRUSTED, INSTALL, ACTIVATE, REFUSE, ROLLBACK, RESTART };
+enum step { INSTALL_TRUSTED, INSTALL, ACTIVATE, REFUSE, ROLLBACK, RESTART, REQUEST, ANSWER };
 
-static const enum step workload[] = {INSTALL_TRUSTED, INSTALL,  ACTIVATE, INSTALL, REFUSE, INSTALL, INSTALL,  RESTART,
-                                     ACTIVATE,        ROLLBACK, INSTALL,  RESTART, REFUSE, INSTALL, ACTIVATE, ROLLBACK};
+static const enum step workload[] = {INSTALL_TRUSTED, INSTALL,  ACTIVATE, INSTALL, REFUSE,  INSTALL,  INSTALL,
+                                     RESTART,         ACTIVATE, ROLLBACK, INSTALL, RESTART, REFUSE,   INSTALL,
+                                     ACTIVATE,        ROLLBACK, REQUEST,  RESTART, ANSWER,  ACTIVATE, REQUEST,
+                                     ANSWER,          RESTART,  REFUSE,   REQUEST, INSTALL};
 #define STEP_COUNT (sizeof workload / sizeof workload[0])
 
 /* What must be in the slots: numbers of identities, 0 = none. */
 struct model {
     unsigned active, other, pending; /* other: proven, not in force */
+    unsigned request;                /* a key that waits for its certificate */
     unsigned next;
 };
 
@@ -42,7 +45,7 @@ static struct model after(struct model model, enum step step)
     case INSTALL_TRUSTED:
     case INSTALL:
         model.pending = model.next++;
-        model.other = 0;
+        model.other = model.request = 0;
         if (step == INSTALL)
             return model;
         model.active = model.pending;
@@ -55,6 +58,14 @@ static struct model after(struct model model, enum step step)
         return model;
     case REFUSE:
         model.pending = 0;
+        return model;
+    case REQUEST:
+        model.request = SLOT_WORLD_REQUEST + model.next++;
+        model.other = model.pending = 0;
+        return model;
+    case ANSWER:
+        model.pending = model.next++;
+        model.request = 0;
         return model;
     case ROLLBACK: {
         unsigned active = model.other;
@@ -80,6 +91,10 @@ static enum ifl_status run(enum step step, unsigned next)
         return identity_slots_refuse(&world.slots);
     case ROLLBACK:
         return identity_slots_rollback(&world.slots);
+    case REQUEST:
+        return slot_world_install(&world, SLOT_WORLD_REQUEST + next, false);
+    case ANSWER:
+        return identity_slots_answer(&world.slots, slot_world_identity(next));
     default:
         return slot_world_mount(&world);
     }
@@ -118,6 +133,24 @@ static bool restart(uint64_t seed, enum flash_tear tear)
     return check(slot_world_mount(&world) == IFL_OK, "mount fails after the cut");
 }
 
+/* Until its certificate is pending, the key waits; and a certificate that the power went in can be given again. */
+static void check_request(const struct model *before, enum step step)
+{
+    unsigned request = world.slots.request < 0 ? 0 : slot_world_number(&world, world.slots.request);
+    unsigned pending = world.slots.pending < 0 ? 0 : slot_world_number(&world, world.slots.pending);
+    if (before->request == 0 || (step != ANSWER && step != RESTART))
+        return;
+    check(request == before->request || (step == ANSWER && pending == before->next), "the key that waits is lost");
+    if (request == 0)
+        return;
+    check(identity_slots_answer(&world.slots, slot_world_identity(66)) == IFL_OK &&
+              slot_world_number(&world, world.slots.pending) == 66,
+          "the certificate can't be given again");
+    check(slot_world_mount(&world) == IFL_OK && world.slots.pending >= 0 &&
+              slot_world_number(&world, world.slots.pending) == 66,
+          "the certificate is lost at the next start");
+}
+
 static void check_after_cut(struct model before, enum step step, uint64_t seed, enum flash_tear tear)
 {
     struct model done = after(before, step);
@@ -129,6 +162,7 @@ static void check_after_cut(struct model before, enum step step, uint64_t seed, 
     check(world.slots.active >= 0 || before.active == 0, "no identity is in force");
     check(is_one_of(pending, before.pending, step == INSTALL ? before.next : done.pending),
           "another identity is pending");
+    check_request(&before, step);
     for (int i = 0; i < 4; i++) {
         /* A mark with unstable bits may be read only at a later start; once it was read, it stays. */
         bool mounted = slot_world_mount(&world) == IFL_OK;
@@ -159,7 +193,9 @@ static uint64_t run_workload(uint64_t cut, enum flash_tear tear, uint64_t seed)
             return 0;
         }
         model = after(model, workload[i]);
-        check(status == IFL_OK && active_now() == model.active, "a step without a cut fails");
+        check(status == IFL_OK && active_now() == model.active &&
+                  (world.slots.request < 0 ? 0 : slot_world_number(&world, world.slots.request)) == model.request,
+              "a step without a cut fails");
     }
     check(world.medium.violations == 0, world.medium.violation);
     return world.medium.operations;

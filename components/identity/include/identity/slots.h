@@ -7,6 +7,13 @@
  *   EMPTY ─ write ─► PENDING ─ activate ─► ACTIVE ◄─ rollback (in force again)
  *                       └───── refuse ───► REFUSED         every slot but the one in force ─ prepare ─► EMPTY
  *
+ * A key made on the device (request.h) waits in the slot that isn't in force, as a record without certificates. Its chain is written behind it,
+ * so that the key is there until its certificate is, whatever the power does:
+ *
+ *   EMPTY ─ write (IDENTITY_REQUEST) ─► REQUEST ─ answer ─► PENDING
+ *
+ * The same two slots hold a trust bundle (IDENTITY_ROOTS), in regions of their own: `key` is its bytes then.
+ *
  * The caller owns the struct; the room needs 600 bytes of stack (twice that for write) and no other memory. Only prepare() takes long, and it's stepped.
  * Nothing is ever half done when a call returns: FLASH_BUSY means that an erase (perhaps another room's) is under way and nothing was changed. */
 #ifndef IDENTITY_SLOTS_H
@@ -28,6 +35,7 @@ enum identity_slot_state {
     IDENTITY_SLOT_ACTIVE,  /* proven; of two the one with the higher rank is in force */
     IDENTITY_SLOT_REFUSED, /* tried and refused */
     IDENTITY_SLOT_BAD,     /* damaged, or never finished */
+    IDENTITY_SLOT_REQUEST, /* a key that waits for its certificate */
 };
 
 struct identity_slot {
@@ -37,6 +45,7 @@ struct identity_slot {
     uint8_t leaf_sha256[32];
     int64_t not_after;       /* the leaf's end, seconds since 1970 */
     int64_t chain_not_after; /* the earliest end of leaf and intermediates */
+    uint32_t record_at;      /* where the record begins */
     uint32_t size;           /* of the record on flash, bytes */
     uint32_t crc;            /* of the record */
     uint8_t mark_end;        /* entry behind the last mark that is there */
@@ -54,6 +63,7 @@ struct identity_slots {
     struct identity_slot slot[2];
     int active;  /* 0, 1 or -1: the identity in force */
     int pending; /* 0, 1 or -1 */
+    int request; /* 0, 1 or -1: a key waits there for its certificate */
     enum identity_slots_phase phase;
     int erasing;       /* the slot that is erased or prepared */
     uint32_t erase_at; /* from here on it is erased */
@@ -66,11 +76,15 @@ enum ifl_status identity_slots_mount(struct identity_slots *slots, struct flash_
 /* Bytes that a region needs for a record with `content_size` bytes of certificates, key and texts. */
 uint32_t identity_slots_size(uint32_t prog_size, uint32_t content_size);
 /* Make the slot that isn't in force ready for a new identity: erases it, step by step. AGAIN until it's ready, then OK (also when it's ready already). What was
- * in it, also a pending identity, is gone from the first step on. FLASH_*: it isn't ready; the identity in force is untouched. */
+ * in it, also a pending identity or a key that waits for its certificate, is gone from the first step on. FLASH_*: it isn't ready; the identity in force is untouched. */
 enum ifl_status identity_slots_prepare(struct identity_slots *slots);
 /* Write into the prepared slot, read it back, mark it as pending, or as active where `trusted` (the caller knows that it works, or there is nothing to lose).
  * OK: it's durable. INVALID: no slot is prepared. TOO_LARGE, FLASH_*: prepare again; the identity in force is untouched. */
 enum ifl_status identity_slots_write(struct identity_slots *slots, const struct identity *identity, bool trusted);
+/* The certificates for the key that waits: written behind it, read back, marked as pending. `identity` has that key too (request_answer() sees to it).
+ * OK: it's durable. NOT_FOUND: no key waits. TOO_LARGE, STORE_FULL: no room behind it (many power cuts): make another key. FLASH_*: the key still
+ * waits, try again. The identity in force is untouched in every case. */
+enum ifl_status identity_slots_answer(struct identity_slots *slots, const struct identity *identity);
 /* The pending identity was proven / refused. Durable when OK. NOT_FOUND: none is pending. STORE_CORRUPT: its record doesn't read the same each time (the power
  * went while it was erased); it's given up, the one in force goes on. STORE_FULL: no room for another mark (many power cuts); prepare and
  * write it again. FLASH_*: nothing has changed here; what the flash holds shows the next mount. */
