@@ -25,6 +25,7 @@
 #include "doors.h"
 #include "health/health.h"
 #include "identity/paste.h"
+#include "identity/request.h"
 #include "ingest/ingest.h"
 #include "keys.h"
 #include "linux/entropy.h"
@@ -457,31 +458,116 @@ static void overrule_file(struct gateway *gateway, ifl_ms now)
     }
 }
 
-static enum ifl_status take_paste(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+/* The identity in `file` becomes pending by `store`, if it leads somewhere and may. It's wiped. */
+static enum ifl_status take_identity(struct gateway *gateway, enum ifl_status status, bool new_tenant,
+                                     enum ifl_status (*store)(struct identity_slots *slots,
+                                                              const struct key_file *file),
+                                     const char *detail, ifl_ms now)
 {
-    struct gateway *gateway = ctx;
     struct key_file *file = &gateway->pasted;
-    char buf[DETAIL_SIZE], host[IFL_HOST_SIZE];
+    char host[IFL_HOST_SIZE];
     uint16_t port = 0;
-    struct text detail;
-    if (!gateway->renewing) { /* user and secret stand in the configuration */
-        return IFL_USAGE;
-    }
-    text_init(&detail, buf, sizeof buf);
-    enum ifl_status status = read_paste(gateway, text, &detail);
     status = status == IFL_OK ? find_way(gateway->plan, &file->identity, host, &port) : status;
     if (status == IFL_OK && !new_tenant && leads_elsewhere(gateway, gateway->plan, &file->identity)) {
         status = IFL_KEY_OTHER_TENANT;
     }
-    status = status == IFL_OK ? keys_take_in(&gateway->store.slots, file) : status;
+    status = status == IFL_OK ? store(&gateway->store.slots, file) : status;
     key_file_wipe(file);
     if (status != IFL_OK) {
-        log_status(status, buf);
+        log_status(status, detail);
         return status;
     }
     overrule_file(gateway, now);
     log_info("a new identity was installed by the console");
     return renewal_slots_changed(&gateway->renewal, now);
+}
+
+static enum ifl_status take_paste(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    if (!gateway->renewing) { /* user and secret stand in the configuration */
+        return IFL_USAGE;
+    }
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = read_paste(gateway, text, &detail);
+    return take_identity(gateway, status, new_tenant, keys_take_in, buf, now);
+}
+
+/* ---- the console's `identity csr` and `identity certificate` ---- */
+
+/* A new key into the slot that isn't in force. It leads where the identity in use leads, until its certificate says something else. */
+static enum ifl_status make_key(struct gateway *gateway, bool rsa, struct arena *work, const struct ifl_random *random)
+{
+    struct key_file *file = &gateway->pasted;
+    enum ifl_status status =
+        (rsa ? request_make_rsa : request_make_ec)(work, random, file->buf, sizeof file->buf, &file->identity);
+    if (status == IFL_OK) {
+        const struct identity *now = &gateway->keys.identity;
+        memcpy(file->identity.url, now->url, sizeof file->identity.url);
+        memcpy(file->identity.clientid, now->clientid, sizeof file->identity.clientid);
+        memcpy(file->identity.tokenurl, now->tokenurl, sizeof file->identity.tokenurl);
+        status = keys_store(&gateway->store.slots, file, false);
+    }
+    key_file_wipe(file);
+    return status;
+}
+
+static enum ifl_status write_csr(void *ctx, enum console_key key, struct text *pem, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    struct identity_slots *slots = &gateway->store.slots;
+    struct key_file *file = &gateway->pasted;
+    struct arena work;
+    const struct ifl_random random = entropy_random();
+    enum ifl_status status = gateway->renewing ? IFL_OK : IFL_USAGE;
+    arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
+    if (status == IFL_OK && (key != CONSOLE_KEY_WAITING || slots->request < 0)) {
+        status = make_key(gateway, key == CONSOLE_KEY_RSA, &work, &random);
+        log_info(status == IFL_OK ? "a key was made for the console: its certificate is waited for"
+                                  : "no key could be made for the console");
+        /* What was in the slot is gone: a trial of it ends. */
+        (void)renewal_slots_changed(&gateway->renewal, now);
+    }
+    if (status == IFL_OK) {
+        status = identity_slots_load(slots, slots->request, file->buf, sizeof file->buf, &file->identity);
+    }
+    if (status == IFL_OK) {
+        status = request_write(&work, &random, file->identity.key, gateway->plan->settings.device, pem);
+    }
+    key_file_wipe(file);
+    bytes_wipe(work_arena_bytes, work.extent);
+    return status;
+}
+
+static enum ifl_status store_answer(struct identity_slots *slots, const struct key_file *file)
+{
+    return identity_slots_answer(slots, &file->identity);
+}
+
+static enum ifl_status take_certificate(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    static struct key_file waiting; /* secret */
+    struct gateway *gateway = ctx;
+    struct identity_slots *slots = &gateway->store.slots;
+    struct key_file *file = &gateway->pasted;
+    struct arena work;
+    const struct ifl_random random = entropy_random();
+    enum ifl_status status = slots->request < 0 ? IFL_NOT_FOUND : IFL_OK;
+    arena_init(&work, work_arena_bytes, sizeof work_arena_bytes);
+    if (status == IFL_OK) {
+        status = identity_slots_load(slots, slots->request, waiting.buf, sizeof waiting.buf, &waiting.identity);
+    }
+    if (status == IFL_OK) {
+        status = request_answer(text, &waiting.identity, &work, &random, file->buf, sizeof file->buf, &file->identity,
+                                &file->report);
+    }
+    key_file_wipe(&waiting);
+    bytes_wipe(work_arena_bytes, work.extent);
+    char detail[sizeof file->report.detail];
+    memcpy(detail, file->report.detail, sizeof detail);
+    return take_identity(gateway, status, new_tenant, store_answer, detail, now);
 }
 
 static enum ifl_status roll_back(void *ctx, ifl_ms now)
@@ -571,8 +657,13 @@ static void wire_doors(struct gateway *gateway)
                                                     .clock = &gateway->clock,
                                                     .health = &gateway->health};
     if (gateway->intake.buf == NULL) { /* a paste may be under way */
-        gateway->intake = (struct console_intake){
-            .buf = paste_bytes, .size = sizeof paste_bytes, .take = take_paste, .rollback = roll_back, .ctx = gateway};
+        gateway->intake = (struct console_intake){.buf = paste_bytes,
+                                                  .size = sizeof paste_bytes,
+                                                  .take = take_paste,
+                                                  .rollback = roll_back,
+                                                  .csr = write_csr,
+                                                  .certificate = take_certificate,
+                                                  .ctx = gateway};
     }
     gateway->console_wiring = (struct console_wiring){.settings = &gateway->plan->settings,
                                                       .outbox = &gateway->store.outbox,

@@ -76,17 +76,22 @@ static bool holds(const struct identity_slots *slots, int slot, const struct ide
     return slot >= 0 && memcmp(slots->slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
 }
 
+enum ifl_status keys_store(struct identity_slots *slots, const struct key_file *file, bool trusted)
+{
+    enum ifl_status status = IFL_AGAIN;
+    for (unsigned steps = 0; status == IFL_AGAIN && steps < ERASE_STEPS_MAX; steps++) {
+        status = identity_slots_prepare(slots);
+    }
+    return status == IFL_OK ? identity_slots_write(slots, &file->identity, trusted) : status;
+}
+
 enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file *file)
 {
     if (holds(slots, slots->pending, &file->identity) ||
         (slots->pending < 0 && holds(slots, slots->active, &file->identity))) {
         return IFL_OK;
     }
-    enum ifl_status status = IFL_AGAIN;
-    for (unsigned steps = 0; status == IFL_AGAIN && steps < ERASE_STEPS_MAX; steps++) {
-        status = identity_slots_prepare(slots);
-    }
-    return status == IFL_OK ? identity_slots_write(slots, &file->identity, slots->active < 0) : status;
+    return keys_store(slots, file, slots->active < 0);
 }
 
 void keys_unload(struct keys *keys)

@@ -41,6 +41,9 @@ void key_file_wipe(struct key_file *file);
  * active one is untouched. */
 enum ifl_status keys_take_in(struct identity_slots *slots, const struct key_file *file);
 
+/* Erase the slot that isn't in force, and write into it (identity_slots_write()). */
+enum ifl_status keys_store(struct identity_slots *slots, const struct key_file *file, bool trusted);
+
 /* No identity by certificate is in use any more. */
 void keys_unload(struct keys *keys);
 /* Load the identity of this slot. STORE_CORRUPT, FLASH_*: *keys holds none. */

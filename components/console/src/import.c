@@ -25,12 +25,11 @@ void console_end(struct console *console)
     }
 }
 
-enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
+enum ifl_status import_begin(struct console *console, struct words *words, bool for_request)
 {
     struct console_intake *intake = console->wiring->intake;
     const struct bytes word = words_next(words);
     const bool new_tenant = bytes_equal(word, bytes_of_string("new-tenant"));
-    (void)now;
     if (intake == NULL || (word.size > 0 && !new_tenant) || words_next(words).size > 0) {
         return IFL_USAGE;
     }
@@ -45,10 +44,18 @@ enum ifl_status console_verb_import(struct console *console, struct words *words
     intake->len = 0;
     intake->cut = false;
     intake->new_tenant = new_tenant;
+    intake->for_request = for_request;
     if (!console->json) {
-        answer_str(console, "Paste the service key (JSON) or the PEM files, then a line with a dot.\n");
+        answer_str(console, for_request ? "Paste the certificates (PEM), then a line with a dot.\n"
+                                        : "Paste the service key (JSON) or the PEM files, then a line with a dot.\n");
     }
     return IFL_OK;
+}
+
+enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
+{
+    (void)now;
+    return import_begin(console, words, false);
 }
 
 /* The last line of what was pasted is a dot alone: *len is what stands before it. */
@@ -84,7 +91,8 @@ enum ifl_status import_finish(struct console *console, ifl_ms now)
     struct console_intake *intake = console->wiring->intake;
     enum ifl_status status = IFL_TOO_LARGE;
     if (!intake->cut) {
-        status = intake->take(intake->ctx, bytes_of(intake->buf, intake->len), intake->new_tenant, now);
+        const struct bytes text = bytes_of(intake->buf, intake->len);
+        status = (intake->for_request ? intake->certificate : intake->take)(intake->ctx, text, intake->new_tenant, now);
     }
     forget(intake);
     return status;

@@ -1,4 +1,5 @@
-/* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`. */
+/* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`, `identity csr`,
+ * `identity certificate`. */
 #include "answer.h"
 #include "base/text.h"
 #include "verbs.h"
@@ -16,13 +17,16 @@ static const char *state_word(enum identity_slot_state state)
         return "refused";
     case IDENTITY_SLOT_BAD:
         return "damaged";
+    case IDENTITY_SLOT_REQUEST:
+        return "a key waits for its certificate";
     }
     return "";
 }
 
 static bool has_certificate(const struct identity_slot *slot)
 {
-    return slot->state != IDENTITY_SLOT_EMPTY && slot->state != IDENTITY_SLOT_BAD;
+    return slot->state != IDENTITY_SLOT_EMPTY && slot->state != IDENTITY_SLOT_BAD &&
+           slot->state != IDENTITY_SLOT_REQUEST;
 }
 
 static void fingerprint(const struct identity_slot *slot, char buf[2 * sizeof slot->leaf_sha256 + 1])
@@ -84,9 +88,53 @@ static enum ifl_status roll_back(struct console *console, ifl_ms now)
     return intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
 }
 
+/* The pasted text's buffer holds the request: no key is in it. */
+static enum ifl_status request_csr(struct console *console, struct words *words, ifl_ms now)
+{
+    struct console_intake *intake = console->wiring->intake;
+    const struct bytes word = words_next(words);
+    enum console_key key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
+                           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
+                                                                       : CONSOLE_KEY_WAITING;
+    struct text pem;
+    if (intake == NULL || intake->csr == NULL || (key == CONSOLE_KEY_WAITING && word.size > 0)) {
+        return IFL_USAGE;
+    }
+    if (intake->owner != NULL) {
+        return IFL_CONSOLE_BUSY;
+    }
+    text_init(&pem, (char *)intake->buf, intake->size);
+    const enum ifl_status status = intake->csr(intake->ctx, key, &pem, now);
+    if (status != IFL_OK) {
+        return status;
+    }
+    if (console->json) {
+        struct members json = members_begin(console);
+        member_string(&json, "request", pem.buf);
+    } else {
+        answer_str(console, pem.buf);
+    }
+    return IFL_OK;
+}
+
+static enum ifl_status take_certificate(struct console *console, struct words *words)
+{
+    const struct console_intake *intake = console->wiring->intake;
+    if (intake == NULL || intake->certificate == NULL) {
+        return IFL_USAGE;
+    }
+    return console->wiring->slots->request < 0 ? IFL_NOT_FOUND : import_begin(console, words, true);
+}
+
 enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now)
 {
     const struct bytes word = words_next(words);
+    if (bytes_equal(word, bytes_of_string("csr"))) {
+        return request_csr(console, words, now);
+    }
+    if (bytes_equal(word, bytes_of_string("certificate"))) {
+        return take_certificate(console, words);
+    }
     if (bytes_equal(word, bytes_of_string("rollback")) && words_next(words).size == 0) {
         const enum ifl_status status = roll_back(console, now);
         if (status != IFL_OK) {

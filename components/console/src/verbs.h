@@ -24,6 +24,8 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
 
 /* ---- import.c ---- */
 
+/* What follows is pasted: a service key, or the certificates for the key that waits. */
+enum ifl_status import_begin(struct console *console, struct words *words, bool for_request);
 /* One more character of the pasted text. ENDED: it was the end of a line with nothing but a dot. */
 enum import_step { IMPORT_GOES_ON, IMPORT_ENDED };
 enum import_step import_character(struct console *console, char c);

@@ -1,4 +1,4 @@
-/* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback`, `log` (also `logs`) and `retry`:
+/* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback|csr`, `log` (also `logs`) and `retry`:
  * questions to a running iflowd, on its console's socket. What the answers say is decided there (components/console). */
 #include <errno.h>
 #include <stdbool.h>
@@ -231,6 +231,11 @@ int verb_retry(int argc, char **argv)
 int verb_identity_rollback(int argc, char **argv)
 {
     return run("identity rollback", argc, argv);
+}
+
+int verb_identity_csr(int argc, char **argv)
+{
+    return run("identity csr", argc, argv);
 }
 
 int verb_queue_show(int argc, char **argv)

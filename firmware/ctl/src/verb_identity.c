@@ -1,4 +1,5 @@
-/* verb_identity.c: `iflowctl identity install`: a new service key for a running iflowd.
+/* verb_identity.c: `iflowctl identity install`: a new service key for a running iflowd; `iflowctl identity certificate`: the certificates for a key
+ * that it made itself.
  *
  * It is read and proven here, whatever form it has, and goes to iflowd's console as the plain service key that `import` takes. There it's proven
  * once more, stored beside the identity in force, and tried. */
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "daemon.h"
 #include "own_key.h"
+#include "pasted.h"
 #include "verbs.h"
 
 #define TEXT_SIZE (128u * 1024u) /* what iflowd takes */
@@ -141,4 +143,13 @@ int verb_identity_install(int argc, char **argv)
     own_key_wipe(&key);
     bytes_wipe(text_buf, sizeof text_buf);
     return result;
+}
+
+int verb_identity_certificate(int argc, char **argv)
+{
+    static const char text[] =
+        "usage: iflowctl identity certificate FILE... [--new-tenant] [--run DIR] [--json]\n\n"
+        "Gives the certificates (PEM, or DER) for the key of `iflowctl identity csr` to the running iflowd: the leaf, and what leads from it to its\n"
+        "root. They are stored beside the identity in force and used only when they are proven.\n";
+    return pasted_certificates("identity certificate", text, 1, argc, argv);
 }

@@ -9,6 +9,9 @@
  *   queue drop ID      a dead letter is given up for good
  *   identity           the two slots: which certificate is in force, until when
  *   identity rollback  back to the identity before
+ *   identity csr [ec|rsa]  a key made here, and the request for its certificate (PKCS#10, PEM). The key stays here. Without a word the request of the
+ *                      key that waits already is shown again, or an EC key is made; with one always a new key
+ *   identity certificate [new-tenant]  the chain for that key, as PEM, ended by a line with a dot; tried as after `import`
  *   import [new-tenant]  a new identity: what follows is a service key (JSON) or PEM, as it is, ended by a line with a dot. It's checked, stored
  *                      beside the one in force, and tried; `new-tenant` allows it to lead to another host while messages wait
  *   send ROUTE TEXT    store TEXT as a message; the answer has its id
@@ -43,6 +46,8 @@
 
 struct console;
 
+enum console_key { CONSOLE_KEY_WAITING, CONSOLE_KEY_EC, CONSOLE_KEY_RSA };
+
 /* How a program takes in a new identity. One paste at a time, whatever consoles there are. */
 struct console_intake {
     uint8_t *buf; /* for the pasted text; a secret, wiped after each import */
@@ -55,10 +60,14 @@ struct console_intake {
     enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
     /* NOT_FOUND: there is no identity before. */
     enum ifl_status (*rollback)(void *ctx, ifl_ms now);
+    /* Write the request of the key that waits, or of a new one, as PEM to *pem (REQUEST_PEM_SIZE). NULL: this program makes no keys. */
+    enum ifl_status (*csr)(void *ctx, enum console_key key, struct text *pem, ifl_ms now);
+    /* As `take`, for the chain of the key that waits. NOT_FOUND: none does. */
+    enum ifl_status (*certificate)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
     void *ctx;
     /* private to the room */
     size_t len;
-    bool cut, new_tenant;
+    bool cut, new_tenant, for_request;
     const struct console *owner; /* who is pasting; NULL: nobody */
 };
 
