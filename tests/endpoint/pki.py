@@ -17,8 +17,10 @@ import datetime
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 
@@ -335,6 +337,17 @@ class Pki:
         """The certificates that a service key brings: leaf, intermediate, root, each as PEM text."""
         authority = "other-" if _LEAVES[leaf][1].startswith("other-") else ""
         return [self.client_pem(f"{name}.crt") for name in (leaf, authority + "intermediate", authority + "root")]
+
+    def sign_request(self, request, certificate, days=90):
+        """Let the tenant's client authority sign a PKCS#10 request, both paths of files; its details as certificate_details() has them."""
+        with tempfile.TemporaryDirectory() as scratch:
+            extensions = os.path.join(scratch, "extensions")
+            with open(extensions, "w", encoding="utf-8") as file:
+                file.write("basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n")
+            _openssl("x509", "-req", "-in", request, "-CA", self.client_file("intermediate.crt"), "-CAkey",
+                     self.client_file("intermediate.key"), "-set_serial", str(secrets.randbits(60)), "-days", str(days), "-sha256",
+                     "-extfile", extensions, "-out", certificate)  # fmt: skip
+        return _details(certificate)
 
     def certificate_details(self, leaf="default"):
         """What SAP writes beside the certificate; the tenant finds a service key by these fields, too."""

@@ -539,6 +539,77 @@ class Identities(DaemonTest):
             secret = json.load(file)["oauth"]["key"].split("\n")[3]
         self.assertNotIn(secret, daemon.log() + done.text + json.dumps(daemon.ask("log 1000")))
 
+    def request(self, daemon, *words, name="request.pem"):
+        """The file of the request that iflowd shows; checked by openssl."""
+        done = ctl("identity", "csr", *words, "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        path = os.path.join(self.work, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(done.out)
+        checked = run(["openssl", "req", "-in", path, "-verify", "-noout", "-subject", "-nameopt", "RFC2253"])
+        self.assertEqual((checked.status, checked.out), (0, "subject=CN=gw-0042\n"), checked)
+        return path
+
+    def answer(self, request, name):
+        """The file with the chain that the authority answers; the tenant knows it from now on."""
+        leaf = os.path.join(self.work, f"{name}.crt")
+        self.s.tenant.add_key(name, self.s.pki.sign_request(request, leaf))
+        chain = os.path.join(self.work, f"{name}-chain.pem")
+        with open(leaf, encoding="utf-8") as file, open(chain, "w", encoding="utf-8") as to:
+            to.write(file.read() + "".join(self.s.pki.client_chain()[1:]))
+        return chain
+
+    def test_a_key_made_by_the_daemon_gets_its_certificate_and_is_used(self):
+        daemon = self.daemon()
+        old = self.in_force(daemon)["leaf_sha256"]
+        sent = [daemon.put("with the first key")]
+        daemon.wait_empty()
+        for word, name in (("ec", "made-ec"), ("rsa", "made-rsa")):
+            with self.subTest(key=word):
+                request = self.request(daemon, word)
+                self.assertIn("a key waits for its certificate", self.slots(daemon))
+                daemon.kill()  # the key is there when the answer comes, days later
+                daemon.start()
+                again = self.request(daemon, name="again.pem")
+                public = [run(["openssl", "req", "-in", path, "-noout", "-pubkey"]).out for path in (request, again)]
+                self.assertEqual(public[0], public[1])
+                before = self.in_force(daemon)["leaf_sha256"]
+                done = ctl("identity", "certificate", self.answer(request, name), "--json", "--run", daemon.run_dir)
+                self.assertEqual(done.status, 0, done)
+                wait_for(lambda: self.in_force(daemon)["leaf_sha256"] != before, "it's proven", daemon.explain)
+                sent.append(daemon.put(f"with the key of {word}"))
+                daemon.wait_empty()
+                self.assertIn("CN=gw-0042", self.subjects()[-1])
+                self.assertEqual(self.accepted(), sent)
+        self.assertNotEqual(self.in_force(daemon)["leaf_sha256"], old)
+
+    def test_an_answer_for_another_key_or_for_none_changes_nothing(self):
+        daemon = self.daemon()
+        old = self.in_force(daemon)["leaf_sha256"]
+        other = os.path.join(self.work, "other.pem")
+        with open(other, "w", encoding="utf-8") as file:
+            file.write("".join(self.s.pki.client_chain("second")))
+        done = ctl("identity", "certificate", other, "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "NOT_FOUND"), done)
+        request = self.request(daemon)
+        for file, name in ((other, "KEY_MISMATCH"), (self.s.service_key(leaf="second"), "KEY_AMBIGUOUS"), (request, "KEY_NO_CERTIFICATE")):
+            done = ctl("identity", "certificate", file, "--json", "--run", daemon.run_dir)
+            self.assertEqual((done.status, done.json["error"]["name"]), (1, name), done)
+            self.assertIn("a key waits for its certificate", self.slots(daemon))
+        self.assertEqual(self.in_force(daemon)["leaf_sha256"], old)
+        self.assertEqual(ctl("identity", "csr", "dsa", "--run", daemon.run_dir).status, 1)
+
+    def test_a_request_does_not_take_the_slot_of_an_identity_on_trial(self):
+        daemon = self.daemon()
+        self.s.fault("503", times=0)
+        self.rotate(daemon, leaf="second")
+        self.assertIn("pending", self.slots(daemon))
+        done = ctl("identity", "csr", "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "IDENTITY_ON_TRIAL"), done)
+        self.assertIn("pending", self.slots(daemon))
+        self.request(daemon, "ec")
+        self.assertNotIn("pending", self.slots(daemon))
+
     def test_what_can_not_be_installed_is_refused_with_its_code(self):
         self.s.undeploy(TELEMETRY)
         daemon = self.daemon()

@@ -12,6 +12,10 @@ struct verb {
     const char *help;
 };
 
+static const char KEY_HELP[] =
+    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here\n"
+    "identity certificate   paste the certificates for that key, ended by a line with a dot\n";
+
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
 
 static const struct verb VERBS[] = {
@@ -81,6 +85,9 @@ static enum ifl_status console_verb_help(struct console *console, struct words *
             answer_str(console, VERBS[i].help);
             answer_str(console, "\n");
         }
+    }
+    if (console->wiring->intake != NULL && console->wiring->intake->csr != NULL) {
+        answer_str(console, KEY_HELP);
     }
     return IFL_OK;
 }

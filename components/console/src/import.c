@@ -25,6 +25,19 @@ void console_end(struct console *console)
     }
 }
 
+enum ifl_status import_take_buffer(const struct console *console)
+{
+    struct console_intake *intake = console->wiring->intake;
+    if (intake->owner != NULL) {
+        return IFL_CONSOLE_BUSY;
+    }
+    const enum ifl_status status = intake->begin == NULL ? IFL_OK : intake->begin(intake->ctx);
+    if (status == IFL_OK) {
+        intake->owner = console;
+    }
+    return status;
+}
+
 enum ifl_status import_begin(struct console *console, struct words *words, bool for_request)
 {
     struct console_intake *intake = console->wiring->intake;
@@ -33,14 +46,10 @@ enum ifl_status import_begin(struct console *console, struct words *words, bool 
     if (intake == NULL || (word.size > 0 && !new_tenant) || words_next(words).size > 0) {
         return IFL_USAGE;
     }
-    if (intake->owner != NULL) {
-        return IFL_CONSOLE_BUSY;
-    }
-    const enum ifl_status status = intake->begin == NULL ? IFL_OK : intake->begin(intake->ctx);
+    const enum ifl_status status = import_take_buffer(console);
     if (status != IFL_OK) {
         return status;
     }
-    intake->owner = console;
     intake->len = 0;
     intake->cut = false;
     intake->new_tenant = new_tenant;

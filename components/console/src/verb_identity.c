@@ -88,33 +88,48 @@ static enum ifl_status roll_back(struct console *console, ifl_ms now)
     return intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
 }
 
-/* The pasted text's buffer holds the request: no key is in it. */
+static bool key_of_word(struct bytes word, enum console_key *key)
+{
+    *key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
+           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
+                                                       : CONSOLE_KEY_WAITING;
+    return *key != CONSOLE_KEY_WAITING || word.size == 0;
+}
+
+static void show_request(struct console *console, const struct text *pem)
+{
+    if (console->json) {
+        struct members json = members_begin(console);
+        member_string(&json, "request", pem->buf);
+    } else {
+        answer_str(console, pem->buf);
+    }
+}
+
+/* Without a word nothing is given up: an identity on trial keeps its slot. The pasted text's buffer holds the request. */
 static enum ifl_status request_csr(struct console *console, struct words *words, ifl_ms now)
 {
     struct console_intake *intake = console->wiring->intake;
-    const struct bytes word = words_next(words);
-    enum console_key key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
-                           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
-                                                                       : CONSOLE_KEY_WAITING;
-    struct text pem;
-    if (intake == NULL || intake->csr == NULL || (key == CONSOLE_KEY_WAITING && word.size > 0)) {
+    enum console_key key;
+    const bool known = key_of_word(words_next(words), &key);
+    if (!known || words_next(words).size > 0 || intake == NULL || intake->csr == NULL) {
         return IFL_USAGE;
     }
-    if (intake->owner != NULL) {
-        return IFL_CONSOLE_BUSY;
+    if (key == CONSOLE_KEY_WAITING && console->wiring->slots->pending >= 0) {
+        return IFL_IDENTITY_ON_TRIAL;
     }
-    text_init(&pem, (char *)intake->buf, intake->size);
-    const enum ifl_status status = intake->csr(intake->ctx, key, &pem, now);
+    enum ifl_status status = import_take_buffer(console);
     if (status != IFL_OK) {
         return status;
     }
-    if (console->json) {
-        struct members json = members_begin(console);
-        member_string(&json, "request", pem.buf);
-    } else {
-        answer_str(console, pem.buf);
+    struct text pem;
+    text_init(&pem, (char *)intake->buf, intake->size);
+    status = intake->csr(intake->ctx, key, &pem, now);
+    if (status == IFL_OK) {
+        show_request(console, &pem);
     }
-    return IFL_OK;
+    console_end(console);
+    return status;
 }
 
 static enum ifl_status take_certificate(struct console *console, struct words *words)

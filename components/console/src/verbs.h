@@ -24,6 +24,8 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
 
 /* ---- import.c ---- */
 
+/* The intake's buffer is this console's until console_end(). CONSOLE_BUSY: somebody else has it; or what `begin` of the program says. */
+enum ifl_status import_take_buffer(const struct console *console);
 /* What follows is pasted: a service key, or the certificates for the key that waits. */
 enum ifl_status import_begin(struct console *console, struct words *words, bool for_request);
 /* One more character of the pasted text. ENDED: it was the end of a line with nothing but a dot. */

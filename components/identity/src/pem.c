@@ -135,6 +135,7 @@ static enum label label_kind(struct bytes label)
         {"RSA PRIVATE KEY", LABEL_PRIVATE_KEY}, {"EC PRIVATE KEY", LABEL_PRIVATE_KEY},
         {"PRIVATE KEY", LABEL_PRIVATE_KEY},     {"ENCRYPTED PRIVATE KEY", LABEL_ENCRYPTED},
         {"EC PARAMETERS", LABEL_IGNORED},       {"PUBLIC KEY", LABEL_IGNORED},
+        {"CERTIFICATE REQUEST", LABEL_IGNORED},
     };
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         if (bytes_equal(label, bytes_of_string(labels[i].text)))

@@ -204,7 +204,7 @@ void setUp(void)
     memset(&host_view, 0, sizeof host_view);
     memset(route_view, 0, sizeof route_view);
     retried = -1;
-    slots.active = slots.pending = -1;
+    slots.active = slots.pending = slots.request = -1;
     health_init(&health);
     clock_init(&wall, 1700000000, NOW);
     wiring = (struct console_wiring){.settings = &settings,
@@ -584,6 +584,86 @@ static void identity_rollback_asks_the_program(void)
     TEST_ASSERT_NOT_NULL(strstr(type("identity rollback now\n"), "E106"));
 }
 
+/* ---- identity csr, identity certificate ---- */
+
+static enum console_key asked_key;
+static unsigned csr_count, certificate_count;
+
+static enum ifl_status make_request(void *ctx, enum console_key key, struct text *pem, ifl_ms now)
+{
+    (void)ctx, (void)now;
+    csr_count++;
+    asked_key = key;
+    text_str(pem, "-----BEGIN\nrequest\n");
+    return intake_status;
+}
+
+static enum ifl_status take_answer(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
+{
+    certificate_count++;
+    (void)take_in(ctx, text, new_tenant, now);
+    return intake_status;
+}
+
+static void with_keys(void)
+{
+    with_intake();
+    intake.csr = make_request;
+    intake.certificate = take_answer;
+    csr_count = certificate_count = 0;
+    slots.pending = slots.request = -1;
+}
+
+static void a_request_is_shown_and_its_key_is_chosen_by_a_word(void)
+{
+    with_keys();
+    TEST_ASSERT_EQUAL_STRING("-----BEGIN\nrequest\n\n", type("identity csr\n"));
+    TEST_ASSERT_EQUAL(CONSOLE_KEY_WAITING, asked_key);
+    TEST_ASSERT_EQUAL_STRING("{\"ok\":true,\"request\":\"-----BEGIN\\nrequest\\n\"}\n", type("json identity csr ec\n"));
+    TEST_ASSERT_EQUAL(CONSOLE_KEY_EC, asked_key);
+    (void)type("identity csr rsa\n");
+    TEST_ASSERT_EQUAL(CONSOLE_KEY_RSA, asked_key);
+    TEST_ASSERT_TRUE(is_wiped());
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr dsa\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr ec now\n"), "E106"));
+    intake_status = IFL_NO_ENTROPY;
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr\n"), "E105"));
+    TEST_ASSERT_TRUE(is_wiped());
+    TEST_ASSERT_NOT_NULL(strstr(type("help\n"), "identity csr"));
+}
+
+static void an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise(void)
+{
+    with_keys();
+    slots.pending = 1;
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr\n"), "E427"));
+    TEST_ASSERT_EQUAL_UINT(0, csr_count);
+    (void)type("identity csr ec\n");
+    TEST_ASSERT_EQUAL_UINT(1, csr_count);
+}
+
+static void certificates_are_taken_only_for_a_key_that_waits(void)
+{
+    with_keys();
+    TEST_ASSERT_NOT_NULL(strstr(type("identity certificate\n"), "E103"));
+    TEST_ASSERT_FALSE(console_is_secret(&console));
+    slots.request = 1;
+    (void)type("json identity certificate new-tenant\nchain\n.\n");
+    TEST_ASSERT_EQUAL_UINT(1, certificate_count);
+    TEST_ASSERT_TRUE(taken_new_tenant);
+    TEST_ASSERT_EQUAL_MEMORY("chain\n", taken, 6);
+    TEST_ASSERT_TRUE(is_wiped());
+}
+
+static void a_program_that_makes_no_keys_refuses_both(void)
+{
+    with_intake();
+    slots.request = 1;
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("identity certificate\n"), "E106"));
+    TEST_ASSERT_NULL(strstr(type("help\n"), "csr"));
+}
+
 static void retry_asks_the_sender(void)
 {
     assert_says("retry\n", "Trying all routes at once.");
@@ -637,6 +717,10 @@ int main(void)
     RUN_TEST(one_paste_at_a_time_and_none_is_left_behind);
     RUN_TEST(help_offers_import_and_rollback_only_where_the_program_takes_identities_in);
     RUN_TEST(identity_rollback_asks_the_program);
+    RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
+    RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
+    RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);
+    RUN_TEST(a_program_that_makes_no_keys_refuses_both);
     RUN_TEST(retry_asks_the_sender);
     RUN_TEST(send_stores_the_text_as_it_is_and_answers_after_the_sync);
     RUN_TEST(texts_in_json_are_escaped_whole);

@@ -451,9 +451,17 @@ static void every_marker_must_belong_to_a_block(void)
     refuses(IFL_KEY_PEM, fixture_replace(good, "END RSA", "END EC"));
     refuses(IFL_KEY_PEM, fixture_replace(good, "-----BEGIN CERTIFICATE-----\n", "")); /* "NO_START_LINE" */
     refuses(IFL_KEY_PEM, fixture_replace(good, "-----END CERTIFICATE-----\n", ""));
-    refuses(IFL_KEY_PEM,
-            fixture_join(good, "-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n", ""));
+    refuses(IFL_KEY_PEM, fixture_join(good, "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", ""));
     refuses(IFL_KEY_PEM, fixture_replace(good, "-----BEGIN CERTIFICATE-----\n", "BEGIN CERTIFICATE "));
+}
+
+static void the_request_beside_its_certificate_says_nothing_new(void)
+{
+    static const char REQUEST[] = "-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n";
+    TEST_ASSERT_EQUAL(IFL_OK, fixture_read(fixture_join(REQUEST, fixture_chain(), fixture_pem("leaf.key"))));
+    refuses(IFL_KEY_NO_CERTIFICATE, fixture_join(REQUEST, fixture_pem("leaf.key"), ""));
+    refuses(IFL_KEY_PEM,
+            fixture_replace(fixture_join(fixture_chain(), fixture_pem("leaf.key"), REQUEST), "MAA=\n", "MAA\n"));
 }
 
 static void base64_is_read_strictly(void)
@@ -639,6 +647,7 @@ int main(void)
     RUN_TEST(a_second_leaf_beside_the_chain_is_refused);
     RUN_TEST(more_certificates_than_a_chain_has_are_too_many);
     RUN_TEST(every_marker_must_belong_to_a_block);
+    RUN_TEST(the_request_beside_its_certificate_says_nothing_new);
     RUN_TEST(base64_is_read_strictly);
     RUN_TEST(a_certificate_or_key_with_bytes_too_many_or_too_few_is_bad);
     RUN_TEST(a_url_is_tidied_but_never_invented);

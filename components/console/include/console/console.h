@@ -10,7 +10,7 @@
  *   identity           the two slots: which certificate is in force, until when
  *   identity rollback  back to the identity before
  *   identity csr [ec|rsa]  a key made here, and the request for its certificate (PKCS#10, PEM). The key stays here. Without a word the request of the
- *                      key that waits already is shown again, or an EC key is made; with one always a new key
+ *                      key that waits already is shown again, or an EC key is made; with one always a new key, also in the place of an identity on trial
  *   identity certificate [new-tenant]  the chain for that key, as PEM, ended by a line with a dot; tried as after `import`
  *   import [new-tenant]  a new identity: what follows is a service key (JSON) or PEM, as it is, ended by a line with a dot. It's checked, stored
  *                      beside the one in force, and tried; `new-tenant` allows it to lead to another host while messages wait
