@@ -41,6 +41,7 @@
 #include "store.h"
 #include "tls/tls.h"
 #include "token/token.h"
+#include "trust.h"
 
 #define TLS_ARENA_SIZE (256u * 1024u)
 #define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
@@ -48,6 +49,8 @@
 #define TIME_SAVE_MS (24u * 3600u * 1000u)
 #define EXPIRY_CHECK_MS (3600u * 1000u)
 #define DETAIL_SIZE 1024u
+#define TRIAL_TIMEOUT_MS 60000u
+#define TRIAL_ASK_MS 100u
 
 struct gateway {
     const struct options *options;
@@ -63,6 +66,12 @@ struct gateway {
     struct arena tls_arena;
     struct tls_context tls_context;
     struct tls tls;
+    struct trust trust;
+    enum {
+        TRIAL_NONE,
+        TRIAL_WANTED,
+        TRIAL_UNDER_WAY
+    } trust_trial; /* a handshake for new roots, without waiting for a message */
     struct sender sender;
     struct arena token_arena; /* with `auth` "oauth": a connection of its own */
     struct tls_context token_context;
@@ -75,6 +84,7 @@ struct gateway {
     struct ingest_wiring ingest_wiring;
     struct console_wiring console_wiring;
     struct console_intake intake;
+    struct console_trust console_trust;
     struct key_file pasted; /* secret; only during an import */
     uint8_t file_leaf[32];  /* of the key file that the configuration names; zeros: none was read */
 
@@ -325,7 +335,7 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
     static const enum tls_version VERSIONS[] = {
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
     gateway->tls_context.version = VERSIONS[gateway->plan->settings.tls];
-    gateway->tls_context.trust = trust_files_trust(&gateway->plan->trust);
+    gateway->trust.configured = &gateway->plan->trust;
     const bool oauth = gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH;
     enum ifl_status status = oauth ? start_token(gateway) : IFL_OK;
     if (status != IFL_OK) {
@@ -425,6 +435,7 @@ static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms
 
 static void stop_renewal(struct gateway *gateway)
 {
+    gateway->trust_trial = TRIAL_NONE;
     if (gateway->renewing) {
         renewal_stop(&gateway->renewal);
         gateway->renewing = false;
@@ -582,6 +593,87 @@ static enum ifl_status roll_back(void *ctx, ifl_ms now)
     return status;
 }
 
+/* ---- the console's `trust` ---- */
+
+static size_t list_trust(void *ctx, struct console_roots roots[CONSOLE_ROOTS_MAX])
+{
+    const struct gateway *gateway = ctx;
+    return trust_list(&gateway->trust, roots);
+}
+
+static enum ifl_status install_trust(void *ctx, struct bytes pem, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    (void)now;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = trust_install(&gateway->trust, pem, &detail);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        return status;
+    }
+    log_info("new roots are on trial, by the console");
+    gateway->trust_trial = TRIAL_WANTED;
+    return IFL_OK;
+}
+
+/* The roots have changed: what they don't lead to any more isn't talked to for another moment. */
+static enum ifl_status roll_trust_back(void *ctx, ifl_ms now)
+{
+    struct gateway *gateway = ctx;
+    const enum ifl_status status = trust_rollback(&gateway->trust);
+    if (status == IFL_OK) {
+        log_info("back to the roots before, by the console");
+        gateway->trust_trial = TRIAL_NONE;
+        tls_forget_session(&gateway->tls);
+        sender_identity_changed(&gateway->sender, now);
+    }
+    return status;
+}
+
+static void judge_trust(struct gateway *gateway, ifl_ms now)
+{
+    const struct tls_facts *facts = tls_facts(&gateway->tls);
+    const enum ifl_status status = trust_judge(&gateway->trust, facts->server_verified && !facts->resumed);
+    if (status != IFL_OK) {
+        health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, "trust");
+    }
+}
+
+static bool trial_is_under_way(const struct gateway *gateway)
+{
+    return gateway->trust_trial == TRIAL_UNDER_WAY;
+}
+
+/* One handshake, on the sender's connection while it waits. What it doesn't decide, the next one for a message does. */
+static ifl_ms step_trial(struct gateway *gateway, ifl_ms now)
+{
+    if (gateway->trust_trial == TRIAL_NONE) {
+        return IFL_NEVER;
+    }
+    if (gateway->trust_trial == TRIAL_WANTED) {
+        if ((gateway->renewing && renewal_is_busy(&gateway->renewal)) || !pause_sender(gateway, false)) {
+            return ifl_ms_after(now, TRIAL_ASK_MS);
+        }
+        gateway->trust_trial = TRIAL_UNDER_WAY;
+        (void)tls_open(&gateway->tls, gateway->host, gateway->port, gateway->plan->settings.resolve,
+                       &gateway->plan->proxy, true, TRIAL_TIMEOUT_MS, now);
+    }
+    const ifl_ms wish = tls_step(&gateway->tls, now);
+    const enum tls_state state = tls_state(&gateway->tls);
+    if (state == TLS_CONNECTING || state == TLS_HANDSHAKE) {
+        return wish;
+    }
+    judge_trust(gateway, now);
+    if (state == TLS_FAILED) {
+        health_event(&gateway->health, now, tls_status(&gateway->tls), HEALTH_ROUTE_NONE, gateway->host);
+    }
+    tls_close(&gateway->tls);
+    gateway->trust_trial = TRIAL_NONE;
+    return now;
+}
+
 /* ---- time ---- */
 
 static void save_time(struct gateway *gateway, ifl_ms now)
@@ -652,6 +744,7 @@ static void log_outbox(const struct gateway *gateway)
 
 static void wire_doors(struct gateway *gateway)
 {
+    static const struct console_verb *const MORE_VERBS[] = {&CONSOLE_CSR, &CONSOLE_CERTIFICATE, &CONSOLE_TRUST, NULL};
     gateway->ingest_wiring = (struct ingest_wiring){.settings = &gateway->plan->settings,
                                                     .outbox = &gateway->store.outbox,
                                                     .clock = &gateway->clock,
@@ -665,6 +758,8 @@ static void wire_doors(struct gateway *gateway)
                                                   .certificate = take_certificate,
                                                   .ctx = gateway};
     }
+    gateway->console_trust = (struct console_trust){
+        .list = list_trust, .install = install_trust, .rollback = roll_trust_back, .ctx = gateway};
     gateway->console_wiring = (struct console_wiring){.settings = &gateway->plan->settings,
                                                       .outbox = &gateway->store.outbox,
                                                       .sender = &gateway->sender,
@@ -672,6 +767,8 @@ static void wire_doors(struct gateway *gateway)
                                                       .health = &gateway->health,
                                                       .slots = &gateway->store.slots,
                                                       .intake = &gateway->intake,
+                                                      .trust = &gateway->console_trust,
+                                                      .more = MORE_VERBS,
                                                       .arena = &gateway->tls_arena,
                                                       .version = "iflowd " IFL_VERSION,
                                                       .host = gateway->host};
@@ -731,6 +828,10 @@ static enum ifl_status start_tls(struct gateway *gateway)
     gateway->tls_context.arena = &gateway->tls_arena;
     gateway->tls_context.random = entropy_random();
     gateway->tls_context.clock = &gateway->clock;
+    trust_open(&gateway->trust, &gateway->store, gateway->options->state_dir, &gateway->plan->trust);
+    gateway->tls_context.trust = trust_roots(&gateway->trust);
+    gateway->tls_context.see_certificate = trust_see_certificate;
+    gateway->tls_context.see_ctx = &gateway->trust;
     enum ifl_status status = tls_setup(&gateway->tls_context);
     tls_init(&gateway->tls, &gateway->tls_context);
     arena_init(&gateway->token_arena, token_arena_bytes, sizeof token_arena_bytes);
@@ -932,13 +1033,12 @@ static void leave_when_empty(struct gateway *gateway)
     }
 }
 
-static ifl_ms step(struct gateway *gateway, ifl_ms now)
+/* Who has the connection: new roots on trial, a new identity on trial, messages. */
+static ifl_ms step_delivery(struct gateway *gateway, ifl_ms now)
 {
-    enum ifl_status sync = IFL_OK;
-    system_clock_tell(&gateway->clock, now);
-    ifl_ms wish = doors_step(&gateway->doors, &gateway->store.outbox, now, &sync);
-    if (sync != IFL_OK) {
-        health_event(&gateway->health, now, sync, HEALTH_ROUTE_NONE, "outbox.flash");
+    ifl_ms wish = step_trial(gateway, now);
+    if (trial_is_under_way(gateway)) {
+        return ifl_ms_min(wish, token_step(&gateway->token, now));
     }
     if (gateway->renewing) { /* first: a new identity is tried before the next message */
         wish = ifl_ms_min(wish, renewal_step(&gateway->renewal, now));
@@ -947,6 +1047,19 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     if (!gateway->renewing || !renewal_is_busy(&gateway->renewal)) {
         wish = ifl_ms_min(wish, sender_step(&gateway->sender, now));
     }
+    judge_trust(gateway, now);
+    return wish;
+}
+
+static ifl_ms step(struct gateway *gateway, ifl_ms now)
+{
+    enum ifl_status sync = IFL_OK;
+    system_clock_tell(&gateway->clock, now);
+    ifl_ms wish = doors_step(&gateway->doors, &gateway->store.outbox, now, &sync);
+    if (sync != IFL_OK) {
+        health_event(&gateway->health, now, sync, HEALTH_ROUTE_NONE, "outbox.flash");
+    }
+    wish = ifl_ms_min(wish, step_delivery(gateway, now));
     wish = ifl_ms_min(wish, outbox_step(&gateway->store.outbox, now));
     wish = ifl_ms_min(wish, state_step(&gateway->store.state, now));
     wish = ifl_ms_min(wish, notify_step(now));

@@ -17,7 +17,7 @@ MAN = os.path.join(ROOT, "packaging", "man")
 def verbs():
     """The verbs that --help lists, as word lists."""
     lines = ctl("--help").out.split("\n")
-    return [re.match(r"  ([a-z]+(?: (?:check|export|image|console|list|show|retry|drop|install|rollback|csr|certificate|bash|zsh))?)\b", line)[1].split()
+    return [re.match(r"  ([a-z]+(?: (?:check|export|image|console|list|show|retry|drop|install|rollback|csr|certificate|show|bash|zsh))?)\b", line)[1].split()
             for line in lines if re.match(r"  [a-z]", line)]  # fmt: skip
 
 

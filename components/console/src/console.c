@@ -6,19 +6,9 @@
 #include "answer.h"
 #include "verbs.h"
 
-struct verb {
-    const char *name;
-    verb_function function;
-    const char *help;
-};
-
-static const char KEY_HELP[] =
-    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here\n"
-    "identity certificate   paste the certificates for that key, ended by a line with a dot\n";
-
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
 
-static const struct verb VERBS[] = {
+static const struct console_verb VERBS[] = {
     {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
     {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when"},
     {"queue", console_verb_queue,
@@ -55,9 +45,15 @@ struct bytes words_next(struct words *words)
 }
 
 /* Not what this program refuses anyway: without an intake there is neither `import` nor `identity rollback`. */
-static bool is_offered(const struct console *console, const struct verb *verb)
+static bool is_offered(const struct console *console, const struct console_verb *verb)
 {
     return verb->function != console_verb_import || console->wiring->intake != NULL;
+}
+
+static const struct console_verb *more_verb(const struct console *console, size_t i)
+{
+    const struct console_verb *const *more = console->wiring->more;
+    return more == NULL ? NULL : more[i];
 }
 
 static void help_json(struct console *console)
@@ -69,7 +65,16 @@ static void help_json(struct console *console)
             member_string(&json, NULL, VERBS[i].name);
         }
     }
+    for (size_t i = 0; more_verb(console, i) != NULL; i++) {
+        member_string(&json, NULL, more_verb(console, i)->name);
+    }
     member_close(&json, ']');
+}
+
+static void help_line(struct console *console, const struct console_verb *verb)
+{
+    answer_str(console, verb->help);
+    answer_str(console, "\n");
 }
 
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now)
@@ -82,20 +87,38 @@ static enum ifl_status console_verb_help(struct console *console, struct words *
     }
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (is_offered(console, &VERBS[i])) {
-            answer_str(console, VERBS[i].help);
-            answer_str(console, "\n");
+            help_line(console, &VERBS[i]);
         }
     }
-    if (console->wiring->intake != NULL && console->wiring->intake->csr != NULL) {
-        answer_str(console, KEY_HELP);
+    for (size_t i = 0; more_verb(console, i) != NULL; i++) {
+        help_line(console, more_verb(console, i));
     }
     return IFL_OK;
 }
 
-static const struct verb *find_verb(struct bytes name)
+/* The words of the verb's name stand at the front of `line`: *rest is what follows them. */
+static bool begins_with(struct bytes line, const char *name, struct words *rest)
 {
+    struct words words = {line}, of_name = {bytes_of_string(name)};
+    for (struct bytes word = words_next(&of_name); word.size > 0; word = words_next(&of_name)) {
+        if (!bytes_equal(words_next(&words), word)) {
+            return false;
+        }
+    }
+    *rest = words;
+    return true;
+}
+
+/* The program's own verbs first: their names are longer. */
+static const struct console_verb *find_verb(const struct console *console, struct words *words)
+{
+    for (size_t i = 0; more_verb(console, i) != NULL; i++) {
+        if (begins_with(words->rest, more_verb(console, i)->name, words)) {
+            return more_verb(console, i);
+        }
+    }
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (bytes_equal(name, bytes_of_string(VERBS[i].name))) {
+        if (begins_with(words->rest, VERBS[i].name, words)) {
             return &VERBS[i];
         }
     }
@@ -121,12 +144,8 @@ void console_refuse(struct console *console, enum ifl_status status)
 static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
 {
     struct words words = {line};
-    struct bytes name = words_next(&words);
-    console->json = bytes_equal(name, bytes_of_string("json"));
-    if (console->json) {
-        name = words_next(&words);
-    }
-    const struct verb *verb = find_verb(name);
+    console->json = begins_with(line, "json", &words);
+    const struct console_verb *verb = find_verb(console, &words);
     return verb == NULL ? IFL_USAGE : verb->function(console, &words, now);
 }
 
@@ -159,9 +178,10 @@ static void finish_line(struct console *console, ifl_ms now)
 static void finish_import(struct console *console, ifl_ms now)
 {
     struct words nothing = {{0}};
+    const struct console_paste *paste = console->wiring->intake->paste;
     const enum ifl_status status = import_finish(console, now);
     if (status == IFL_OK) {
-        (void)console_verb_identity(console, &nothing, now);
+        (void)paste->answer(console, &nothing, now);
         finish_answer(console);
     } else {
         console_refuse(console, status);

@@ -38,11 +38,11 @@ enum ifl_status import_take_buffer(const struct console *console)
     return status;
 }
 
-enum ifl_status import_begin(struct console *console, struct words *words, bool for_request)
+enum ifl_status import_begin(struct console *console, struct words *words, const struct console_paste *paste)
 {
     struct console_intake *intake = console->wiring->intake;
     const struct bytes word = words_next(words);
-    const bool new_tenant = bytes_equal(word, bytes_of_string("new-tenant"));
+    const bool new_tenant = paste->leads_somewhere && bytes_equal(word, bytes_of_string("new-tenant"));
     if (intake == NULL || (word.size > 0 && !new_tenant) || words_next(words).size > 0) {
         return IFL_USAGE;
     }
@@ -53,18 +53,25 @@ enum ifl_status import_begin(struct console *console, struct words *words, bool 
     intake->len = 0;
     intake->cut = false;
     intake->new_tenant = new_tenant;
-    intake->for_request = for_request;
+    intake->paste = paste;
     if (!console->json) {
-        answer_str(console, for_request ? "Paste the certificates (PEM), then a line with a dot.\n"
-                                        : "Paste the service key (JSON) or the PEM files, then a line with a dot.\n");
+        answer_str(console, paste->prompt);
     }
     return IFL_OK;
 }
 
+static enum ifl_status take_key(const struct console *console, struct bytes text, ifl_ms now)
+{
+    const struct console_intake *intake = console->wiring->intake;
+    return intake->take(intake->ctx, text, intake->new_tenant, now);
+}
+
 enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
 {
+    static const struct console_paste KEY = {"Paste the service key (JSON) or the PEM files, then a line with a dot.\n",
+                                             true, take_key, console_verb_identity};
     (void)now;
-    return import_begin(console, words, false);
+    return import_begin(console, words, &KEY);
 }
 
 /* The last line of what was pasted is a dot alone: *len is what stands before it. */
@@ -100,8 +107,7 @@ enum ifl_status import_finish(struct console *console, ifl_ms now)
     struct console_intake *intake = console->wiring->intake;
     enum ifl_status status = IFL_TOO_LARGE;
     if (!intake->cut) {
-        const struct bytes text = bytes_of(intake->buf, intake->len);
-        status = (intake->for_request ? intake->certificate : intake->take)(intake->ctx, text, intake->new_tenant, now);
+        status = intake->paste->take(console, bytes_of(intake->buf, intake->len), now);
     }
     forget(intake);
     return status;

@@ -1,5 +1,4 @@
-/* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`, `identity csr`,
- * `identity certificate`. */
+/* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`. */
 #include "answer.h"
 #include "base/text.h"
 #include "verbs.h"
@@ -88,68 +87,9 @@ static enum ifl_status roll_back(struct console *console, ifl_ms now)
     return intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
 }
 
-static bool key_of_word(struct bytes word, enum console_key *key)
-{
-    *key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
-           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
-                                                       : CONSOLE_KEY_WAITING;
-    return *key != CONSOLE_KEY_WAITING || word.size == 0;
-}
-
-static void show_request(struct console *console, const struct text *pem)
-{
-    if (console->json) {
-        struct members json = members_begin(console);
-        member_string(&json, "request", pem->buf);
-    } else {
-        answer_str(console, pem->buf);
-    }
-}
-
-/* Without a word nothing is given up: an identity on trial keeps its slot. The pasted text's buffer holds the request. */
-static enum ifl_status request_csr(struct console *console, struct words *words, ifl_ms now)
-{
-    struct console_intake *intake = console->wiring->intake;
-    enum console_key key;
-    const bool known = key_of_word(words_next(words), &key);
-    if (!known || words_next(words).size > 0 || intake == NULL || intake->csr == NULL) {
-        return IFL_USAGE;
-    }
-    if (key == CONSOLE_KEY_WAITING && console->wiring->slots->pending >= 0) {
-        return IFL_IDENTITY_ON_TRIAL;
-    }
-    enum ifl_status status = import_take_buffer(console);
-    if (status != IFL_OK) {
-        return status;
-    }
-    struct text pem;
-    text_init(&pem, (char *)intake->buf, intake->size);
-    status = intake->csr(intake->ctx, key, &pem, now);
-    if (status == IFL_OK) {
-        show_request(console, &pem);
-    }
-    console_end(console);
-    return status;
-}
-
-static enum ifl_status take_certificate(struct console *console, struct words *words)
-{
-    const struct console_intake *intake = console->wiring->intake;
-    if (intake == NULL || intake->certificate == NULL) {
-        return IFL_USAGE;
-    }
-    return console->wiring->slots->request < 0 ? IFL_NOT_FOUND : import_begin(console, words, true);
-}
-
 enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now)
 {
     const struct bytes word = words_next(words);
-    if (bytes_equal(word, bytes_of_string("csr"))) {
-        return request_csr(console, words, now);
-    }
-    if (bytes_equal(word, bytes_of_string("certificate"))) {
-        return take_certificate(console, words);
-    }
     if (bytes_equal(word, bytes_of_string("rollback")) && words_next(words).size == 0) {
         const enum ifl_status status = roll_back(console, now);
         if (status != IFL_OK) {

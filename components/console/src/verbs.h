@@ -13,6 +13,12 @@ struct bytes words_next(struct words *words);
 
 typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
 
+struct console_verb {
+    const char *name; /* one word; of `more` also two */
+    verb_function function;
+    const char *help;
+};
+
 enum ifl_status console_verb_status(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now);
@@ -26,8 +32,15 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
 
 /* The intake's buffer is this console's until console_end(). CONSOLE_BUSY: somebody else has it; or what `begin` of the program says. */
 enum ifl_status import_take_buffer(const struct console *console);
-/* What follows is pasted: a service key, or the certificates for the key that waits. */
-enum ifl_status import_begin(struct console *console, struct words *words, bool for_request);
+/* What is pasted, and what is done with it. */
+struct console_paste {
+    const char *prompt;   /* to a person */
+    bool leads_somewhere; /* the word `new-tenant` makes sense */
+    enum ifl_status (*take)(const struct console *console, struct bytes text, ifl_ms now);
+    verb_function answer; /* what is written when it was taken */
+};
+/* What follows is pasted. CONSOLE_BUSY, USAGE, or what `begin` of the program says: nothing has changed. */
+enum ifl_status import_begin(struct console *console, struct words *words, const struct console_paste *paste);
 /* One more character of the pasted text. ENDED: it was the end of a line with nothing but a dot. */
 enum import_step { IMPORT_GOES_ON, IMPORT_ENDED };
 enum import_step import_character(struct console *console, char c);

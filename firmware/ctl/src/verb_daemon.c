@@ -1,4 +1,4 @@
-/* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback|csr`, `log` (also `logs`) and `retry`:
+/* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback|csr`, `trust show|install|rollback`, `log` (also `logs`) and `retry`:
  * questions to a running iflowd, on its console's socket. What the answers say is decided there (components/console). */
 #include <errno.h>
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "daemon.h"
 #include "linux/unix_socket.h"
+#include "pasted.h"
 #include "report.h"
 #include "verbs.h"
 
@@ -236,6 +237,25 @@ int verb_identity_rollback(int argc, char **argv)
 int verb_identity_csr(int argc, char **argv)
 {
     return run("identity csr", argc, argv);
+}
+
+int verb_trust_show(int argc, char **argv)
+{
+    return run("trust", argc, argv);
+}
+
+int verb_trust_rollback(int argc, char **argv)
+{
+    return run("trust rollback", argc, argv);
+}
+
+int verb_trust_install(int argc, char **argv)
+{
+    static const char text[] =
+        "usage: iflowctl trust install FILE... [--run DIR] [--json]\n\n"
+        "Gives the roots in these files (PEM, or DER) to the running iflowd, up to 128 KB. They are tried at once with a handshake, and in force when the\n"
+        "tenant's chain ends at one of them; else those of before go on.\n";
+    return pasted_certificates("trust install", text, 0, argc, argv);
 }
 
 int verb_queue_show(int argc, char **argv)

@@ -605,11 +605,14 @@ static enum ifl_status take_answer(void *ctx, struct bytes text, bool new_tenant
     return intake_status;
 }
 
+static const struct console_verb *const MORE[] = {&CONSOLE_CSR, &CONSOLE_CERTIFICATE, &CONSOLE_TRUST, NULL};
+
 static void with_keys(void)
 {
     with_intake();
     intake.csr = make_request;
     intake.certificate = take_answer;
+    wiring.more = MORE;
     csr_count = certificate_count = 0;
     slots.pending = slots.request = -1;
 }
@@ -662,6 +665,58 @@ static void a_program_that_makes_no_keys_refuses_both(void)
     TEST_ASSERT_NOT_NULL(strstr(type("identity csr\n"), "E106"));
     TEST_ASSERT_NOT_NULL(strstr(type("identity certificate\n"), "E106"));
     TEST_ASSERT_NULL(strstr(type("help\n"), "csr"));
+}
+
+/* ---- trust ---- */
+
+static char roots[64];
+static unsigned roots_taken_back;
+
+static size_t list_roots(void *ctx, struct console_roots list[CONSOLE_ROOTS_MAX])
+{
+    (void)ctx;
+    list[0] = (struct console_roots){"in force", "/etc/roots.pem", 150};
+    list[1] = (struct console_roots){"on trial", "trust-1.pem", 1};
+    return 2;
+}
+
+static enum ifl_status install_roots(void *ctx, struct bytes pem, ifl_ms now)
+{
+    (void)ctx, (void)now;
+    memcpy(roots, pem.data, pem.size);
+    roots[pem.size] = '\0';
+    return intake_status;
+}
+
+static enum ifl_status take_roots_back(void *ctx, ifl_ms now)
+{
+    (void)ctx, (void)now;
+    roots_taken_back++;
+    return intake_status;
+}
+
+static void trust_shows_takes_and_takes_back_roots(void)
+{
+    static const struct console_trust TRUST = {list_roots, install_roots, take_roots_back, NULL};
+    with_keys();
+    wiring.trust = &TRUST;
+    roots_taken_back = 0;
+    TEST_ASSERT_EQUAL_STRING("in force  150 roots, /etc/roots.pem\non trial  1 root, trust-1.pem\n\n", type("trust\n"));
+    TEST_ASSERT_EQUAL_STRING(
+        "{\"ok\":true,\"bundles\":[{\"state\":\"in force\",\"source\":\"/etc/roots.pem\",\"roots\":150},"
+        "{\"state\":\"on trial\",\"source\":\"trust-1.pem\",\"roots\":1}]}\n",
+        type("json trust\n"));
+    TEST_ASSERT_EQUAL_STRING("Paste the roots (PEM), then a line with a dot.\n", type("trust install\n"));
+    TEST_ASSERT_NOT_NULL(strstr(type("pem\n.\n"), "on trial"));
+    TEST_ASSERT_EQUAL_STRING("pem\n", roots);
+    TEST_ASSERT_NOT_NULL(strstr(type("trust install new-tenant\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("trust rollback\n"), "in force"));
+    TEST_ASSERT_EQUAL_UINT(1, roots_taken_back);
+    intake_status = IFL_TRUST_BAD;
+    (void)type("json trust install\n");
+    TEST_ASSERT_NOT_NULL(strstr(type("x\n.\n"), "{\"ok\":false,\"error\":{\"code\":434"));
+    TEST_ASSERT_NOT_NULL(strstr(type("trust everybody\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("json help\n"), "\"trust\""));
 }
 
 static void retry_asks_the_sender(void)
@@ -721,6 +776,7 @@ int main(void)
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
     RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);
     RUN_TEST(a_program_that_makes_no_keys_refuses_both);
+    RUN_TEST(trust_shows_takes_and_takes_back_roots);
     RUN_TEST(retry_asks_the_sender);
     RUN_TEST(send_stores_the_text_as_it_is_and_answers_after_the_sync);
     RUN_TEST(texts_in_json_are_escaped_whole);

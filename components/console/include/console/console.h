@@ -9,15 +9,21 @@
  *   queue drop ID      a dead letter is given up for good
  *   identity           the two slots: which certificate is in force, until when
  *   identity rollback  back to the identity before
- *   identity csr [ec|rsa]  a key made here, and the request for its certificate (PKCS#10, PEM). The key stays here. Without a word the request of the
- *                      key that waits already is shown again, or an EC key is made; with one always a new key, also in the place of an identity on trial
- *   identity certificate [new-tenant]  the chain for that key, as PEM, ended by a line with a dot; tried as after `import`
  *   import [new-tenant]  a new identity: what follows is a service key (JSON) or PEM, as it is, ended by a line with a dot. It's checked, stored
  *                      beside the one in force, and tried; `new-tenant` allows it to lead to another host while messages wait
  *   send ROUTE TEXT    store TEXT as a message; the answer has its id
  *   retry [ROUTE]      try at once instead of waiting
  *   log [N]            the last N events (default 20)
  *   help               this list, without `import` and `identity rollback` where the program takes no identity in
+ *
+ * Where the program offers them (`more` in the wiring):
+ *   identity csr [ec|rsa]  a key made here, and the request for its certificate (PKCS#10, PEM). The key stays here. Without a word the request of the
+ *                      key that waits already is shown again, or an EC key is made; with one always a new key, also in the place of an identity on trial
+ *   identity certificate [new-tenant]  the chain for that key, as PEM, ended by a line with a dot; tried as after `import`
+ *   trust              which roots are trusted: in force, on trial, before
+ *   trust install      new roots: what follows is PEM, ended by a line with a dot. They are tried with the tenant and in force once its chain
+ *                      ends at one of them
+ *   trust rollback     back to the roots before
  *
  * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
@@ -60,16 +66,40 @@ struct console_intake {
     enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
     /* NOT_FOUND: there is no identity before. */
     enum ifl_status (*rollback)(void *ctx, ifl_ms now);
-    /* Write the request of the key that waits, or of a new one, as PEM to *pem (REQUEST_PEM_SIZE). NULL: this program makes no keys. */
+    /* For CONSOLE_CSR and CONSOLE_CERTIFICATE. Write the request of the key that waits, or of a new one, as PEM to *pem (REQUEST_PEM_SIZE). */
     enum ifl_status (*csr)(void *ctx, enum console_key key, struct text *pem, ifl_ms now);
     /* As `take`, for the chain of the key that waits. NOT_FOUND: none does. */
     enum ifl_status (*certificate)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
     void *ctx;
     /* private to the room */
     size_t len;
-    bool cut, new_tenant, for_request;
+    bool cut, new_tenant;
     const struct console *owner; /* who is pasting; NULL: nobody */
+    const struct console_paste *paste;
 };
+
+/* A bundle of roots, as `trust` shows it. */
+struct console_roots {
+    const char *state; /* "in force", "on trial", "before" */
+    const char *source;
+    size_t count;
+};
+#define CONSOLE_ROOTS_MAX 3
+
+/* How a program takes in new roots. */
+struct console_trust {
+    /* The number of bundles. What they point to stays until the next call. */
+    size_t (*list)(void *ctx, struct console_roots roots[CONSOLE_ROOTS_MAX]);
+    /* OK: they are on trial, durably. TRUST_BAD, TOO_LARGE, FILE, STORE_*, FLASH_*: nothing has changed. */
+    enum ifl_status (*install)(void *ctx, struct bytes pem, ifl_ms now);
+    /* NOT_FOUND: there is nothing to go back to. */
+    enum ifl_status (*rollback)(void *ctx, ifl_ms now);
+    void *ctx;
+};
+
+/* Verbs that not every program has: each is linked only where a program names it in `more`. */
+struct console_verb;
+extern const struct console_verb CONSOLE_CSR, CONSOLE_CERTIFICATE, CONSOLE_TRUST;
 
 /* What the console can show and do; the caller keeps it. */
 struct console_wiring {
@@ -79,8 +109,10 @@ struct console_wiring {
     struct clock *clock;
     struct health *health;
     const struct identity_slots *slots;
-    struct console_intake *intake; /* NULL: this program takes none in */
-    const struct arena *arena;     /* whose peak `json status` shows; NULL: none */
+    struct console_intake *intake;          /* NULL: this program takes none in */
+    const struct console_trust *trust;      /* for CONSOLE_TRUST */
+    const struct console_verb *const *more; /* ended by NULL; NULL: no more verbs than those that every program has */
+    const struct arena *arena;              /* whose peak `json status` shows; NULL: none */
     /* Bytes of the stack that were ever used, and of the stack, for `json status`; NULL: not measured. */
     size_t (*stack_used)(void);
     size_t (*stack_size)(void);

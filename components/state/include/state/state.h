@@ -22,12 +22,14 @@
 
 /* Keys; never renumbered. 0 isn't a key. */
 enum state_key {
-    STATE_BOOT_COUNT = 1,  /* u32 */
-    STATE_TIME_FLOOR = 2,  /* i64 seconds since 1970, u8 quality */
-    STATE_DEVICE_TAG = 3,  /* u64 */
-    STATE_IDENTITY = 4,    /* reserved for the identity room */
-    STATE_UPTIME = 5,      /* u64 seconds in all */
-    STATE_KEY_FILE = 6,    /* 32 bytes: leaf of the configuration's key file that a person has overruled */
+    STATE_BOOT_COUNT = 1, /* u32 */
+    STATE_TIME_FLOOR = 2, /* i64 seconds since 1970, u8 quality */
+    STATE_DEVICE_TAG = 3, /* u64 */
+    STATE_IDENTITY = 4,   /* reserved for the identity room */
+    STATE_UPTIME = 5,     /* u64 seconds in all */
+    STATE_KEY_FILE = 6,   /* 32 bytes: leaf of the configuration's key file that a person has overruled */
+    STATE_TRUST =
+        7, /* u8 bundle in force, u8 on trial, u8 before: 0 the configured one, 1, 2 an installed one, 255 none */
     STATE_CSRF_FIRST = 16, /* + lane number: u8, 1 = this route's flow wants a CSRF token */
 };
 

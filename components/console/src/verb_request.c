@@ -1,0 +1,71 @@
+/* verb_request.c: `identity csr` and `identity certificate`: a key that is made here, and the certificate for it. */
+#include "base/text.h"
+
+#include "answer.h"
+#include "verbs.h"
+
+static bool key_of_word(struct bytes word, enum console_key *key)
+{
+    *key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
+           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
+                                                       : CONSOLE_KEY_WAITING;
+    return *key != CONSOLE_KEY_WAITING || word.size == 0;
+}
+
+static void show_request(struct console *console, const struct text *pem)
+{
+    if (console->json) {
+        struct members json = members_begin(console);
+        member_string(&json, "request", pem->buf);
+    } else {
+        answer_str(console, pem->buf);
+    }
+}
+
+/* Without a word nothing is given up: an identity on trial keeps its slot. The pasted text's buffer holds the request. */
+static enum ifl_status request_csr(struct console *console, struct words *words, ifl_ms now)
+{
+    struct console_intake *intake = console->wiring->intake;
+    enum console_key key;
+    const bool known = key_of_word(words_next(words), &key);
+    if (!known || words_next(words).size > 0) {
+        return IFL_USAGE;
+    }
+    if (key == CONSOLE_KEY_WAITING && console->wiring->slots->pending >= 0) {
+        return IFL_IDENTITY_ON_TRIAL;
+    }
+    enum ifl_status status = import_take_buffer(console);
+    if (status != IFL_OK) {
+        return status;
+    }
+    struct text pem;
+    text_init(&pem, (char *)intake->buf, intake->size);
+    status = intake->csr(intake->ctx, key, &pem, now);
+    if (status == IFL_OK) {
+        show_request(console, &pem);
+    }
+    console_end(console);
+    return status;
+}
+
+const struct console_verb CONSOLE_CSR = {
+    "identity csr", request_csr,
+    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here"};
+
+static enum ifl_status take_chain(const struct console *console, struct bytes text, ifl_ms now)
+{
+    const struct console_intake *intake = console->wiring->intake;
+    return intake->certificate(intake->ctx, text, intake->new_tenant, now);
+}
+
+static enum ifl_status take_certificate(struct console *console, struct words *words, ifl_ms now)
+{
+    static const struct console_paste CHAIN = {"Paste the certificates (PEM), then a line with a dot.\n", true,
+                                               take_chain, console_verb_identity};
+    (void)now;
+    return console->wiring->slots->request < 0 ? IFL_NOT_FOUND : import_begin(console, words, &CHAIN);
+}
+
+const struct console_verb CONSOLE_CERTIFICATE = {
+    "identity certificate", take_certificate,
+    "identity certificate   paste the certificates for that key, ended by a line with a dot"};
