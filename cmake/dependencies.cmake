@@ -30,6 +30,15 @@ file(GLOB mbedtls_sources ${MBEDTLS_SOURCE_DIR}/library/*.c)
 ifl_third_party(mbedtls SOURCES ${mbedtls_sources} INCLUDE ${MBEDTLS_SOURCE_DIR}/include)
 # In <>: in quotes the compiler would find Mbed TLS's own file of that name first.
 target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE=<mbedtls_config.h>)
+# Others have a turn while signatures are computed: bignum_pause.h.
+target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/bignum_pause.c)
+function(ifl_pause_in source header)
+  set_source_files_properties(${MBEDTLS_SOURCE_DIR}/library/${source} DIRECTORY ${PROJECT_SOURCE_DIR}
+                              PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/${header};-I${MBEDTLS_SOURCE_DIR}/library"
+                                         OBJECT_DEPENDS "${IFL_DEPS_CONFIG_DIR}/${header};${IFL_DEPS_CONFIG_DIR}/bignum_pause.h")
+endfunction()
+ifl_pause_in(bignum_core.c bignum_core_pause.h)
+ifl_pause_in(bignum.c bignum_div_pause.h)
 if(IFL_BARE_METAL)
   # Every byte of a message goes through these two: 5 KB of code save more than a quarter of its instructions (./dev bench).
   set_source_files_properties(${MBEDTLS_SOURCE_DIR}/library/gcm.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-lto")

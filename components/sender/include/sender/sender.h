@@ -2,7 +2,9 @@
  *
  * One connection, one request at a time. A backlog isn't sent faster than four times the pace at which it was stored (settings, max_rate). Order is kept within a route; a route that is held doesn't hold the others. Nothing is dropped because of an answer:
  * each outcome follows catalogue.h. Never a second try below the outbox: a connection that dies after the request was sent is an unknown outcome, and
- * the message is sent again under the same id. The state machine is drawn in sender.c. */
+ * the message is sent again under the same id. The state machine is drawn in sender.c.
+ *
+ * A step begins with that of TLS, and looks at the outbox only behind it: a program that has a turn in the middle of a signature may put into the outbox. */
 #ifndef SENDER_SENDER_H
 #define SENDER_SENDER_H
 
