@@ -166,6 +166,11 @@ enum ifl_status board_flash_open(const struct flash **flash)
     return IFL_OK;
 }
 
+void board_flash_hold_erases(bool hold)
+{
+    nor.hold_erases = hold;
+}
+
 /* ---- Regions --------------------------------------------------------------------------------------------------------------- */
 
 enum ifl_status board_flash_region(enum board_region name, struct flash_region *region)

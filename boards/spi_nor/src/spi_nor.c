@@ -143,6 +143,9 @@ static enum ifl_status do_erase_start(void *ctx, uint32_t at)
     if (at % nor->part->sector_size != 0) {
         return IFL_FLASH_GEOMETRY; /* the chip would erase the sector around it */
     }
+    if (nor->hold_erases) {
+        return IFL_FLASH_BUSY;
+    }
     enum ifl_status status = enable_writing(nor);
     if (status != IFL_OK) {
         return status;

@@ -139,6 +139,21 @@ static void an_erase_takes_its_time_and_everything_else_waits(void)
     TEST_ASSERT_FALSE(chip.write_enabled);
 }
 
+static void no_erase_begins_while_erases_are_held(void)
+{
+    open_it();
+    nor.hold_erases = true;
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_erase_start(all, 0x20000));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x30000, data, 16));
+    TEST_ASSERT_EQUAL_UINT(0, chip.erases);
+    nor.hold_erases = false;
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x20000));
+    while (flash_poll(all) == IFL_FLASH_BUSY) {
+    }
+    TEST_ASSERT_EQUAL_UINT(1, chip.erases);
+}
+
 static void an_unaligned_erase_never_reaches_the_chip(void)
 {
     open_it();
@@ -196,6 +211,7 @@ int main(void)
     RUN_TEST(what_is_programmed_is_read_back_across_pages);
     RUN_TEST(every_start_within_a_page_and_every_length_stays_within_pages);
     RUN_TEST(an_erase_takes_its_time_and_everything_else_waits);
+    RUN_TEST(no_erase_begins_while_erases_are_held);
     RUN_TEST(an_unaligned_erase_never_reaches_the_chip);
     RUN_TEST(an_erase_that_never_ends_is_given_up_and_told_once);
     RUN_TEST(a_program_that_never_ends_is_given_up);

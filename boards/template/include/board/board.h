@@ -36,7 +36,8 @@ void board_wake(void);
 
 /* ---- Watchdog -------------------------------------------------------------------------------------------------------------- */
 
-/* Called by the loop once a turn. The board's watchdog must allow for the longest step, an RSA signature: several seconds. */
+/* Called by the loop once a turn and, while it computes a signature or a key exchange, after a million instructions or so. At the start nobody calls it while a
+ * store is looked through: the board's watchdog must allow for several seconds. */
 void board_watchdog_feed(void);
 uint32_t board_watchdog_feed_count(void);
 
@@ -86,6 +87,10 @@ uint32_t board_uart_lost_count(unsigned port);
 /* FLASH_BUSY: it still does something from before the reset, call again. OK: *flash stays valid for good. FLASH_UNKNOWN, FLASH_PROTECTED,
  * FLASH_IO: there is no usable flash; the firmware can only say so. */
 enum ifl_status board_flash_open(const struct flash **flash);
+
+/* While true, an erase doesn't begin: erase_start() answers FLASH_BUSY. One that runs goes on. For what is stored in the middle of a handshake, which reads
+ * roots and identity from the same flash afterwards (firmware/node/src/node.h). */
+void board_flash_hold_erases(bool hold);
 
 /* What lies where (board/layout.h). FLASH_BUSY and the like: as board_flash_open(), which need not have been called. */
 enum ifl_status board_flash_region(enum board_region name, struct flash_region *region);
