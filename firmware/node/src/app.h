@@ -13,7 +13,8 @@
 
 /* Called once, when the node can take messages. */
 void app_start(ifl_ms now);
-/* Called in each turn of the loop; returns when it wants to be called again. */
+/* Called in each turn of the loop; returns when it wants to be called again. Also called in the middle of a signature or a key exchange (node.h), so that a
+ * reading is stored on time: it may use 500 bytes of stack of its own. */
 ifl_ms app_step(ifl_ms now);
 
 /* ---- what it may call ---- */

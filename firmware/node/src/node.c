@@ -492,6 +492,7 @@ enum ifl_status node_start(struct text *detail)
     if (status == IFL_OK) {
         wire_console();
         app_start(board_now());
+        duties_start();
     }
     return status;
 }

@@ -51,6 +51,7 @@ struct node {
     bool renewing; /* the identity is a certificate */
     bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
     ifl_ms pasted; /* when the last character came */
+    bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
     struct console_intake intake;
 };
 
@@ -66,6 +67,8 @@ ifl_ms node_step(ifl_ms now);
 /* Lines of the log and answers of the console share UART 0; log lines begin with "log: ". */
 void uart_console_start(void);
 void uart_console_step(ifl_ms now);
+/* Only characters, up to the end of a line; its command waits for uart_console_step(). */
+void uart_console_take(ifl_ms now);
 void uart_print(const char *text);
 void uart_log_status(enum ifl_status status, const char *detail);
 
@@ -79,6 +82,22 @@ ifl_ms intake_step(ifl_ms now);
 enum ifl_status node_find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port);
 /* The sender gives up its connection, whatever it does. */
 void node_interrupt_sender(void);
+
+/* While signatures are computed. One RSA signature holds up the loop for most of a second. From duties_start() on the arithmetic calls, every million
+ * instructions or so (bignum_pause.h, where it says what may be relied on):
+ *
+ *   board_watchdog_feed()   a watchdog need not allow for a signature
+ *   net_link_step()         frames are taken and acknowledged, timers run; lwIP isn't entered already, arithmetic begins outside of it
+ *   uart_console_take()     characters go to the line at hand; behind its end they wait in the ring, since a command needs the loop's stack
+ *   app_step()              a reading that is due is stored: durable before the handshake goes on
+ *
+ * No erase begins meanwhile (board_flash_hold_erases()), because TLS reads roots and identity from the same flash: a store that needs one is told
+ * FLASH_BUSY, as in the loop. What else the loop does waits: it needs more stack than there is behind a signature (heartbeat, commands), erases (upkeep), or
+ * belongs to the connection (sender, trial of an identity).
+ *
+ * Sender and trial call TLS first thing in their step, and an import holds only the console: so outbox, health and network are in nobody's hands at such a
+ * moment. Stack: 2.5 KB are in use by then, and the turn takes 1.4 KB at most, of which 0.2 KB are app_sample.c's. */
+void duties_start(void);
 
 /* A message about the node itself for the route "heartbeat", if it is configured: at the start and then every 15 minutes. */
 ifl_ms heartbeat_step(ifl_ms now);

@@ -46,10 +46,26 @@ void uart_log_status(enum ifl_status status, const char *detail)
     write_all(bytes_of(buf, text.len));
 }
 
+static uint32_t unsaid; /* the last so many events came while a signature was computed */
+
 static void log_event(void *ctx, const struct health_event *event)
 {
     (void)ctx;
-    uart_log_status(event->status, event->detail);
+    if (node.on_duty) {
+        unsaid++;
+    } else {
+        uart_log_status(event->status, event->detail);
+    }
+}
+
+static void say_events(void)
+{
+    for (; unsaid > 0; unsaid--) {
+        const struct health_event *event = health_event_at(&node.health, health_last_seq(&node.health) + 1 - unsaid);
+        if (event != NULL) {
+            uart_log_status(event->status, event->detail);
+        }
+    }
 }
 
 void uart_console_start(void)
@@ -58,13 +74,32 @@ void uart_console_start(void)
     console_init(&node.console, &node.console_wiring, console_write, NULL);
 }
 
+static bool line_ended; /* its command is still to be carried out */
+static bool feeding;
+
+void uart_console_take(ifl_ms now)
+{
+    uint8_t character;
+    while (!feeding && !line_ended && board_uart_read(0, &character, 1) > 0) {
+        line_ended = character == '\n';
+        if (!line_ended) {
+            console_feed(&node.console, bytes_of(&character, 1), now);
+        }
+    }
+}
+
 void uart_console_step(ifl_ms now)
 {
-    uint8_t input[64];
-    size_t got = board_uart_read(0, input, sizeof input);
+    uint8_t input[64] = {'\n'};
+    size_t got = line_ended ? 1 : 0;
+    line_ended = false;
+    say_events();
+    got += board_uart_read(0, input + got, sizeof input - got);
     if (got > 0) {
         node.pasted = now;
+        feeding = true;
         console_feed(&node.console, bytes_of(input, got), now);
+        feeding = false;
         bytes_wipe(input, sizeof input); /* it may be a part of a key */
         board_wake();                    /* there may be more */
     }
