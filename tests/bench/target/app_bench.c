@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "bench.h"
 
 #define PERIOD_MS 1000u
 #define MESSAGE_SIZE 300u
@@ -16,6 +17,7 @@ void app_start(ifl_ms now)
 ifl_ms app_step(ifl_ms now)
 {
     uint8_t message[MESSAGE_SIZE];
+    bench_duty();
     if (now < next) {
         return next;
     }

@@ -14,6 +14,7 @@ struct bench_event {
     uint32_t cycles;  /* of the CPU's clock, while the loop was at work */
     uint32_t longest; /* turn of the loop among them; in a full handshake that is the one that signs */
     uint32_t second_longest;
+    uint32_t longest_gap; /* in which none of the loop's duties ran: bench_duty() to bench_duty(), sleep left out */
     uint32_t bytes_sent, bytes_received; /* above TCP */
 };
 
@@ -26,5 +27,9 @@ struct bench {
     uint32_t network_heap_peak;
     struct bench_event events[BENCH_EVENT_COUNT];
 };
+
+/* The application has its turn: watchdog, network and console have had theirs just before, in the loop (node_step()) as in the middle of a signature
+ * (duties.c). */
+void bench_duty(void);
 
 #endif

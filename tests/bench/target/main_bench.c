@@ -17,6 +17,18 @@ struct watch {
     struct bench_event event;
 };
 static struct watch handshake, post;
+static uint64_t duty_at;     /* when the duties ran last, or a turn of the loop began */
+static uint32_t longest_gap; /* of this turn */
+static uint32_t own_work;    /* in this turn, of bench_duty() itself */
+
+void bench_duty(void)
+{
+    const uint64_t now = cortex_m_cycles();
+    const uint32_t gap = (uint32_t)(now - duty_at);
+    longest_gap = gap > longest_gap ? gap : longest_gap;
+    duty_at = cortex_m_cycles();
+    own_work += (uint32_t)(duty_at - now);
+}
 
 static bool counted(const struct watch *watch, enum health_counter counter)
 {
@@ -44,6 +56,7 @@ static void add(struct watch *watch, uint32_t took)
     } else if (took > event->second_longest) {
         event->second_longest = took;
     }
+    event->longest_gap = longest_gap > event->longest_gap ? longest_gap : event->longest_gap;
 }
 
 static void end(struct watch *watch, enum bench_kind kind)
@@ -107,9 +120,12 @@ static ifl_ms turn(void)
     struct watch fresh;
     begin(&fresh);
     const uint64_t start = cortex_m_cycles();
+    duty_at = start;
+    longest_gap = own_work = 0;
     board_watchdog_feed();
     const ifl_ms wish = node_step(now);
-    const uint32_t took = (uint32_t)(cortex_m_cycles() - start);
+    const uint32_t took = (uint32_t)(cortex_m_cycles() - start) - own_work;
+    bench_duty(); /* the next turn comes at once, or the CPU sleeps */
     if (before != SENDER_CONNECT && sender_state(&node.sender) == SENDER_CONNECT) {
         handshake = fresh;
     }
