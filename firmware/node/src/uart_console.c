@@ -90,10 +90,13 @@ void uart_console_take(ifl_ms now)
 
 void uart_console_step(ifl_ms now)
 {
-    uint8_t input[64] = {'\n'};
-    size_t got = line_ended ? 1 : 0;
-    line_ended = false;
+    uint8_t input[64];
+    size_t got = 0;
     say_events();
+    if (line_ended) {
+        line_ended = false;
+        input[got++] = '\n';
+    }
     got += board_uart_read(0, input + got, sizeof input - got);
     if (got > 0) {
         node.pasted = now;
