@@ -689,11 +689,22 @@ static void save_time(struct gateway *gateway, ifl_ms now)
     gateway->next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
 }
 
+/* Ages of messages are measured by it. */
+static void save_uptime(struct gateway *gateway, ifl_ms now)
+{
+    uint8_t value[8];
+    le64_put(value, clock_uptime_s(&gateway->clock, now));
+    (void)store_put(&gateway->store, STATE_UPTIME, bytes_of(value, sizeof value)); /* lost: messages are younger */
+}
+
 static void start_clock(struct gateway *gateway, ifl_ms now)
 {
     uint8_t value[9];
     size_t len = 0;
     clock_init(&gateway->clock, IFL_BUILD_UNIX_S, now);
+    if (state_get(&gateway->store.state, STATE_UPTIME, value, sizeof value, &len) == IFL_OK && len == 8) {
+        clock_uptime_tell(&gateway->clock, le64_get(value));
+    }
     if (state_get(&gateway->store.state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK &&
         len == sizeof value) {
         (void)clock_set(&gateway->clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
@@ -1070,6 +1081,7 @@ static ifl_ms step(struct gateway *gateway, ifl_ms now)
     }
     if (now >= gateway->next_expiry_check) {
         warn_of_expiry(gateway, now);
+        save_uptime(gateway, now);
     }
     return ifl_ms_min(wish, ifl_ms_min(gateway->next_time_save, gateway->next_expiry_check));
 }
@@ -1111,6 +1123,7 @@ static void finish(struct gateway *gateway)
         gateway->failed = true;
     }
     save_time(gateway, loop_now());
+    save_uptime(gateway, loop_now());
     log_info("stopped: %" PRIu64 " messages wait for the next start", queued_count(gateway));
 }
 

@@ -504,7 +504,7 @@ static enum ifl_status put_stream(struct sweep_run *run, uint8_t lane, uint32_t 
                                   struct outbox_id *id)
 {
     struct world *world = run->world;
-    struct outbox_time time = {.unix_s = 1700000000 + serial, .quality = 1};
+    struct outbox_time time = {.unix_s = 1700000000 + serial, .quality = 1, .uptime_min = serial};
     uint8_t buf[STREAM_PIECE];
     enum ifl_status status;
     PATIENTLY(run, status, outbox_put_begin(&world->box, lane, size, time));
@@ -527,7 +527,7 @@ static enum ifl_status put_whole(struct sweep_run *run, uint8_t lane, uint32_t s
 {
     uint8_t payload[65536];
     struct world *world = run->world;
-    struct outbox_time time = {.unix_s = 1700000000 + serial, .quality = 1};
+    struct outbox_time time = {.unix_s = 1700000000 + serial, .quality = 1, .uptime_min = serial};
     enum ifl_status status;
     payload_bytes(serial, 0, payload, size);
     PATIENTLY(run, status, outbox_put(&world->box, lane, bytes_of(payload, size), time, id));

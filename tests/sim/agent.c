@@ -21,6 +21,7 @@ static bool on;
 static uint64_t booted_at;                   /* true time */
 static ifl_ms first_ms;                      /* the agent's time then */
 static bool csrf_remembered[IFL_LANE_COUNT]; /* what the state room keeps */
+static uint64_t uptime_s;                    /* as the state room keeps it */
 uint64_t agent_boots;
 
 struct agent *agent(void)
@@ -138,6 +139,7 @@ void agent_start(void)
     on = false;
     agent_boots = 0;
     memset(csrf_remembered, 0, sizeof csrf_remembered);
+    uptime_s = 0;
 }
 
 bool agent_boot(void)
@@ -154,6 +156,7 @@ bool agent_boot(void)
     if (world.plan.proxy)
         (void)net_proxy_parse(bytes_of_string("user:secret@" SIM_PROXY ":3128"), &a->proxy);
     clock_init(&a->clock, BUILD_UNIX_S, agent_now());
+    clock_uptime_tell(&a->clock, uptime_s);
     health_init(&a->health);
     a->health.listener = on_event;
     tls_init(&a->tls, &a->tls_context);
@@ -209,10 +212,19 @@ static void check_ram(void)
         broken("something was written outside of the agent's memory");
 }
 
+/* As the programs do: once an hour. */
+static void save_uptime(const struct agent *a, ifl_ms now)
+{
+    uint64_t up_s = clock_uptime_s(&a->clock, now);
+    if (up_s >= uptime_s + 3600)
+        uptime_s = up_s;
+}
+
 uint64_t agent_step(void)
 {
     struct agent *a = &ram.agent;
     ifl_ms now = agent_now();
+    save_uptime(a, now);
     ifl_ms wish = producers_step(&a->outbox, now);
     if (!world.medium.off)
         wish = ifl_ms_min(wish, sender_step(&a->sender, now));

@@ -5,6 +5,7 @@
  *   id             one for a payload, one payload for an id, for life; numbers have no gaps
  *   cursor         passes only what the server has accepted, what lies among the dead letters, or what is counted as given up
  *   repetition     only where the agent couldn't know the answer, or lost its memory
+ *   age            nothing is given up before it has reached the limit of its route, nor sent long after
  *   progress       a route whose way is free isn't stuck
  */
 #include <stdlib.h>
@@ -16,9 +17,11 @@
 #define TOKEN_DIGITS 6
 
 struct entry {
-    uint64_t token;   /* + 1; 0: not known */
-    uint64_t told_at; /* the agent knows that it was accepted; 0: it doesn't */
-    uint64_t alias;   /* a re-queued message lies here: its n in the same lane */
+    uint64_t token;           /* + 1; 0: not known */
+    uint64_t told_at;         /* the agent knows that it was accepted; 0: it doesn't */
+    uint64_t alias;           /* a re-queued message lies here: its n in the same lane */
+    uint64_t acknowledged_at; /* true time */
+    uint64_t acknowledged_up; /* seconds that the agent had been up in all */
     uint32_t accepted;
     bool acknowledged, gave_up, dead, buried;
     bool passed; /* the cursor was behind it once */
@@ -174,6 +177,8 @@ void oracle_acknowledged(uint64_t token, const struct outbox_id *id)
                (unsigned long long)lanes[id->lane].last_acknowledged);
     lanes[id->lane].last_acknowledged = id->n;
     e->acknowledged = tokens[token].acknowledged = true;
+    e->acknowledged_at = world.now;
+    e->acknowledged_up = clock_uptime_s(&agent()->clock, agent_now());
 }
 
 bool oracle_requested(unsigned route, const struct outbox_id *id, const uint8_t *body, size_t size)
@@ -206,12 +211,45 @@ static void check_order(const struct outbox_id *id)
         l->last_accepted = id->n;
 }
 
+/* ---- ages ---- */
+
+static uint64_t max_age_s(const struct lane *l)
+{
+    return world.plan.settings.routes[l->route].max_age_min * UINT64_C(60);
+}
+
+/* Only by its age: the store is sound and refuses the new when it's full. */
+static bool gives_up_by_age_only(const struct lane *l)
+{
+    return world.plan.settings.routes[l->route].full == SETTINGS_FULL_REFUSE && max_age_s(l) > 0 &&
+           world.plan.worn_sectors + world.plan.flips == 0 && !world.plan.sync_failures;
+}
+
+/* The device can't have been up longer than time has passed. A message is a little older than its acknowledgement. */
+static void check_not_too_young(const struct lane *l, const struct entry *e)
+{
+    uint64_t at_most_s = (world.now - e->acknowledged_at) / SECOND;
+    if (e->acknowledged && gives_up_by_age_only(l) && at_most_s + at_most_s / 100 + 600 < max_age_s(l))
+        broken("route %u gave up a message of %llu s, its limit is %llu", l->route, (unsigned long long)at_most_s,
+               (unsigned long long)max_age_s(l));
+}
+
+static void check_not_too_old(const struct lane *l, const struct entry *e)
+{
+    uint64_t up_s = clock_uptime_s(&agent()->clock, agent_now());
+    uint64_t age_s = up_s > e->acknowledged_up ? up_s - e->acknowledged_up : 0;
+    if (e->acknowledged && max_age_s(l) > 0 && !e->dead && e->alias == 0 && age_s > max_age_s(l) + 1200)
+        broken("route %u sends a message of %llu s, its limit is %llu", l->route, (unsigned long long)age_s,
+               (unsigned long long)max_age_s(l));
+}
+
 void oracle_accepted(unsigned route, const struct outbox_id *id, uint64_t sent_at)
 {
     (void)route;
     struct entry *e = entry(id->lane, id->n);
     if (e->accepted++ == 0) {
         check_order(id);
+        check_not_too_old(&lanes[id->lane], e);
         oracle_accepted_count++;
         return;
     }
@@ -269,6 +307,7 @@ static bool pass(uint8_t lane, uint64_t n, uint64_t given_up)
         return true;
     }
     e->gave_up = true;
+    check_not_too_young(l, message);
     oracle_gave_up_count++;
     note(NOTE_GAVE_UP, lane, (int64_t)n);
     if (++l->gave_up_count > given_up)
@@ -444,7 +483,7 @@ static void finish_lane(uint8_t lane)
     }
     bool refuses = world.plan.settings.routes[l->route].full == SETTINGS_FULL_REFUSE;
     bool sound = world.plan.worn_sectors + world.plan.flips == 0 && !world.plan.sync_failures;
-    if (refuses && sound && stats.given_up > 0)
+    if (refuses && sound && max_age_s(l) == 0 && stats.given_up > 0)
         broken("route %u never gives up, but gave up %llu", l->route, (unsigned long long)stats.given_up);
 }
 

@@ -116,10 +116,11 @@ static void plan_settings(struct plan *plan)
     for (size_t i = 0; i < plan->route_count; i++)
         at = add(json, sizeof json, at,
                  "%s\"r%u\":{\"path\":\"/http/r%u\",\"priority\":%u,\"full\":\"%s\",\"timeout_ms\":%u,\"max_rate\":%u,"
-                 "\"on_flow_error\":{\"dead_letter_after\":%u}}",
+                 "\"max_age_min\":%u,\"on_flow_error\":{\"dead_letter_after\":%u}}",
                  i > 0 ? "," : "", (unsigned)i, (unsigned)i, (unsigned)pick(0, 3),
                  dice_chance(DICE_PLAN, 300) ? "give_up_oldest" : "refuse", (unsigned)pick(2000, 60000),
                  dice_chance(DICE_PLAN, 600) ? (unsigned)dice_span(DICE_PLAN, 6, 600) : 0,
+                 dice_chance(DICE_PLAN, 150) ? (unsigned)pick(30, 3000) : 0,
                  dice_chance(DICE_PLAN, 200) ? (unsigned)pick(1, 4) : 0);
     at = add(json, sizeof json, at, "}}");
     struct settings_error error;

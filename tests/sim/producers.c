@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "console/message_id.h"
 #include "ingest/ingest.h"
 #include "sim.h"
 
@@ -115,7 +116,7 @@ static void on_answer(struct producer *p, const char *line, size_t len)
     memmove(p->expected, p->expected + 1, p->expected_count * sizeof *p->expected);
     struct outbox_id id;
     if (len > 3 && memcmp(line, "OK ", 3) == 0) {
-        if (outbox_id_parse(bytes_of(line + 3, len - 3), &id) != IFL_OK || token == NO_TOKEN)
+        if (console_id_parse(bytes_of(line + 3, len - 3), &id) != IFL_OK || token == NO_TOKEN)
             broken("a wrong acknowledgement: %.*s", (int)len, line);
         else
             oracle_acknowledged(token, &id);

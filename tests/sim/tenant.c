@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "answers.h"
+#include "console/message_id.h"
 
 #define START_UNIX_S 1795000000
 #define LARGE_SIZE 100000
@@ -115,7 +116,7 @@ static bool read_request(const char *head, struct request *request)
     if (request->head)
         return true;
     if (field(head, "SAP_ApplicationID", value, sizeof value) == NULL ||
-        outbox_id_parse(bytes_of_string(value), &request->id) != IFL_OK)
+        console_id_parse(bytes_of_string(value), &request->id) != IFL_OK)
         broken("a POST without an id: %s", value);
     if (field(head, "SAP_Sender", value, sizeof value) == NULL || strcmp(value, "sim") != 0)
         broken("a POST without its sender");

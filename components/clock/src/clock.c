@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#define UPTIME_MASK UINT32_C(0xFFFFFF)
 #define LAST_UNIX_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z: the last second with a four-digit year */
 
 void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now)
@@ -11,6 +12,29 @@ void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now)
     clock->base_ms = now;
     clock->quality = CLOCK_BUILD;
     clock->since_ms = now;
+    clock->start_ms = now;
+    clock->uptime_before_s = 0;
+}
+
+uint64_t clock_uptime_s(const struct clock *clock, ifl_ms now)
+{
+    return clock->uptime_before_s + (now > clock->start_ms ? (now - clock->start_ms) / 1000 : 0);
+}
+
+void clock_uptime_tell(struct clock *clock, uint64_t before_s)
+{
+    clock->uptime_before_s = before_s;
+}
+
+static uint32_t uptime_min(const struct clock *clock, ifl_ms now)
+{
+    return (uint32_t)(clock_uptime_s(clock, now) / 60) & UPTIME_MASK;
+}
+
+uint32_t clock_age_min(const struct clock *clock, uint32_t then_min, ifl_ms now)
+{
+    const uint32_t age = (uptime_min(clock, now) - then_min) & UPTIME_MASK;
+    return age <= CLOCK_AGE_MAX_MIN ? age : 0;
 }
 
 struct clock_reading clock_read(const struct clock *clock, ifl_ms now)
@@ -21,6 +45,7 @@ struct clock_reading clock_read(const struct clock *clock, ifl_ms now)
     return (struct clock_reading){
         .unix_s = unix_s < LAST_UNIX_S ? unix_s : LAST_UNIX_S,
         .quality = clock->quality,
+        .uptime_min = uptime_min(clock, now),
     };
 }
 

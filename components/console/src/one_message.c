@@ -1,6 +1,7 @@
 #include "one_message.h"
 
 #include "base/text.h"
+#include "console/message_id.h"
 
 #define SEARCH_MAX 10000u /* messages of a lane that are looked at for an id */
 #define PIECE_SIZE 48u    /* of a payload, a multiple of 3: base64 without padding in between */
@@ -155,7 +156,7 @@ static deed read_words(struct words *words, struct outbox_id *id)
 {
     const struct bytes word = words_next(words);
     for (size_t i = 0; i < sizeof DEEDS / sizeof DEEDS[0]; i++) {
-        if (bytes_equal(word, bytes_of_string(DEEDS[i].word)) && outbox_id_parse(words_next(words), id) == IFL_OK) {
+        if (bytes_equal(word, bytes_of_string(DEEDS[i].word)) && console_id_parse(words_next(words), id) == IFL_OK) {
             return DEEDS[i].does;
         }
     }

@@ -190,7 +190,8 @@ static enum ifl_status store(struct console *console, struct bytes route, struct
     }
     const uint8_t lane = outbox_lane_of(wiring->outbox, wiring->settings->routes[index].name);
     const struct clock_reading reading = clock_read(wiring->clock, now);
-    const struct outbox_time time = {.unix_s = reading.unix_s, .quality = (uint8_t)reading.quality};
+    const struct outbox_time time = {
+        .unix_s = reading.unix_s, .quality = (uint8_t)reading.quality, .uptime_min = reading.uptime_min};
     const enum ifl_status status =
         lane == OUTBOX_LANE_NONE ? IFL_NOT_FOUND : outbox_put(wiring->outbox, lane, payload, time, id);
     return status == IFL_OK ? outbox_sync(wiring->outbox) : status;

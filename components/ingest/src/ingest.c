@@ -52,7 +52,8 @@ static enum ifl_status store(struct ingest *ingest, size_t route, struct bytes p
         return IFL_LINE_NO_ROUTE;
     }
     const struct clock_reading reading = clock_read(wiring->clock, now);
-    const struct outbox_time time = {.unix_s = reading.unix_s, .quality = (uint8_t)reading.quality};
+    const struct outbox_time time = {
+        .unix_s = reading.unix_s, .quality = (uint8_t)reading.quality, .uptime_min = reading.uptime_min};
     const enum ifl_status status = outbox_put(wiring->outbox, lane, payload, time, id);
     return status == IFL_TOO_LARGE ? IFL_LINE_TOO_LONG
                                    : status; /* the outbox may hold less than the configuration allows */

@@ -19,6 +19,8 @@ enum record_type { RECORD_DATA = 1, RECORD_CURSOR, RECORD_GIVEUP, RECORD_RESUME,
 
 #define RECORD_ORIGIN 1u /* flag: an origin stands before the payload */
 #define RECORD_SIZE 32u
+#define TIME_BITS 40
+#define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)
 
 struct record {
     uint8_t mark, type, flags;
@@ -31,7 +33,7 @@ struct record {
     };
     STORED_N(n);
     union {
-        uint64_t time; /* DATA */
+        uint64_t time; /* DATA: seconds since 1970, uptime in minutes above them */
         struct {
             STORED_N(cursor); /* else */
         };

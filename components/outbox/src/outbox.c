@@ -161,7 +161,8 @@ static enum ifl_status show(struct outbox *box, const struct walk *walk, struct 
     message->lane = walk->block.progress.lane;
     message->n = rec->n;
     message->size = rec->size;
-    message->time.unix_s = (int64_t)rec->time;
+    message->time.unix_s = (int64_t)(rec->time & TIME_MASK);
+    message->time.uptime_min = (uint32_t)(rec->time >> TIME_BITS);
     message->time.quality = rec->quality;
     message->reason = origin.reason;
     message->at = rec->at;

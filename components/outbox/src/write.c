@@ -242,7 +242,7 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
                          .quality = time->quality,
                          .size = size,
                          .n = lane->last_n + 1,
-                         .time = (uint64_t)time->unix_s};
+                         .time = ((uint64_t)time->unix_s & TIME_MASK) | (uint64_t)time->uptime_min << TIME_BITS};
     if (put->active || rec.n == 0) { /* 0: no number is left */
         return put->active ? IFL_FLASH_BUSY : IFL_STORE_FULL;
     }

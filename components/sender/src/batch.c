@@ -1,7 +1,6 @@
 #include "parts.h"
 
-/* A message that was put back from the dead letters has the id of its first life: it goes alone. */
-static bool has_own_id(const struct sender_route *route, const struct outbox_message *message)
+bool batch_has_own_id(const struct sender_route *route, const struct outbox_message *message)
 {
     return message->id.n == message->n && message->id.lane == route->lane;
 }
@@ -11,7 +10,7 @@ static uint32_t limit_of(const struct sender *sender, const struct sender_route 
                          const struct outbox_message *first)
 {
     struct outbox_batch tried;
-    if (first->n <= route->alone_n || !has_own_id(route, first))
+    if (first->n <= route->alone_n || !batch_has_own_id(route, first))
         return 1;
     if (outbox_batch_pending(sender->wiring.outbox, route->lane, &tried))
         return (uint32_t)(tried.last_n - first->n) + 1;
@@ -24,7 +23,7 @@ static void take_or_end(struct sender_route *route, const struct outbox_message 
     struct sender_batch *batch = &route->batch;
     const struct outbox_message *next = &batch->seen;
     uint32_t room = route->settings->batch_size - batch->count; /* for separators */
-    batch->full = next->n != batch->first_n + batch->count || !has_own_id(route, next) ||
+    batch->full = next->n != batch->first_n + batch->count || !batch_has_own_id(route, next) ||
                   next->id.log != first->id.log || batch->size + next->size >= room;
     if (!batch->full) {
         batch->count++;

@@ -57,6 +57,8 @@ static inline outbox_n batch_last_n(const struct sender_batch *batch)
 {
     return batch->first_n + batch->count - 1;
 }
+/* False: it was put back from the dead letters and has the id of its first life. It goes alone, and doesn't age. */
+bool batch_has_own_id(const struct sender_route *route, const struct outbox_message *message);
 /* Settle which messages go with `first`, the first one of its lane. False: more may come, or flash is busy; `wish` says when that's over. */
 bool batch_is_due(struct sender *sender, struct sender_route *route, const struct outbox_message *first);
 /* The request is about to begin: a batch is recorded, so that a repetition is the same one. False: not now, `wish` says when. */

@@ -119,10 +119,26 @@ static void enter_ready(struct sender *sender)
 
 /* ---- which message ---- */
 
+/* A batch that was tried already stays together: its outcome isn't known, and the receiver knows it by its id. */
+static bool is_too_old(const struct sender *sender, const struct sender_route *route,
+                       const struct outbox_message *message)
+{
+    const struct sender_wiring *wiring = &sender->wiring;
+    uint32_t limit = route->settings->max_age_min;
+    struct outbox_batch tried;
+    return limit > 0 && clock_age_min(wiring->clock, message->time.uptime_min, sender->now) >= limit &&
+           batch_has_own_id(route, message) && !outbox_batch_pending(wiring->outbox, route->lane, &tried);
+}
+
 /* The first message of a route. False: it has none, or none that can be read now. */
 static bool first_of(struct sender *sender, struct sender_route *route, struct outbox_message *message)
 {
     enum ifl_status status = outbox_first(sender->wiring.outbox, route->lane, message);
+    if (status == IFL_OK && is_too_old(sender, route, message)) {
+        sender->message = *message;
+        sender->wish = sender->now; /* what comes behind it may be younger */
+        status = IFL_STORE_EXPIRED;
+    }
     if (status == IFL_FLASH_BUSY) {
         sender_poll_flash(sender);
     } else if (status != IFL_OK && status != IFL_END) {

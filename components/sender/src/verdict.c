@@ -206,11 +206,12 @@ void verdict_unsendable(struct sender *sender, enum ifl_status status)
         batch_split(sender, batch_last_n(&route->batch));
         return;
     }
-    if (status == IFL_STORE_CORRUPT) {
-        status = outbox_give_up(sender->wiring.outbox, route->lane, sender->message.n, status);
+    if (status == IFL_STORE_CORRUPT || status == IFL_STORE_EXPIRED) {
+        enum ifl_status reason = status;
+        status = outbox_give_up(sender->wiring.outbox, route->lane, sender->message.n, reason);
         if (status == IFL_OK) {
             sender_count(sender, HEALTH_GIVEN_UP);
-            sender_event(sender, IFL_STORE_CORRUPT, route->wait.route);
+            sender_event(sender, reason, route->wait.route);
             return;
         }
     }

@@ -151,11 +151,22 @@ static void save_time(ifl_ms now)
     node.next_time_save = ifl_ms_after(now, busy ? 1000u : TIME_SAVE_MS);
 }
 
+/* Ages of messages are measured by it. */
+static void save_uptime(ifl_ms now)
+{
+    uint8_t value[8];
+    le64_put(value, clock_uptime_s(&node.clock, now));
+    (void)state_put(&node.state, STATE_UPTIME, bytes_of(value, sizeof value)); /* lost: messages are younger */
+}
+
 static void start_clock(ifl_ms now)
 {
     uint8_t value[9];
     size_t len = 0;
     clock_init(&node.clock, IFL_BUILD_UNIX_S, now);
+    if (state_get(&node.state, STATE_UPTIME, value, sizeof value, &len) == IFL_OK && len == 8) {
+        clock_uptime_tell(&node.clock, le64_get(value));
+    }
     if (state_get(&node.state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK && len == sizeof value) {
         (void)clock_set(&node.clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
     }
@@ -508,6 +519,7 @@ ifl_ms node_step(ifl_ms now)
     wish = ifl_ms_min(wish, heartbeat_step(now));
     if (now >= node.next_expiry_check) {
         warn_of_expiry(now);
+        save_uptime(now);
     }
     if (node.pasting) {
         wish = ifl_ms_min(wish, intake_step(now));
@@ -538,7 +550,8 @@ enum ifl_status node_put(const char *route, struct bytes payload)
         return IFL_NOT_FOUND;
     }
     const struct clock_reading reading = clock_read(&node.clock, board_now());
-    const struct outbox_time time = {.unix_s = reading.unix_s, .quality = (uint8_t)reading.quality};
+    const struct outbox_time time = {
+        .unix_s = reading.unix_s, .quality = (uint8_t)reading.quality, .uptime_min = reading.uptime_min};
     enum ifl_status status = outbox_put(&node.outbox, outbox_lane_of(&node.outbox, route), payload, time, &id);
     if (status == IFL_OK) {
         health_count(&node.health, HEALTH_STORED, 1);

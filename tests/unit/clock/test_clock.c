@@ -156,6 +156,44 @@ static void every_quality_has_a_name(void)
     TEST_ASSERT_EQUAL_STRING("unknown", clock_quality_name((enum clock_quality)17));
 }
 
+static void the_time_up_in_all_goes_on_where_it_was_told_to(void)
+{
+    struct clock up;
+    clock_init(&up, BUILD, 5000);
+    TEST_ASSERT_EQUAL_UINT64(0, clock_uptime_s(&up, 5000));
+    TEST_ASSERT_EQUAL_UINT64(0, clock_uptime_s(&up, 0));
+    TEST_ASSERT_EQUAL_UINT64(3600, clock_uptime_s(&up, 3605000));
+    clock_uptime_tell(&up, 86400);
+    TEST_ASSERT_EQUAL_UINT64(90000, clock_uptime_s(&up, 3605000));
+    TEST_ASSERT_EQUAL_UINT32(1500, clock_read(&up, 3605000).uptime_min);
+}
+
+static void no_source_of_time_makes_anything_older(void)
+{
+    struct clock up;
+    clock_init(&up, BUILD, 0);
+    const uint32_t then_min = clock_read(&up, 0).uptime_min;
+    TEST_ASSERT_TRUE(clock_set(&up, BUILD + 86400 * 3650, CLOCK_RTC, 0, 1000));
+    TEST_ASSERT_EQUAL_UINT32(0, clock_age_min(&up, then_min, 59999));
+    TEST_ASSERT_EQUAL_UINT32(1, clock_age_min(&up, then_min, 60000));
+    TEST_ASSERT_TRUE(clock_set(&up, BUILD, CLOCK_RTC, 0, 61000));
+    TEST_ASSERT_EQUAL_UINT32(10, clock_age_min(&up, then_min, 600000));
+}
+
+static void ages_survive_the_end_of_the_counter_and_what_a_power_cut_took(void)
+{
+    struct clock up;
+    clock_init(&up, BUILD, 0);
+    clock_uptime_tell(&up, UINT64_C(0xFFFFFF) * 60);
+    TEST_ASSERT_EQUAL_UINT32(0xFFFFFF, clock_read(&up, 0).uptime_min);
+    TEST_ASSERT_EQUAL_UINT32(2, clock_age_min(&up, 0xFFFFFF, 120000));
+    TEST_ASSERT_EQUAL_UINT32(CLOCK_AGE_MAX_MIN, clock_age_min(&up, 0x800000, 0));
+    clock_uptime_tell(&up, 600); /* the last 50 minutes weren't written */
+    TEST_ASSERT_EQUAL_UINT32(0, clock_age_min(&up, 60, 0));
+    TEST_ASSERT_EQUAL_UINT32(0, clock_age_min(&up, 60, 3000000));
+    TEST_ASSERT_EQUAL_UINT32(1, clock_age_min(&up, 60, 3060000));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -178,5 +216,8 @@ int main(void)
     RUN_TEST(an_end_in_the_past_is_past_with_any_quality);
     RUN_TEST(a_beginning_lies_ahead_only_for_a_clock_that_knows);
     RUN_TEST(every_quality_has_a_name);
+    RUN_TEST(the_time_up_in_all_goes_on_where_it_was_told_to);
+    RUN_TEST(no_source_of_time_makes_anything_older);
+    RUN_TEST(ages_survive_the_end_of_the_counter_and_what_a_power_cut_took);
     return UNITY_END();
 }

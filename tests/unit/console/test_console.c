@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "console/console.h"
+#include "console/message_id.h"
 #include "unity.h"
 
 /* ---- the fake outbox: three lanes, messages without payloads ---- */
@@ -457,6 +458,36 @@ static void a_dead_letter_goes_again_or_for_good(void)
     assert_says("queue retry " WAITING_ID "\n", "E806");
 }
 
+/* ---- ids ---- */
+
+static void an_id_is_read_as_it_is_shown(void)
+{
+    struct outbox_id id;
+    TEST_ASSERT_EQUAL(IFL_OK, console_id_parse(bytes_of_string("5f3a90c21b7e44d8-255-18446744073709551615"), &id));
+    TEST_ASSERT_TRUE(id.log == UINT64_C(0x5f3a90c21b7e44d8) && id.lane == 255 && id.n == UINT64_MAX);
+}
+
+static void what_is_no_id_is_refused(void)
+{
+    static const char *const wrong[] = {"",
+                                        "5f3a90c21b7e44d8",
+                                        "5f3a90c21b7e44d8-1",
+                                        "5f3a90c21b7e44d8-1-",
+                                        "5f3a90c21b7e44d8-1-0",
+                                        "5f3a90c21b7e44d8-256-1",
+                                        "5F3A90C21B7E44D8-1-1",
+                                        "5f3a90c21b7e44`8-1-1",
+                                        "5f3a90c21b7e44d8--1",
+                                        "5f3a90c21b7e44d-11-1",
+                                        "5f3a90c21b7e44d8-1-18446744073709551616",
+                                        "5f3a90c21b7e44d8-1-1 "};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct outbox_id id = {.n = 77};
+        TEST_ASSERT_EQUAL_MESSAGE(IFL_INVALID, console_id_parse(bytes_of_string(wrong[i]), &id), wrong[i]);
+        TEST_ASSERT_EQUAL_UINT64(77, id.n);
+    }
+}
+
 /* ---- import ---- */
 
 static uint8_t intake_buf[256];
@@ -771,6 +802,8 @@ int main(void)
     RUN_TEST(a_paste_that_is_too_long_is_refused_at_its_end);
     RUN_TEST(one_paste_at_a_time_and_none_is_left_behind);
     RUN_TEST(help_offers_import_and_rollback_only_where_the_program_takes_identities_in);
+    RUN_TEST(an_id_is_read_as_it_is_shown);
+    RUN_TEST(what_is_no_id_is_refused);
     RUN_TEST(identity_rollback_asks_the_program);
     RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);

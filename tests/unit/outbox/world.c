@@ -108,7 +108,8 @@ enum ifl_status put(const char *route, uint32_t serial, uint32_t size, struct ou
     int tries = 0;
     body_of(serial, body, size);
     do {
-        status = outbox_put(&world.box, lane(route), bytes_of(body, size), (struct outbox_time){1000 + serial, 2}, id);
+        status = outbox_put(&world.box, lane(route), bytes_of(body, size),
+                            (struct outbox_time){1000 + serial, 2, serial * 7}, id);
     } while (is_busy(status, &tries));
     return status;
 }

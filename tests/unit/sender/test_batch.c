@@ -143,6 +143,23 @@ static void also_after_a_restart_with_other_settings(void)
     assert_last("1122334455667788-1-3", "{\"i\":0}");
 }
 
+static void what_was_tried_once_is_finished_whatever_its_age(void)
+{
+    route->max_age_min = 1;
+    world_reply("", IFL_CLOSED);
+    put_texts(2);
+    world_settle();
+    world.open_default = IFL_NET_DNS;
+    world_run_for(60 * MINUTE);
+    put_texts(1);
+    world_run_for(60 * MINUTE);
+    world.open_default = IFL_OK;
+    world_run_for(60 * MINUTE);
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1..2", world_field(&world.requests[1], "SAP_ApplicationID"));
+    TEST_ASSERT_EQUAL_UINT(1, world.gave_up_count); /* the one behind it */
+    TEST_ASSERT_EQUAL_UINT(2, world.request_count);
+}
+
 static void of_a_rejected_batch_only_the_rejected_message_is_dead_lettered(void)
 {
     world_reply(REJECTED, IFL_AGAIN);
@@ -240,6 +257,7 @@ int main(void)
     RUN_TEST(a_full_batch_does_not_wait);
     RUN_TEST(what_was_tried_once_is_repeated_as_the_same_batch);
     RUN_TEST(also_after_a_restart_with_other_settings);
+    RUN_TEST(what_was_tried_once_is_finished_whatever_its_age);
     RUN_TEST(of_a_rejected_batch_only_the_rejected_message_is_dead_lettered);
     RUN_TEST(a_batch_that_is_too_large_for_the_flow_is_split);
     RUN_TEST(a_damaged_message_in_a_batch_is_given_up_alone);

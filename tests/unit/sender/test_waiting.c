@@ -510,6 +510,78 @@ static void a_week_of_random_trouble_loses_nothing_and_keeps_the_order(void)
     }
 }
 
+/* ---- the age limit ---- */
+
+static void what_is_too_old_is_given_up_with_its_reason_and_the_rest_goes(void)
+{
+    world.settings.routes[0].max_age_min = 30;
+    world.open_default = IFL_NET_DNS;
+    for (unsigned i = 0; i < 5; i++) {
+        world_put(0, 10);
+        world_put(1, 10);
+        world_run_for(10 * MINUTE);
+    }
+    world.open_default = IFL_OK;
+    sender_retry(&world.sender, HEALTH_ROUTE_NONE, world.now);
+    world_run_for(MINUTE);
+    TEST_ASSERT_EQUAL_UINT(3, world.gave_up_count); /* of 50, 40 and 30 minutes */
+    TEST_ASSERT_EQUAL(IFL_STORE_EXPIRED, world.last_reason);
+    TEST_ASSERT_EQUAL_UINT64(3, world.health.counters[HEALTH_GIVEN_UP]);
+    TEST_ASSERT_EQUAL_UINT(5, world_done_count(1));
+    unsigned posted = 0;
+    for (size_t i = 0; i < world.request_count; i++) {
+        posted += world.requests[i].route == 0;
+        TEST_ASSERT_TRUE(world.requests[i].route != 0 || world.requests[i].n > 3);
+    }
+    TEST_ASSERT_EQUAL_UINT(2, posted);
+    unsigned events = 0;
+    for (uint32_t seq = 1; seq <= health_last_seq(&world.health); seq++) {
+        const struct health_event *event = health_event_at(&world.health, seq);
+        events += event != NULL && event->status == IFL_STORE_EXPIRED && event->route == 0;
+    }
+    TEST_ASSERT_TRUE(events > 0);
+}
+
+static void no_clock_that_jumps_makes_a_message_too_old(void)
+{
+    world.settings.routes[0].max_age_min = 30;
+    world.stored_unix_s = 1700000000;
+    world_put(0, 10);
+    TEST_ASSERT_TRUE(clock_set(&world.clock, 1700000000 + 3650 * 86400, CLOCK_RTC, 0, world.now));
+    world_run_for(MINUTE);
+    TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void an_old_message_that_a_person_put_back_goes_all_the_same(void)
+{
+    world.settings.routes[0].max_age_min = 1;
+    world.other_lane = true;
+    world.open_default = IFL_NET_DNS;
+    world_put(0, 10);
+    world_run_for(HOUR);
+    world.open_default = IFL_OK;
+    world_run_for(HOUR);
+    TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
+    TEST_ASSERT_EQUAL_UINT(1, world.request_count);
+}
+
+static void where_it_cannot_be_given_up_now_the_route_waits(void)
+{
+    world.settings.routes[0].max_age_min = 1;
+    world.give_up_status = IFL_STORE_FULL;
+    world.open_default = IFL_NET_DNS;
+    world_put(0, 10);
+    world_run_for(HOUR);
+    world.open_default = IFL_OK;
+    world_run_for(HOUR);
+    TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
+    TEST_ASSERT_EQUAL_UINT(0, world.request_count);
+    world.give_up_status = IFL_OK;
+    world_run_for(HOUR);
+    TEST_ASSERT_EQUAL_UINT(1, world.gave_up_count);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -542,5 +614,9 @@ int main(void)
     RUN_TEST(there_is_no_view_of_a_route_that_is_not_there);
     RUN_TEST(an_error_on_an_open_connection_keeps_the_connection);
     RUN_TEST(a_week_of_random_trouble_loses_nothing_and_keeps_the_order);
+    RUN_TEST(what_is_too_old_is_given_up_with_its_reason_and_the_rest_goes);
+    RUN_TEST(no_clock_that_jumps_makes_a_message_too_old);
+    RUN_TEST(an_old_message_that_a_person_put_back_goes_all_the_same);
+    RUN_TEST(where_it_cannot_be_given_up_now_the_route_waits);
     return UNITY_END();
 }

@@ -17,6 +17,7 @@ static struct lane {
         bool corrupt;
         int64_t unix_s;
         uint8_t quality;
+        uint32_t uptime_min;
     } messages[WORLD_MESSAGES];
     outbox_n first_n, last_n; /* first_n > last_n: empty */
     outbox_n tried_n;         /* last one of the recorded batch, 0 = none */
@@ -66,6 +67,8 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
     message->size = at->messages[at->first_n % WORLD_MESSAGES].size;
     message->time.unix_s = at->messages[at->first_n % WORLD_MESSAGES].unix_s;
     message->time.quality = at->messages[at->first_n % WORLD_MESSAGES].quality;
+    message->time.uptime_min = at->messages[at->first_n % WORLD_MESSAGES].uptime_min;
+    message->id.lane = world.other_lane ? OUTBOX_LANE_NONE - 1 : lane;
     return IFL_OK;
 }
 
@@ -538,6 +541,7 @@ static uint64_t put(unsigned route, const void *payload, uint32_t size)
     at->messages[n % WORLD_MESSAGES].corrupt = false;
     at->messages[n % WORLD_MESSAGES].unix_s = world.stored_unix_s;
     at->messages[n % WORLD_MESSAGES].quality = world.stored_quality;
+    at->messages[n % WORLD_MESSAGES].uptime_min = clock_read(&world.clock, world.now).uptime_min;
     return n;
 }
 

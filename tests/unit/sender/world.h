@@ -73,6 +73,7 @@ struct world {
     /* the outbox */
     int64_t stored_unix_s; /* of the messages that are put next */
     uint8_t stored_quality;
+    bool other_lane; /* what is shown was put back from the dead letters: its id is of another lane */
     enum ifl_status done_status, dead_letter_status, first_status, give_up_status;
     bool read_nothing;            /* outbox_read() says OK without a byte */
     unsigned read_busy_count;     /* outbox_read() says FLASH_BUSY that many times */

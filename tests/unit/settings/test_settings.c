@@ -168,7 +168,8 @@ static void a_misspelled_key_is_refused_with_the_list_of_keys(void)
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "network.Proxy", with("\"network\": { \"Proxy\": \"\" }"));
     refuses(IFL_CONFIG_UNKNOWN_KEY, 2, "routes.a.pfad", with_in_route("\"pfad\": \"/b\""));
     TEST_ASSERT_EQUAL_STRING(
-        "path, content_type, priority, full, max_rate, timeout_ms, on_flow_error, headers, body, batch", error.allowed);
+        "path, content_type, priority, full, max_rate, max_age_min, timeout_ms, on_flow_error, headers, body, batch",
+        error.allowed);
 }
 
 static void a_doubled_key_is_refused_wherever_it_stands(void)

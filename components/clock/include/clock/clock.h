@@ -10,6 +10,9 @@
  *   SNTP       SNTP      both ways (drift), but only against sources that aren't better
  *   RTC, OS    RTC       both ways
  *
+ * Beside it counts how long the device has been up in all its starts: no source can make that jump, so ages are measured by it. A time that it's switched
+ * off doesn't count.
+ *
  * A struct of the caller, no memory and no I/O; nothing blocks or fails. */
 #ifndef CLOCK_CLOCK_H
 #define CLOCK_CLOCK_H
@@ -37,11 +40,16 @@ struct clock {
     ifl_ms base_ms;
     enum clock_quality quality;
     ifl_ms since_ms; /* when the quality was reached */
+    ifl_ms start_ms;
+    uint64_t uptime_before_s;
 };
+
+#define CLOCK_AGE_MAX_MIN UINT32_C(0x7FFFFF) /* 15.9 years: the largest age that can be told */
 
 struct clock_reading {
     int64_t unix_s; /* it is at least this late */
     enum clock_quality quality;
+    uint32_t uptime_min; /* minutes up in all, the lower 24 bits */
 };
 
 /* Start with the build time (seconds since 1970). */
@@ -62,6 +70,12 @@ struct clock_reading clock_read(const struct clock *clock, ifl_ms now);
 bool clock_is_past(const struct clock *clock, int64_t unix_s, ifl_ms now);
 /* The moment is known to lie ahead: only with quality >= CLOCK_SNTP, since a low bound proves nothing. */
 bool clock_is_ahead(const struct clock *clock, int64_t unix_s, ifl_ms now);
+/* Seconds that the device has been up in all; after clock_init() those since then. Keep it in flash from time to time (state.h, STATE_UPTIME), and
+ * tell it at the next start: what was lost in between makes ages smaller, never larger. */
+uint64_t clock_uptime_s(const struct clock *clock, ifl_ms now);
+void clock_uptime_tell(struct clock *clock, uint64_t before_s);
+/* Minutes up since `uptime_min` of a reading, 0..CLOCK_AGE_MAX_MIN; 0 where that one seems to lie ahead. */
+uint32_t clock_age_min(const struct clock *clock, uint32_t uptime_min, ifl_ms now);
 const char *clock_quality_name(enum clock_quality quality); /* "build", "stored", "http", "sntp", "rtc" */
 
 #endif

@@ -45,13 +45,13 @@ struct outbox_id {
 };
 /* "5f3a90c21b7e44d8-1-42": 16 hex digits, lane and n decimal. */
 void outbox_id_text(const struct outbox_id *id, struct text *out);
-/* OK, or INVALID: not an id; *id is untouched. */
-enum ifl_status outbox_id_parse(struct bytes text, struct outbox_id *id);
 
-/* When a message was stored: seconds since 1970 as far as known, and how good that is (enum clock_quality). */
+/* When a message was stored: seconds since 1970 as far as known (0 to 2^40 - 1), how good that is (enum clock_quality), and how many minutes the device had been up in
+ * all (the lower 24 bits; clock_age_min()). */
 struct outbox_time {
     int64_t unix_s;
     uint8_t quality;
+    uint32_t uptime_min;
 };
 
 enum outbox_full_policy {

@@ -32,6 +32,7 @@
  *   routes.NAME.full                 "refuse", "give_up_oldest": what a full outbox does (refuse)
  *   routes.NAME.max_rate             1..60,000 messages a minute at most (0: a backlog is drained at most four times as fast as it was stored, but with a pause of
  *                                    no more than five minutes)
+ *   routes.NAME.max_age_min          1..5,256,000 minutes that the device is up: an older message is given up instead of sent (0: never)
  *   routes.NAME.timeout_ms           100..600,000: wait for the answer (60,000)
  *   routes.NAME.on_flow_error        { "dead_letter_after": 0..1000 }: attempts; 0 = never (0)
  *   routes.NAME.headers              { "Name": "value" } static headers; IFL_STATIC_HEADERS_SIZE characters in all
@@ -91,6 +92,7 @@ struct settings_route {
     uint32_t batch_delay_ms;               /* a batch waits so long for more messages */
     uint32_t timeout_ms;                   /* for the answer */
     uint32_t max_rate;                     /* messages a minute; 0 = four times as fast as they were stored */
+    uint32_t max_age_min;                  /* an older message isn't sent any more; 0 = messages don't age */
     uint32_t dead_letter_after;            /* on_flow_error; 0 = never */
     char headers[IFL_STATIC_HEADERS_SIZE]; /* "Name\0Value\0Name\0Value\0\0" */
 };
