@@ -4,11 +4,14 @@ usage: run_duties.py NODE.elf IFLOWCTL NODE_MIDWAY.elf [name of a test …]
 
 NODE_MIDWAY is the firmware with an application that tells in the middle of what it has its turn (target/app_midway.c)."""
 
+import pathlib
 import re
 import struct
 import subprocess
 import sys
 
+import run_node_test
+import wire
 import world
 
 ORDER_AT = 0xA1000000
@@ -80,7 +83,59 @@ def characters_typed_in_mid_handshake_are_not_lost(elf, iflowctl):
     raise AssertionError("the handshake was always over before all was typed")
 
 
-TESTS = [a_reading_due_in_mid_handshake_is_durable_before_it_ends, characters_typed_in_mid_handshake_are_not_lost]
+ADDRESS, NEIGHBOUR = "10.0.2.15", "10.0.2.99"  # the node's, by DHCP of QEMU; somebody who asks for it
+
+
+class Ear:
+    """Hears the answers to NEIGHBOUR on the wire."""
+
+    def __init__(self, line):
+        self.count = 0
+        line.drop = self.hear
+
+    def hear(self, frame):
+        self.count += wire.is_answer_to(frame, NEIGHBOUR)
+        return False
+
+
+def asked_in_mid_handshake(node_world):
+    """True: a question was answered, and the loop hadn't had a turn meanwhile."""
+    with wire.Wire() as line, node_world.node(MIDWAY, wire=line) as board:
+        variables, ear = Variables(board), Ear(line)
+        board.console.expect("in the middle of a handshake", world.LIMIT_S)
+        while variables.read("midway_phase") == 1:
+            loops, answers = variables.read("midway_loops"), ear.count
+            line.give(wire.question_who_has(ADDRESS, NEIGHBOUR))
+            world.wait_until("the node answers", lambda: ear.count > answers, board, every_s=0.001)
+            if variables.read("midway_loops") == loops:
+                return True
+        return False
+
+
+def a_frame_that_comes_in_mid_handshake_is_answered_at_once(elf, iflowctl):
+    for _ in range(ATTEMPTS):
+        with world.World(elf, iflowctl) as node_world:
+            if asked_in_mid_handshake(node_world):
+                return
+    raise AssertionError("the loop always had a turn before the answer came")
+
+
+def the_deepest_turn_leaves_a_twentieth_of_the_stack(elf, iflowctl):
+    for tls in ("1.2", "1.3"):
+        with world.World(elf, iflowctl, tls=tls, server_root="rsa4096", ca_names=83) as node_world, node_world.node(MIDWAY) as board:
+            node_world.wait_accepted(2, board)
+            board.wait_ready()
+            answer = run_node_test.paste(board, pathlib.Path(node_world.stand_in.service_key(leaf="second")).read_text())
+            assert answer["ok"], answer
+            node_world.store(board, "behind the import")
+            node_world.wait_delivered(board)
+            status = board.ask("status")
+            print(f"TLS {tls}: stack {status['stack_peak']} of {status['stack_size']}")
+            assert status["stack_peak"] * 20 <= status["stack_size"] * 19, status
+
+
+TESTS = [a_frame_that_comes_in_mid_handshake_is_answered_at_once, the_deepest_turn_leaves_a_twentieth_of_the_stack,
+         a_reading_due_in_mid_handshake_is_durable_before_it_ends, characters_typed_in_mid_handshake_are_not_lost]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -72,6 +72,10 @@ class Wire:
         except (OSError, ValueError):
             pass  # QEMU has gone
 
+    def give(self, frame):
+        """Something that comes to the board, as if another machine had sent it."""
+        self._send("given", frame)
+
     def _send(self, name, frame):
         self.connections[name].sendall(struct.pack("!I", len(frame)) + frame)
 
@@ -87,6 +91,17 @@ def is_dhcp(frame):
 
 def is_dns(frame):
     return is_udp_to(frame, DNS_SERVER)
+
+
+def question_who_has(address, asker, asker_mac=b"\x02\x00\x00\x00\x00\x63"):
+    """An ARP request (RFC 826), as long as Ethernet wants it."""
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + asker_mac + socket.inet_aton(asker) + bytes(6) + socket.inet_aton(address)
+    return (b"\xff" * 6 + asker_mac + b"\x08\x06" + arp).ljust(60, b"\0")
+
+
+def is_answer_to(frame, asker):
+    """An ARP reply to the one who asked."""
+    return frame[12:14] == b"\x08\x06" and frame[20:22] == b"\x00\x02" and frame[38:42] == socket.inet_aton(asker)
 
 
 def is_tcp(frame):
