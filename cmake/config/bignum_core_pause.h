@@ -16,7 +16,8 @@
 #undef MULADDC_X8_CORE
 #undef MULADDC_X8_STOP
 
-#if defined(__ARM_ARCH_7M__)
+#if defined(__ARM_ARCH_7M__) &&                                                                                        \
+    defined(__OPTIMIZE__) /* without, gcc wants a register for its frames, and all are in use here */
 
 /* Four limbs, 16 instructions instead of Mbed TLS's 28 and its way over memory. The high half of each product waits in a register whose limb is done; umlal
  * and mov leave the carry of the chain of additions alone. No branch and no address depends on a number. */
