@@ -120,7 +120,7 @@ def iflowctl_talks_to_the_console(elf, iflowctl):
             answer = run(port, said="send telemetry by hand\nhelp\n")
             assert answer.returncode == 0 and "Stored as" in answer.stdout and "queue [ROUTE]" in answer.stdout, answer
         node_world.wait_delivered(board)
-        assert [m for m in node_world.accepted() if m["body"] == b"by hand"], "what was said by hand isn't there"
+        world.wait_until("what was said by hand is accepted", lambda: [m for m in node_world.accepted() if m["body"] == b"by hand"], board)
         answer = run("/nowhere", "status")
         assert answer.returncode == 1 and "E104" in answer.stderr, answer
         silent_master, silent = os.openpty()
