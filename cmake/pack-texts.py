@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
-"""Packs the texts of diag.def (name, cause and remedy of each row) to about half their size: byte pair encoding.
+"""Packs the texts of diag.def (name, cause and remedy of each row) to two fifths of their size: byte pair encoding with codes of ten bits.
 
-    pack-texts.py diag.def OUT.inc
+    pack-texts.py diag.def OUT.inc [SOURCE…]
 
-A code below 0x20 or from 0x80 on stands for two other codes, found in PAIRS at (code - 0x80) mod 256; every other code is a character. The pair
-that occurs most often becomes the next code, until none occurs three times. components/base/src/status.c is the reader.
+Code 0 ends a text, 1 to 95 are the printable characters of ASCII, and a code from 96 on stands for two others: the numbers 2 (code - 96) and the next one of
+the same stream, which begins with all pairs. The pair that occurs most often becomes the next code, until none occurs three times: it costs two codes
+itself. Code n lies in the ten bits from bit 10 n on, the lowest bit of a byte first. components/base/src/status.c is the reader.
+
+With SOURCEs, the firmware's: a cause whose name none of them has can't come up, and what it says is replaced by where to look it up.
 """
 import collections
 import pathlib
+import re
 import sys
 
 sys.dont_write_bytecode = True
 import diag_def  # noqa: E402
 
-PAIR_COUNT = 160  # 0x80 to 0xFF, and 1 to 0x1F; the one between them would be 0, the end of a text
+CHARACTERS = [chr(code) for code in range(0x20, 0x7F)]
+FIRST_PAIR = 1 + len(CHARACTERS)
+CODE_BITS = 10
+LEFT_OUT = dict(cause="This can't happen to a node.", remedy="Look its number up in docs/troubleshooting.md.")
 
 
 def replace(codes, pair, by):
@@ -30,48 +37,52 @@ def replace(codes, pair, by):
 
 def pack(texts):
     """The texts as lists of codes, and the pairs."""
-    pairs = [(0, 0)] * PAIR_COUNT
-    for index in range(PAIR_COUNT):
-        code = (index + 0x80) % 256
-        if code == 0:
-            continue
+    pairs = []
+    while FIRST_PAIR + len(pairs) < 1 << CODE_BITS:
         counts = collections.Counter(pair for text in texts for pair in zip(text, text[1:]))
         pair, count = max(counts.items(), key=lambda item: (item[1], item[0]))
         if count < 3:
             break
-        pairs[index] = pair
-        texts = [replace(text, pair, code) for text in texts]
+        texts = [replace(text, pair, FIRST_PAIR + len(pairs)) for text in texts]
+        pairs.append(pair)
     return texts, pairs
 
 
 def depth(code, pairs):
-    index = (code - 0x80) % 256
-    return 1 + max(depth(part, pairs) for part in pairs[index]) if index < PAIR_COUNT and pairs[index] != (0, 0) else 0
+    return 1 + max(depth(part, pairs) for part in pairs[code - FIRST_PAIR]) if code >= FIRST_PAIR else 0
+
+
+def bytes_of(codes):
+    bits = sum(code << CODE_BITS * index for index, code in enumerate(codes))
+    return bits.to_bytes((CODE_BITS * len(codes) + 7) // 8 + 1, "little")  # two bytes are read for the last one, too
 
 
 def lines_of(values):
     return "".join("    " + ", ".join(str(value) for value in values[i:i + 24]) + ",\n" for i in range(0, len(values), 24))
 
 
+def texts_of(source, mentioned):
+    """The texts of all rows, three each; `mentioned`: the names that can come up, or None for all."""
+    for row in diag_def.rows(source):
+        yield row["name"]
+        for what in ("cause", "remedy"):
+            yield row[what] if mentioned is None or row["name"] in mentioned else LEFT_OUT[what]
+
+
 def main():
-    source, target = sys.argv[1:]
-    plain = [text for row in diag_def.rows(pathlib.Path(source).read_text()) for text in (row["name"], row["cause"], row["remedy"])]
-    strange = [text for text in plain if not all(" " <= character <= "~" for character in text)]
+    source, target, *users = sys.argv[1:]
+    mentioned = {name for user in users for name in re.findall(r"\bIFL_(\w+)", pathlib.Path(user).read_text())} if users else None
+    plain = list(texts_of(pathlib.Path(source).read_text(), mentioned))
+    strange = [text for text in plain if not set(text) <= set(CHARACTERS)]
     if strange:
         sys.exit(f"diag.def: only printable ASCII can be packed, but here is another character: {strange[0]}")
-    packed, pairs = pack([list(text.encode()) for text in plain])
-    starts, stream = [], []
-    for i, text in enumerate(packed):
-        if i % 3 == 0:
-            starts.append(len(stream))
-        stream += text + [0]
-    deepest = max(depth(code, pairs) for code in range(1, 256))
+    packed, pairs = pack([[CHARACTERS.index(character) + 1 for character in text] for text in plain])
+    codes = [code for pair in pairs for code in pair] + [code for text in packed for code in text + [0]]
+    deepest = max(depth(code, pairs) for code in range(FIRST_PAIR + len(pairs)))
     pathlib.Path(target).write_text(
         f"/* Made from diag.def by cmake/pack-texts.py: {sum(len(text) + 1 for text in plain)} bytes of text. */\n"
-        f"#define PAIR_COUNT {PAIR_COUNT}u\n#define PAIR_DEPTH {deepest}u\n#define TEXT_LEN_MAX {max(map(len, plain))}u\n"
-        f"static const uint8_t PAIRS[PAIR_COUNT][2] = {{\n{lines_of([f'{{{a}, {b}}}' for a, b in pairs])}}};\n"
-        f"static const uint16_t STARTS[] = {{\n{lines_of(starts)}}};\n"
-        f"static const uint8_t TEXTS[] = {{\n{lines_of(stream)}}};\n")
+        f"#define FIRST_PAIR {FIRST_PAIR}u\n#define PAIR_COUNT {len(pairs)}u\n#define PAIR_DEPTH {deepest}u\n#define TEXT_LEN_MAX {max(map(len, plain))}u\n"
+        f"static const uint8_t CODES[] = {{\n{lines_of(bytes_of(codes))}}};\n")
 
 
 main()

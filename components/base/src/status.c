@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "diag_texts.inc" /* PAIRS, TEXTS, STARTS */
+#include "diag_texts.inc" /* CODES: cmake/pack-texts.py */
 
 _Static_assert(TEXT_LEN_MAX < IFL_TEXT_SIZE, "a buffer holds every text");
 
@@ -32,21 +32,35 @@ const struct ifl_diag *ifl_diag(enum ifl_status status)
     return unknown;
 }
 
-/* Behind one code of TEXTS stands a tree of pairs: the left part is read at once, the right ones wait. */
+static unsigned code_at(size_t index)
+{
+    const uint8_t *at = CODES + index * 10 / 8;
+    return ((unsigned)(at[0] | at[1] << 8) >> index * 10 % 8) & 0x3FF;
+}
+
+/* Where the text number `number` begins, behind all pairs and the texts before it. */
+static size_t text_at(size_t number)
+{
+    size_t at = (size_t)2 * PAIR_COUNT;
+    while (number > 0)
+        number -= code_at(at++) == 0;
+    return at;
+}
+
+/* Behind one code stands a tree of pairs: the left part is read at once, the right ones wait. */
 const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
 {
-    const uint8_t *at = TEXTS + STARTS[ifl_diag(status) - rows];
-    for (unsigned skip = which; skip > 0; at++)
-        skip -= *at == 0;
-    uint8_t waiting[PAIR_DEPTH];
-    size_t waiting_count = 0, len = 0;
-    for (uint8_t code = *at++; code != 0; code = waiting_count > 0 ? waiting[--waiting_count] : *at++) {
-        for (uint8_t pair = (uint8_t)(code - 0x80); pair < PAIR_COUNT; pair = (uint8_t)(code - 0x80)) {
-            waiting[waiting_count++] = PAIRS[pair][1];
-            code = PAIRS[pair][0];
+    size_t at = text_at((size_t)(ifl_diag(status) - rows) * 3 + which), waiting_count = 0, len = 0;
+    uint16_t waiting[PAIR_DEPTH];
+    for (unsigned code = code_at(at++); code != 0;
+         code = waiting_count > 0 ? waiting[--waiting_count] : code_at(at++)) {
+        while (code >= FIRST_PAIR) {
+            size_t pair = (size_t)2 * (code - FIRST_PAIR);
+            waiting[waiting_count++] = (uint16_t)code_at(pair + 1);
+            code = code_at(pair);
         }
         if (len + 1 < size)
-            buf[len++] = (char)code;
+            buf[len++] = (char)(' ' + code - 1);
     }
     buf[len] = '\0';
     return buf;

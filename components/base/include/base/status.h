@@ -39,7 +39,7 @@ const struct ifl_diag *ifl_diag(enum ifl_status status);
 /* Iterate over all rows (for manuals and tests): NULL behind the last one. */
 const struct ifl_diag *ifl_diag_at(unsigned index);
 
-/* The texts are stored packed, at half their size; they are read out into a buffer. */
+/* The texts are stored packed, at two fifths of their size; they are read out into a buffer. */
 enum ifl_text { IFL_TEXT_NAME, IFL_TEXT_CAUSE, IFL_TEXT_REMEDY };
 
 #define IFL_TEXT_SIZE 320 /* bytes of the longest text incl. the zero, and of a buffer for any of them */
