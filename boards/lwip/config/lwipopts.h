@@ -16,6 +16,7 @@
 
 /* ---- Protocols -------------------------------------------------------------------------------------------------------------- */
 
+#define LWIP_SINGLE_NETIF 1 /* nothing to choose between */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0 /* 12 KB of code and 3 KB of RAM for networks in which IPv4 is there as well */
 #define LWIP_ARP 1
