@@ -139,6 +139,8 @@
 #define MBEDTLS_SHA512_SMALLER
 /* GCM runs AES in one direction: 2.8 KB less. */
 #define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT
+/* GCM calls AES itself instead of through the table of ciphers: 3,000 instructions less of a message. */
+#define MBEDTLS_BLOCK_CIPHER_C
 /* Keys and certificates lie in flash as DER; PEM is what people have, and iflowctl reads it: 1 KB less. */
 #undef MBEDTLS_PEM_PARSE_C
 /* No tables of precomputed points: 5.4 KB less; a key exchange takes a third more, a few million of a full handshake's 180

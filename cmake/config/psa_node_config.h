@@ -1,4 +1,4 @@
-/* psa_node_config.h: what of PSA a node builds: the key schedule and the key exchange of TLS 1.3, for which Mbed TLS 3.6 knows no other
+/* psa_node_config.h: what of PSA a node has (cmake/config/psa_node.c): the key schedule and the key exchange of TLS 1.3, for which Mbed TLS 3.6 knows no other
  * way. Everything else of TLS calls Mbed TLS directly (mbedtls_config.h), and would be in the firmware a second time. */
 #ifndef IFL_PSA_NODE_CONFIG_H
 #define IFL_PSA_NODE_CONFIG_H
