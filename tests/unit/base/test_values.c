@@ -95,6 +95,27 @@ static void every_action_has_a_name(void)
     TEST_ASSERT_EQUAL_STRING("done", ifl_action_name(ifl_diag(IFL_ACCEPTED)->action));
 }
 
+/* A node brings its own division (boards/cortex_m/src/divide.c). */
+static void what_64_bits_are_divided_into_multiplies_back(void)
+{
+    static const uint64_t edges[] = {1,          2,          3,          10,          1000,        86400,
+                                     0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x100000000, 0x100000001, 1700000000000,
+                                     INT64_MAX,  UINT64_MAX};
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
+        for (size_t k = 0; k < sizeof edges / sizeof edges[0]; k++) {
+            volatile uint64_t number = edges[i], divisor = edges[k];
+            uint64_t quotient = number / divisor, rest = number % divisor;
+            TEST_ASSERT_LESS_THAN_UINT64(divisor, rest);
+            TEST_ASSERT_EQUAL_UINT64(number, quotient * divisor + rest);
+            TEST_ASSERT_LESS_OR_EQUAL_UINT64(number, quotient);
+        }
+    volatile int64_t negative = -1700000000001;
+    TEST_ASSERT_EQUAL_INT64(-1700000000, negative / 1000);
+    TEST_ASSERT_EQUAL_INT64(-1, negative % 1000);
+    volatile uint64_t nothing = 0;
+    TEST_ASSERT_EQUAL_UINT64(0, nothing / 0x100000000u);
+}
+
 static void crc32c_gives_the_value_of_the_standard_in_one_piece_and_in_two(void)
 {
     TEST_ASSERT_EQUAL_HEX32(0xE3069283, crc32c(0, "123456789", 9));
@@ -290,6 +311,7 @@ int main(void)
     RUN_TEST(a_text_that_is_too_long_for_its_buffer_is_cut);
     RUN_TEST(an_unknown_status_is_shown_as_a_defect);
     RUN_TEST(every_action_has_a_name);
+    RUN_TEST(what_64_bits_are_divided_into_multiplies_back);
     RUN_TEST(crc32c_gives_the_value_of_the_standard_in_one_piece_and_in_two);
     RUN_TEST(little_endian_integers_come_back_from_any_address);
     RUN_TEST(a_span_is_found_compared_and_cut);
