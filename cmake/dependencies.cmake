@@ -40,8 +40,9 @@ target_compile_definitions(mbedtls PUBLIC MBEDTLS_CONFIG_FILE=<mbedtls_config.h>
 # Others have a turn while signatures are computed: bignum_pause.h.
 target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/bignum_pause.c)
 function(ifl_pause_in source header)
+  set(faster "$<$<BOOL:${IFL_BARE_METAL}>:${IFL_FASTER}>")
   set_source_files_properties(${MBEDTLS_SOURCE_DIR}/library/${source} DIRECTORY ${PROJECT_SOURCE_DIR}
-                              PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/${header};-I${MBEDTLS_SOURCE_DIR}/library"
+                              PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/${header};-I${MBEDTLS_SOURCE_DIR}/library;${faster}"
                                          OBJECT_DEPENDS "${IFL_DEPS_CONFIG_DIR}/${header};${IFL_DEPS_CONFIG_DIR}/bignum_pause.h")
 endfunction()
 ifl_pause_in(bignum_core.c bignum_core_pause.h)
@@ -50,9 +51,8 @@ if(IFL_BARE_METAL)
   set(library ${MBEDTLS_SOURCE_DIR}/library)
   # Every byte of a message goes through these two: 2 KB of code save more than a quarter of its instructions (./dev bench). Loops over eight or more
   # words stay loops.
-  set(fast -fcaller-saves -ftree-tail-merge -fschedule-insns2 -fno-lto)
-  set_source_files_properties(${library}/gcm.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-tree-vectorize;--param=max-completely-peel-times=4;${fast}")
-  set_source_files_properties(${library}/aes.c PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8;${fast}")
+  set_source_files_properties(${library}/gcm.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-tree-vectorize;--param=max-completely-peel-times=4;${IFL_FASTER};-fno-lto")
+  set_source_files_properties(${library}/aes.c PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8;${IFL_FASTER};-fno-lto")
   target_compile_definitions(mbedtls PUBLIC IFL_NODE_CRYPTO) # what it leaves out: mbedtls_config.h
   target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c)
   # And where there is no switch: 1.7 KB.
