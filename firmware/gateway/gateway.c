@@ -182,6 +182,17 @@ static enum ifl_status read_key(struct gateway *gateway, struct plan *plan, stru
     return status;
 }
 
+static void warn_of_readers(struct gateway *gateway)
+{
+    const struct plan *plan = gateway->plan;
+    if (plan->config_readable) {
+        health_event(&gateway->health, loop_now(), IFL_KEY_READABLE, HEALTH_ROUTE_NONE, gateway->options->config);
+    }
+    if (plan->secret_readable) {
+        health_event(&gateway->health, loop_now(), IFL_KEY_READABLE, HEALTH_ROUTE_NONE, plan->settings.identity);
+    }
+}
+
 /* A person has installed another identity, or gone back to the one before, since this very file was taken in: it isn't taken in again. */
 static bool is_overruled(struct gateway *gateway, const struct key_file *file)
 {
@@ -896,6 +907,7 @@ static enum ifl_status start(struct gateway *gateway, struct text *detail)
     }
     log_identity(gateway);
     warn_of_expiry(gateway, loop_now());
+    warn_of_readers(gateway);
     text_init(detail, detail->buf, detail->size);
     return doors_open(&gateway->doors, gateway->options->run_dir, gateway->options->from_stdin, &gateway->ingest_wiring,
                       &gateway->console_wiring, detail);
@@ -992,6 +1004,7 @@ static void reload(struct gateway *gateway, ifl_ms now)
         log_outbox(gateway);
         log_identity(gateway);
         warn_of_expiry(gateway, now);
+        warn_of_readers(gateway);
     }
     notify_ready(now);
 }

@@ -1,7 +1,6 @@
 #include "keys.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "identity/paste.h"
 #include "linux/file.h"
@@ -10,14 +9,6 @@
 #define KEY_FILE_SIZE_MAX 131072u /* a service key has 10 KB; PFX and the like come through iflowctl */
 
 /* ---- the file ---- */
-
-static bool others_may_read(const char *dir, const char *name)
-{
-    char path[PATH_MAX];
-    struct stat info;
-    return file_path(path, dir, name) == IFL_OK && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-           (info.st_mode & S_IROTH) != 0;
-}
 
 static void warn(struct service_key_report *report, enum ifl_status warning)
 {
@@ -53,10 +44,8 @@ enum ifl_status key_file_read(struct key_file *file, const struct settings *sett
         text_str(detail, file->report.detail[0] != '\0' ? ": " : "");
         text_str(detail, file->report.detail);
     }
-    /* With two files the key is in one of them: which one, only their contents say. */
     for (size_t i = 0; i < count && status == IFL_OK; i++) {
-        if (others_may_read(dir, names[i]) &&
-            bytes_find(inputs[i], bytes_of_string("PRIVATE KEY-----")) < inputs[i].size) {
+        if (file_gives_key_away(dir, names[i], inputs[i], count)) {
             warn(&file->report, IFL_KEY_READABLE);
         }
     }

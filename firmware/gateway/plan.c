@@ -52,6 +52,16 @@ static enum ifl_status read_trust(struct plan *plan, const struct options *optio
     return trust_files_load(&plan->trust, file, detail);
 }
 
+/* What has a password or a secret in it, and can be read by everybody. */
+static void find_readers(struct plan *plan, const char *config)
+{
+    const struct settings *settings = &plan->settings;
+    const bool password = settings->password[0] != '\0' || plan->proxy.credentials[0] != '\0';
+    const bool secret = settings->identity[0] != '\0' && plan->credentials.secret.secret[0] != '\0';
+    plan->config_readable = password && file_others_may_read("", config);
+    plan->secret_readable = secret && file_others_may_read(plan->directory, settings->identity);
+}
+
 enum ifl_status plan_read(struct plan *plan, const struct options *options, struct text *detail)
 {
     enum ifl_status status = find_directory(plan, options->config);
@@ -73,5 +83,6 @@ enum ifl_status plan_read(struct plan *plan, const struct options *options, stru
         text_str(detail, "network.proxy");
         return status;
     }
+    find_readers(plan, options->config);
     return read_trust(plan, options, detail);
 }

@@ -20,6 +20,8 @@ struct plan {
     struct trust_files trust;
     struct credentials credentials; /* secret; with `auth` "basic" */
     struct key_file key_file;       /* secret; filled by key_file_read(), wiped when it's in its slot */
+    bool config_readable;           /* it holds a password, and every user of the machine may read it */
+    bool secret_readable;           /* the same of the file with the credentials' secret */
 };
 
 /* Read the configuration that the options name, its trust bundle, its proxy and its credentials; not the key file of an

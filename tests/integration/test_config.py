@@ -126,6 +126,27 @@ class ConfigCheck(unittest.TestCase):
             result = self.check(GOOD.replace('"proxy": ""', f'"proxy": "{proxy}"'))
             self.assertNotIn("hunter2", json.dumps(result) + self.human.text)
 
+    def test_what_others_may_read_is_warned_of(self):
+        def readable(text):
+            result = self.check(text)
+            return result["usable"], [re.search(r"\(([^()]*)\)", problem["cause"]).group(1) for problem in result["problems"]
+                                      if problem["name"] == "KEY_READABLE"]  # fmt: skip
+
+        key = self.write_key()[0]
+        config = os.path.join(self.work, "iflow.json")
+        self.assertEqual(readable(GOOD), (True, []))
+        os.chmod(key, 0o644)
+        self.assertEqual(readable(GOOD), (True, [key]))
+        os.chmod(key, 0o640)
+        password = GOOD.replace('"proxy": ""', '"proxy": "http://user:hunter2@proxy:8080"')
+        self.assertEqual(readable(password), (True, [config]))
+        os.chmod(config, 0o600)
+        self.assertEqual(readable(password), (True, []))
+        secret = self.write_key(defect="secret")[0]
+        os.chmod(secret, 0o644)
+        basic = json.dumps({"device": "gw", "identity": os.path.basename(secret), "auth": "basic", "routes": {"a": "/http/x"}})
+        self.assertEqual(readable(basic), (True, [secret]))
+
     def test_wrong_usage_is_status_2_and_help_is_0(self):
         for words in ([], ["--nonsense", "x"], ["a", "b"]):
             done = ctl("config", "check", *words)

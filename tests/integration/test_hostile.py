@@ -167,6 +167,34 @@ class Files(DaemonTest):
         daemon.reload()
         self.assertNotIn(f"E{code('KEY_READABLE')} ", daemon.log()[before:])
 
+    def warned(self, configuration_mode=0o600, **configuration):
+        """The lines of the log that warn of files that others may read."""
+        daemon = self.prepared(**configuration)
+        daemon.configure()
+        os.chmod(daemon.config_file, configuration_mode)
+        before = len(daemon.log()) if os.path.exists(daemon.log_file) else 0
+        daemon.start()
+        lines = [line for line in daemon.log()[before:].split("\n") if f"E{code('KEY_READABLE')} " in line]
+        daemon.kill()
+        return daemon, lines
+
+    def test_a_secret_that_others_may_read_is_used_with_a_warning(self):
+        text = read(self.s.service_key(defect="secret"))
+        for mode in (0o644, 0o640):
+            key = place(self.work, f"secret-{mode:o}.json", text, mode)
+            _, lines = self.warned(auth="basic", key=key)
+            self.assertEqual([key in line for line in lines], [True] if mode & 4 else [])
+
+    def test_a_configuration_with_a_password_that_others_may_read_is_used_with_a_warning(self):
+        for more in ({"network": {"proxy": "http://user:hunter2@127.0.0.1:1"}},
+                     {"auth": "basic", "url": self.s.url, "key": self.s.service_key(defect="secret"),
+                      "credentials": {"user": "u", "password": "hunter2"}}):  # fmt: skip
+            daemon, lines = self.warned(0o644, **more)
+            self.assertEqual([daemon.config_file in line for line in lines], [True], daemon.log())
+            self.assertNotIn("hunter2", daemon.log())
+            self.assertEqual(self.warned(0o640, **more)[1], [])
+        self.assertEqual(self.warned(0o644, network={"proxy": "http://127.0.0.1:1"})[1], [])
+
 
 if __name__ == "__main__":
     harness.main()

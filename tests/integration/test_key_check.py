@@ -24,6 +24,7 @@ TOKEN_URL = f"https://{pki.TOKEN_HOST}/oauth/token"
 class KeyCheck(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.addClassCleanup(os.umask, os.umask(0o077))  # others may read no file but where a test says so
         work = directory()
         cls.work = work.__enter__()
         cls.addClassCleanup(work.__exit__, None, None, None)
@@ -83,6 +84,24 @@ class KeyCheck(unittest.TestCase):
                 self.assertEqual((result["chain_length"], result["key_type"], result["repairs"], result["problems"]), (3, "RSA-2048", [], []))
                 self.assertEqual(result["kind"], "external" if form == "pem" else "certificate")
                 self.assertEqual(result["url"], None if form == "pem" else URL)
+
+    def test_a_file_with_a_key_that_others_may_read_is_warned_of(self):
+        for form in pki.KEY_FORMS:
+            with self.subTest(form=form):
+                files = self.key(form=form)
+                for path in files:
+                    os.chmod(path, 0o644)
+                result = self.check(*files)
+                self.assertTrue(result["usable"])
+                self.assertEqual(self.names(result), ["KEY_READABLE"])
+                self.assertIn(files[-1], result["problems"][0]["cause"])
+                os.chmod(files[-1], 0o640)
+                self.assertEqual(self.names(self.check(*files)), [])
+
+    def test_a_client_secret_that_others_may_read_is_warned_of(self):
+        files = self.key(defect="secret")
+        os.chmod(files[0], 0o644)
+        self.assertEqual(self.names(self.check(*files)), ["KEY_SECRET", "KEY_READABLE"])
 
     def test_all_fields_of_a_good_key_are_told(self):
         result = self.check(*self.key())

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum ifl_status file_path(char path[PATH_MAX], const char *dir, const char *name)
@@ -64,6 +65,25 @@ enum ifl_status file_read(const char *dir, const char *name, void *buf, size_t b
     const int error = errno;
     close(fd);
     return tell(status, path, error, detail);
+}
+
+bool file_others_may_read(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    return file_path(path, dir, name) == IFL_OK && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+           (info.st_mode & S_IROTH) != 0;
+}
+
+static bool shows(struct bytes text, const char *what)
+{
+    return bytes_find(text, bytes_of_string(what)) < text.size;
+}
+
+bool file_gives_key_away(const char *dir, const char *name, struct bytes text, size_t count)
+{
+    return file_others_may_read(dir, name) &&
+           (count == 1 || shows(text, "PRIVATE KEY-----") || !shows(text, "-----BEGIN CERTIFICATE-----"));
 }
 
 enum ifl_status file_read_stdin(void *buf, size_t buf_size, size_t *size, struct text *detail)

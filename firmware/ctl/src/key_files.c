@@ -49,6 +49,16 @@ enum ifl_status key_files_take(const struct key_files *files, const struct bytes
     return status;
 }
 
+/* A key of type ClientId/Secret, or of plan api, is refused, but it's a secret all the same. */
+static void find_readable(const struct key_files *files, const struct bytes *inputs, enum ifl_status status)
+{
+    const bool secret = status == IFL_OK || status == IFL_KEY_SECRET || status == IFL_KEY_PLAN_API;
+    for (size_t i = 0; i < files->count && files->readable != NULL; i++) {
+        files->readable[i] = secret && strcmp(files->names[i], "-") != 0 &&
+                             file_gives_key_away(files->dir, files->names[i], inputs[i], files->count);
+    }
+}
+
 enum ifl_status key_files_read(const struct key_files *files, void *der, struct identity *identity,
                                struct service_key_report *intake, struct text *detail)
 {
@@ -67,6 +77,7 @@ enum ifl_status key_files_read(const struct key_files *files, void *der, struct 
     if (status == IFL_OK) {
         status = key_files_take(files, inputs, der, identity, intake);
         text_str(detail, intake->detail);
+        find_readable(files, inputs, status);
     }
     for (size_t i = 0; i < files->count; i++) {
         bytes_wipe(texts + i * FILE_SIZE_MAX, inputs[i].size);
@@ -106,16 +117,30 @@ void key_files_judge(enum ifl_status status, const char *detail, int64_t now_uni
     }
 }
 
+void key_files_warn_readable(bool readable, const char *dir, const char *name, struct report *report)
+{
+    char path[PATH_MAX];
+    if (readable && file_path(path, dir, name) == IFL_OK) {
+        report_add(report, IFL_KEY_READABLE, path);
+    }
+}
+
 void key_files_check(const struct key_files *files, int64_t now_unix_s, struct key_files_result *result,
                      struct report *report)
 {
     static uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
     char buf[REPORT_DETAIL_SIZE];
     struct text detail;
+    bool readable[SERVICE_KEY_INPUT_MAX] = {false};
+    struct key_files watched = *files;
+    watched.readable = readable;
     memset(result, 0, sizeof *result);
     text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = key_files_read(files, der, &result->identity, &result->intake, &detail);
+    const enum ifl_status status = key_files_read(&watched, der, &result->identity, &result->intake, &detail);
     key_files_judge(status, buf, now_unix_s, result, report);
+    for (size_t i = 0; i < files->count; i++) {
+        key_files_warn_readable(readable[i], files->dir, files->names[i], report);
+    }
     memset(result->identity.chain, 0, sizeof result->identity.chain);
     result->identity.key = bytes_of(NULL, 0);
     bytes_wipe(der, sizeof der);

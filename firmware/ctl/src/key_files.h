@@ -11,6 +11,7 @@ struct key_files {
     const char *const *names;      /* "-" is standard input */
     size_t count;                  /* 1..SERVICE_KEY_INPUT_MAX */
     struct passphrase *passphrase; /* NULL: what is under one is refused, PKCS#12 as well, as iflowd does */
+    bool *readable; /* of each file: every user of the machine may read it, and a key or a secret is in it; or NULL */
 };
 
 /* Read the files and take the identity in (paste_read()). OK: its chain and key lie in `der`, IFL_IDENTITY_SIZE_MAX bytes; wipe them when done. FILE: a file can't be
@@ -30,12 +31,14 @@ struct key_files_result {
     int64_t days_left; /* full days until the first certificate of the chain ends; negative: since */
 };
 
-/* Read, judge at `now_unix_s`, and add what is wrong to *report (warnings about the url stay in result->intake: whether they matter is the caller's to know). No
+/* Read, judge at `now_unix_s`, and add what is wrong to *report, and which file others may read (warnings about the url stay in result->intake: whether they matter is the caller's to know). No
  * private key is left in memory afterwards. */
 void key_files_check(const struct key_files *files, int64_t now_unix_s, struct key_files_result *result,
                      struct report *report);
 /* The same judgement for an identity that was read with `status`. */
 void key_files_judge(enum ifl_status status, const char *detail, int64_t now_unix_s, struct key_files_result *result,
                      struct report *report);
+/* The warning that others may read this file, if they may. */
+void key_files_warn_readable(bool readable, const char *dir, const char *name, struct report *report);
 
 #endif

@@ -200,6 +200,8 @@ static bool check_secret(struct config_result *result, const char *dir)
     } else if (!other && settings->url[0] == '\0' && secret.url[0] == '\0') {
         report_add(&result->report, IFL_KEY_NO_URL, "");
     }
+    const bool readable = secret.secret[0] != '\0' && file_others_may_read(dir, settings->identity);
+    key_files_warn_readable(readable, dir, settings->identity, &result->report);
     bytes_wipe(&secret, sizeof secret);
     bytes_wipe(key, size);
     return !other;
@@ -224,9 +226,9 @@ static void check_key(struct config_result *result, const char *dir)
     }
 }
 
-static void check_files(struct config_result *result, const char *dir)
+static void check_files(struct config_result *result, const char *file, const char *dir)
 {
-    struct net_proxy proxy;
+    struct net_proxy proxy = {0};
     const struct settings *settings = &result->settings;
     if (settings->trust[0] != '\0' && !exists(dir, settings->trust)) {
         report_add(&result->report, IFL_FILE, settings->trust);
@@ -234,6 +236,8 @@ static void check_files(struct config_result *result, const char *dir)
     if (net_proxy_parse(bytes_of_string(settings->proxy), &proxy) != IFL_OK) {
         report_add(&result->report, IFL_CONFIG_VALUE, "network.proxy; allowed: http://[user:password@]host:port");
     }
+    const bool password = result->settings.password[0] != '\0' || proxy.credentials[0] != '\0';
+    key_files_warn_readable(password && file_others_may_read("", file), "", file, &result->report);
     bytes_wipe(&proxy, sizeof proxy);
     check_key(result, dir);
 }
@@ -260,7 +264,7 @@ static void check(struct config_result *result, const char *file)
     }
     result->read = true;
     directory_of(file, dir);
-    check_files(result, dir);
+    check_files(result, file, dir);
     try_outbox(result);
 }
 
