@@ -85,8 +85,9 @@ struct gateway {
     struct console_wiring console_wiring;
     struct console_intake intake;
     struct console_trust console_trust;
-    struct key_file pasted; /* secret; only during an import */
-    uint8_t file_leaf[32];  /* of the key file that the configuration names; zeros: none was read */
+    struct key_file pasted;   /* secret; only during an import */
+    enum ifl_status no_token; /* with `auth` "oauth": why the identity in use can get none; OK: it can */
+    uint8_t file_leaf[32];    /* of the key file that the configuration names; zeros: none was read */
 
     int signals; /* signalfd(2) */
     enum ifl_status last_sync;
@@ -301,6 +302,9 @@ static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 static enum ifl_status on_authorize(void *ctx, ifl_ms now, const char **authorization)
 {
     struct gateway *gateway = ctx;
+    if (gateway->no_token != IFL_OK) {
+        return gateway->no_token;
+    }
     const enum ifl_status status = token_get(&gateway->token, now, authorization);
     if (status != IFL_OK && status != IFL_AGAIN) {
         health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, gateway->token.host);
@@ -348,9 +352,9 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
     gateway->tls_context.version = VERSIONS[gateway->plan->settings.tls];
     gateway->trust.configured = &gateway->plan->trust;
     const bool oauth = gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH;
-    enum ifl_status status = oauth ? start_token(gateway) : IFL_OK;
-    if (status != IFL_OK) {
-        return status;
+    gateway->no_token = oauth ? start_token(gateway) : IFL_OK;
+    if (gateway->no_token != IFL_OK && !by_certificate(gateway->plan)) {
+        return gateway->no_token;
     }
     gateway->sender_wiring = (struct sender_wiring){.settings = &gateway->plan->settings,
                                                     .outbox = &gateway->store.outbox,
@@ -370,7 +374,7 @@ static enum ifl_status start_sender(struct gateway *gateway, ifl_ms now)
                                                     .identity_verdict = on_identity_verdict,
                                                     .csrf_needed = on_csrf_needed,
                                                     .ctx = gateway};
-    status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
+    const enum ifl_status status = sender_init(&gateway->sender, &gateway->sender_wiring, now);
     gateway->sending = status == IFL_OK;
     for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&gateway->store.outbox); lane++) {
         uint8_t needed = 0;
@@ -409,7 +413,6 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     if (gateway->sender_wiring.port != gateway->port || gateway->plan->settings.auth == SETTINGS_AUTH_OAUTH) {
         stop_sender(gateway);
         const enum ifl_status status = start_sender(gateway, now);
-        /* An identity of before, which knows no address for tokens: nothing could go out, so it isn't pretended. */
         if (status != IFL_OK) {
             health_event(&gateway->health, now, status, HEALTH_ROUTE_NONE, "identity");
             gateway->stop = gateway->failed = true;
@@ -865,11 +868,13 @@ static enum ifl_status start_tls(struct gateway *gateway)
     return status;
 }
 
-/* The identity to use, with its host, and the sender. */
+/* The identity to use, with its host, and the sender. An installed identity that doesn't know where tokens come from (it's one of before, or `auth` was
+ * another then) holds everything until it's mended: producers go on, and the console can install a better one. */
 static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_ms, ifl_ms now, struct text *detail)
 {
     const enum ifl_status status = start_renewal(gateway, jitter_ms, now);
-    if (status != IFL_OK) {
+    const bool holds = status == IFL_KEY_NO_TOKEN_URL && gateway->renewing && gateway->keys.slot >= 0;
+    if (status != IFL_OK && !holds) {
         const bool known = gateway->keys.slot >= 0 || !gateway->renewing;
         const struct identity *identity = &gateway->keys.identity;
         text_str(detail, !known                           ? "identity.flash"

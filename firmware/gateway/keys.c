@@ -60,9 +60,18 @@ void key_file_wipe(struct key_file *file)
 
 /* ---- the slots ---- */
 
-static bool holds(const struct identity_slots *slots, int slot, const struct identity *identity)
+/* The same certificate with the same texts. Another url or tokenurl is a better file of it, or one that has got worse: it's taken in, and tried. */
+static bool holds(struct identity_slots *slots, int slot, const struct identity *identity)
 {
-    return slot >= 0 && memcmp(slots->slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
+    static struct identity stored;
+    static uint8_t buf[IFL_IDENTITY_SIZE_MAX]; /* secret */
+    if (slot < 0 || memcmp(slots->slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) != 0 ||
+        identity_slots_load(slots, slot, buf, sizeof buf, &stored) != IFL_OK) {
+        return false;
+    }
+    bytes_wipe(buf, sizeof buf);
+    return strcmp(stored.url, identity->url) == 0 && strcmp(stored.tokenurl, identity->tokenurl) == 0 &&
+           strcmp(stored.clientid, identity->clientid) == 0;
 }
 
 enum ifl_status keys_store(struct identity_slots *slots, const struct key_file *file, bool trusted)

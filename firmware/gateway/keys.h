@@ -1,6 +1,6 @@
 /* keys.h: which identity iflowd shows to the tenant.
  *
- * The service key named in the configuration is compared with what the slots hold, by the fingerprint of its leaf. A new one goes into
+ * The service key named in the configuration is compared with what the slots hold: the fingerprint of its leaf, and its texts. A new one goes into
  * the slot that isn't in force and is *pending*: the room renewal tries it, and uses it when it's proven. Refused, the old one goes on, until iflowd
  * reads the file again (start, SIGHUP) and gives it another trial. The first identity ever is active at once: there is nothing to fall back to. */
 #ifndef GATEWAY_KEYS_H

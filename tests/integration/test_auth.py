@@ -266,10 +266,10 @@ class OAuth(AuthTest):
             daemon.wait_empty()
         self.assertEqual([message["id"] for message in s.accepted(TELEMETRY)], ids)
 
-    def test_back_at_a_key_without_the_address_of_the_endpoint_it_ends_and_says_why(self):
-        s = self.stand_ins["1.3"]
-        s.reset()
-        daemon = self.oauth(s, key=self.written(s, key=s.service_key(), tokenurl=""))
+    def back_without_address(self, s):
+        """A daemon that is back at a key that doesn't say where tokens come from, with a message that waits; and that message's id."""
+        old = self.written(s, key=s.service_key(), tokenurl="")
+        daemon = self.oauth(s, key=old)
         daemon.configure(auth="certificate")
         daemon.start()
         daemon.configure(identity=s.service_key(leaf="second"), auth="oauth")
@@ -277,9 +277,53 @@ class OAuth(AuthTest):
         wait_for(lambda: "pending" not in [slot["state"] for slot in daemon.ask("identity")["slots"]], "it's proven", daemon.explain)
         daemon.put("by token")
         daemon.wait_empty()
-        ctl("identity", "rollback", "--run", daemon.run_dir)
-        self.assertEqual(daemon.wait_end(), 1)
+        done = ctl("identity", "rollback", "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "KEY_NO_TOKEN_URL"), done)
+        message = daemon.put("while nobody knows the endpoint")
+        wait_for(lambda: why(daemon.status()["host"]) == "KEY_NO_TOKEN_URL", "the host is held", daemon.explain)
+        self.assertEqual(daemon.status()["host"]["state"], "held")
         self.assertIn(f"E{DIAG['KEY_NO_TOKEN_URL'].code} ", daemon.log())
+        return daemon, message
+
+    def assert_it_goes_on(self, daemon, message):
+        daemon.wait_empty()
+        self.assertEqual(daemon.s.accepted(TELEMETRY)[-1]["id"], message)
+        self.assertEqual(len(daemon.s.accepted(TELEMETRY)), 2)
+        self.assertEqual(daemon.terminate(), 0)
+
+    @each_version
+    def test_back_at_a_key_without_the_address_of_the_endpoint_it_holds_until_a_key_knows_it(self, s):
+        daemon, message = self.back_without_address(s)
+        done = ctl("identity", "install", s.service_key(leaf="second"), "--json", "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        self.assert_it_goes_on(daemon, message)
+
+    def test_without_the_address_of_the_endpoint_it_holds_over_a_restart_too(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon, message = self.back_without_address(s)
+        self.assertEqual(daemon.terminate(), 0)
+        daemon.start()
+        wait_for(lambda: why(daemon.status()["host"]) == "KEY_NO_TOKEN_URL", "the host is held", daemon.explain)
+        self.assertEqual(daemon.queued(), 1)
+        ctl("identity", "rollback", "--run", daemon.run_dir)  # to the second one
+        self.assert_it_goes_on(daemon, message)
+
+    def test_a_better_file_of_the_same_certificate_mends_it(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon, message = self.back_without_address(s)
+        daemon.configure(identity=s.service_key())
+        daemon.reload()
+        self.assert_it_goes_on(daemon, message)
+
+    def test_without_tokens_it_needs_no_address(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon, message = self.back_without_address(s)
+        daemon.configure(auth="certificate")
+        daemon.reload()
+        self.assert_it_goes_on(daemon, message)
 
     def test_a_first_key_without_the_address_of_the_endpoint_leaves_room_for_its_better_file(self):
         s = self.stand_ins["1.3"]
