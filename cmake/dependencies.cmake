@@ -47,7 +47,10 @@ function(ifl_pause_in source header)
 endfunction()
 ifl_pause_in(bignum_core.c bignum_core_pause.h)
 ifl_pause_in(bignum.c bignum_div_pause.h)
+option(IFL_NODE_TLS12 "A node speaks TLS 1.2; without, the setting `tls` can't be 1.2" ON)
+option(IFL_NODE_TLS13 "A node speaks TLS 1.3; without, the setting `tls` can't be 1.3" ON)
 if(IFL_BARE_METAL)
+  target_compile_definitions(mbedtls PUBLIC $<$<NOT:$<BOOL:${IFL_NODE_TLS12}>>:IFL_WITHOUT_TLS12> $<$<NOT:$<BOOL:${IFL_NODE_TLS13}>>:IFL_WITHOUT_TLS13>)
   set(library ${MBEDTLS_SOURCE_DIR}/library)
   # Every byte of a message goes through these two: 2 KB of code save more than a quarter of its instructions (./dev bench). Loops over eight or more
   # words stay loops.

@@ -148,6 +148,19 @@
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
 /* A node makes keys on P-256 only: the search for primes takes minutes there. */
 #undef MBEDTLS_GENPRIME
+/* One of the two versions may be left out: IFL_NODE_TLS12, IFL_NODE_TLS13 (cmake/dependencies.cmake). */
+#ifdef IFL_WITHOUT_TLS12
+#undef MBEDTLS_SSL_PROTO_TLS1_2
+#undef MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
+#undef MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
+#undef MBEDTLS_SSL_EXTENDED_MASTER_SECRET
+#endif
+#ifdef IFL_WITHOUT_TLS13
+#undef MBEDTLS_SSL_PROTO_TLS1_3
+#undef MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
+#undef MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
+#undef MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_PSK_EPHEMERAL_ENABLED
+#endif
 /* What of PSA is built. Without it, a second way to everything above is. */
 #define MBEDTLS_PSA_CRYPTO_CONFIG
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE <psa_node_config.h>

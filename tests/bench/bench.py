@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures the firmware: flash and RAM by room, stacks and arena in the worst handshake, instructions of handshakes and of a message, bytes on the wire.
 
-usage: bench.py [--short] [--update-baseline] [--readme | --check-readme]
+usage: bench.py [--short] [--update-baseline] [--prices] [--readme | --check-readme]
 
 Instructions come from QEMU's virtual time (-icount shift=0: one instruction is one nanosecond) around each turn of the firmware's loop, so they repeat on
 any machine. The result is compared with baseline.json: more than 2 % worse is an error; better asks for a new baseline. Beside it the load curve of a fleet after
-an outage (tests/sim/fleet). Writes build/bench/report.md, SVG plots, and figures. --readme puts the table into README.md; --check-readme only looks whether it is
+an outage (tests/sim/fleet). Writes build/bench/report.md, SVG plots, and figures. --prices builds the firmware once
+more without each of what can be left out, and keeps the differences in the baseline. --readme puts the table into README.md; --check-readme only looks whether it is
 there."""
 
 import argparse
@@ -23,6 +24,7 @@ sys.dont_write_bytecode = True
 
 import footprint  # noqa: E402
 import plot  # noqa: E402
+import prices  # noqa: E402
 import run_budget  # noqa: E402
 import world  # noqa: E402
 
@@ -288,6 +290,8 @@ def readme_section(figures):
         ("resumed handshake, TLS 1.2 / 1.3", f"{millions('tls12.resumed_handshake_instructions')} / {millions('tls13.resumed_handshake_instructions')}"),
         ("300 B: stored, posted on an open connection, cursor moved", millions("post.instructions")),
     ]  # fmt: skip
+    rows += [(f"of the flash: {what} (`-D{option}=OFF` leaves it out)", f"{figures['prices'][option] / 1024:.1f} KB")
+             for option, what in prices.OPTIONS.items() if option in figures.get("prices", {})]  # fmt: skip
     return "\n".join(["| on a Cortex-M3, TLS 1.2 and 1.3 | |", "|---|---|"] + [f"| {what} | {value} |" for what, value in rows])
 
 
@@ -321,9 +325,19 @@ def write_figures(figures):
 
 def update_baseline(figures):
     misses = {name: value for name, value in figures.items() if FIGURES[name][1] is not None and value > FIGURES[name][1]}
+    before = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
     content = {name: figures[name] for name in FIGURES if name in figures} | ({"known_misses": misses} if misses else {})
+    write_baseline(content | {name: before[name] for name in ("prices",) if name in before})
+
+
+def write_baseline(content):
     BASELINE.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"bench: {BASELINE.relative_to(ROOT)} is renewed")
+
+
+def update_prices(whole):
+    print("bench: the firmware without each of what can be left out", flush=True)
+    write_baseline(json.loads(BASELINE.read_text(encoding="utf-8")) | {"prices": prices.measure(whole)})
 
 
 def check_readme():
@@ -337,6 +351,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measures the firmware.")
     parser.add_argument("--short", action="store_true", help="the worst handshake with TLS 1.3 only")
     parser.add_argument("--update-baseline", action="store_true", help="what was measured is the baseline from now on")
+    parser.add_argument("--prices", action="store_true", help="measure what each switch of the build saves, and keep it in the baseline")
     parser.add_argument("--readme", action="store_true", help="put the baseline's table into README.md")
     parser.add_argument("--check-readme", action="store_true", help="only look whether README.md has the baseline's table")
     options = parser.parse_args()
@@ -346,6 +361,8 @@ def main():
     figures, rooms = measure(options.short)
     if options.update_baseline:
         update_baseline(figures)
+    if options.prices:
+        update_prices(figures["node.flash_bytes"])
     if options.readme:
         README.write_text(readme_with(readme_section(json.loads(BASELINE.read_text(encoding="utf-8")))), encoding="utf-8")
     fleet, fleet_errors = measure_fleet(options.short)

@@ -62,8 +62,19 @@ static int wire_receive(void *ctx, unsigned char *buf, size_t size)
     return 0; /* end of file */
 }
 
+/* A build may leave one version out; then `auto` is the other one, and a setting that wants it is refused when a connection is opened. */
+#if defined(MBEDTLS_SSL_PROTO_TLS1_2) && defined(MBEDTLS_SSL_PROTO_TLS1_3)
+#define VERSION_AUTO TLS_AUTO
+#elif defined(MBEDTLS_SSL_PROTO_TLS1_2)
+#define VERSION_AUTO TLS_1_2
+#else
+#define VERSION_AUTO TLS_1_3
+#endif
+
 static void choose_versions(mbedtls_ssl_config *conf, enum tls_version version)
 {
+    if (version == TLS_AUTO)
+        version = VERSION_AUTO;
     mbedtls_ssl_conf_min_tls_version(conf,
                                      version == TLS_1_3 ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_max_tls_version(conf,
@@ -87,9 +98,11 @@ static int configure(struct tls *tls)
     mbedtls_ssl_conf_sig_algs(conf, signature_algorithms);
     mbedtls_ssl_conf_groups(conf, groups);
     mbedtls_ssl_conf_session_tickets(conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED); /* TLS 1.2: by session id */
+#ifdef MBEDTLS_SSL_PROTO_TLS1_3
     mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
         conf, tls->no_tickets ? MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_DISABLED
                               : MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+#endif
     return 0;
 }
 

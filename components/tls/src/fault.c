@@ -57,6 +57,7 @@ static enum ifl_status status_of_error(int error)
 {
     switch (error) {
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
+    case MBEDTLS_ERR_SSL_BAD_CONFIG: /* the version that is wanted isn't built */
         return IFL_TLS_VERSION;
     case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL: /* the only thing of ours that can be too large: the chain */
         return IFL_KEY_UNSUPPORTED;
