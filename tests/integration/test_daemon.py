@@ -539,6 +539,44 @@ class Identities(DaemonTest):
             secret = json.load(file)["oauth"]["key"].split("\n")[3]
         self.assertNotIn(secret, daemon.log() + done.text + json.dumps(daemon.ask("log 1000")))
 
+    def pfx(self, name, passphrase, *more, certificates=None):
+        """A PKCS#12 file with the identity `second`, as openssl makes it."""
+        chain, path = os.path.join(self.work, f"{name}.pem"), os.path.join(self.work, f"{name}.p12")
+        with open(chain, "w", encoding="utf-8") as file:
+            file.write("".join(certificates or self.s.pki.client_chain("second")))
+        done = run(["openssl", "pkcs12", "-export", "-in", chain, "-passout", f"pass:{passphrase}", "-out", path, *more])
+        self.assertEqual(done.status, 0, done)
+        return path
+
+    def test_a_pkcs12_file_is_installed_with_its_passphrase_and_only_then(self):
+        daemon = self.daemon(url=f"https://{self.s.host}:{self.s.port}")
+        old = self.in_force(daemon)["leaf_sha256"]
+        key, words = self.s.pki.client_file("second.key"), {}
+        for name, text in (("right", "correct horse"), ("wrong", "battery staple")):
+            words[name] = os.path.join(self.work, name)
+            with open(words[name], "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+        good = self.pfx("good", "correct horse", "-inkey", key)
+        keyless = self.pfx("keyless", "correct horse", "-nokeys")
+        foreign = self.s.pki.client_pem("other-root.crt")
+        extra = self.pfx("extra", "correct horse", "-inkey", key, certificates=[*self.s.pki.client_chain("second"), foreign])
+        leaf, *others = self.s.pki.client_chain("second")
+        shuffled = self.pfx("shuffled", "correct horse", "-inkey", key, certificates=[leaf, *reversed(others)])
+        for file, passphrase, name in ((good, "wrong", "KEY_ENCRYPTED"), (keyless, "right", "KEY_NO_PRIVATE_KEY"), (good, None, "KEY_ENCRYPTED"),
+                                       (extra, "right", "KEY_CHAIN")):  # fmt: skip
+            options = ["--passphrase-file", words[passphrase]] if passphrase else []
+            done = ctl("identity", "install", file, *options, "--json", "--run", daemon.run_dir)
+            self.assertEqual((done.status, done.json["error"]["name"]), (1, name), done)
+            self.assertEqual(self.in_force(daemon)["leaf_sha256"], old)
+            self.assertNotIn("pending", self.slots(daemon))
+        done = ctl("identity", "install", shuffled, "--passphrase-file", words["right"], "--json", "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        wait_for(lambda: self.in_force(daemon)["leaf_sha256"] != old, "it's proven", daemon.explain)
+        sent = daemon.put("with the identity of the PKCS#12 file")
+        daemon.wait_empty()
+        self.assertEqual((self.accepted()[-1], self.subjects()[-1]), (sent, self.subject("second")))
+        self.assertNotIn("correct horse", daemon.log() + done.text)
+
     def request(self, daemon, *words, name="request.pem"):
         """The file of the request that iflowd shows; checked by openssl."""
         done = ctl("identity", "csr", *words, "--run", daemon.run_dir)
