@@ -570,6 +570,50 @@ static void random_answers_made_of_protocol_pieces_never_confuse_the_parser(void
     }
 }
 
+static struct bytes with_long_value(const char *field)
+{
+    static char answer[HTTP_LINE_SIZE * 3 + 100];
+    int len = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\n%s%0*d\r\nContent-Length: 0\r\n\r\n", field,
+                       HTTP_LINE_SIZE * 2, 0);
+    return bytes_of(answer, (size_t)len);
+}
+
+static void a_field_that_decides_about_the_framing_must_be_there_whole(void)
+{
+    static const char *const fields[] = {"Content-Length: ", "Transfer-Encoding: "};
+    for (size_t i = 0; i < 2; i++) {
+        parse(with_long_value(fields[i]), false);
+        TEST_ASSERT_EQUAL(IFL_HTTP_MALFORMED, whole.status);
+    }
+}
+
+static void what_is_cut_off_a_connection_field_may_have_been_close(void)
+{
+    parse(with_long_value("Connection: keep-alive, "), false);
+    TEST_ASSERT_TRUE(whole.response.complete);
+    TEST_ASSERT_FALSE(whole.response.keep_alive);
+}
+
+static void nobody_has_to_listen_to_the_body(void)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct http_response response;
+    const struct http_response_events events = {.header = on_header, .ctx = &whole};
+    size_t used = 0;
+    start(&whole, false);
+    http_response_init(&response, &events, false);
+    TEST_ASSERT_EQUAL(IFL_OK, http_response_feed(&response, bytes_of_string(answer), &used));
+    TEST_ASSERT_TRUE(response.complete);
+    TEST_ASSERT_EQUAL_UINT(sizeof answer - 1, used);
+}
+
+static void a_nul_is_no_part_of_a_name(void)
+{
+    static const char answer[] = OK_LINE "X\0Y: a\r\n\r\n";
+    parse(bytes_of(answer, sizeof answer - 1), false);
+    TEST_ASSERT_EQUAL(IFL_HTTP_MALFORMED, whole.status);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -601,5 +645,9 @@ int main(void)
     RUN_TEST(an_end_at_every_byte_of_an_answer_is_a_cut_answer);
     RUN_TEST(every_single_damaged_byte_ends_in_a_verdict);
     RUN_TEST(random_answers_made_of_protocol_pieces_never_confuse_the_parser);
+    RUN_TEST(a_field_that_decides_about_the_framing_must_be_there_whole);
+    RUN_TEST(what_is_cut_off_a_connection_field_may_have_been_close);
+    RUN_TEST(nobody_has_to_listen_to_the_body);
+    RUN_TEST(a_nul_is_no_part_of_a_name);
     return UNITY_END();
 }

@@ -177,6 +177,14 @@ static void a_cookie_that_could_add_a_header_or_a_cookie_is_dropped(void)
         TEST_ASSERT_EQUAL_UINT_MESSAGE(0, http_cookie_size(bytes_of_string(bad[i])), bad[i]);
 }
 
+static void a_nul_separates_nothing_in_a_date(void)
+{
+    static const char with_nul[] = "Sun, 06 Nov\0001994 08:49:37 GMT";
+    int64_t unix_s = 5;
+    TEST_ASSERT_EQUAL(IFL_INVALID, http_date(bytes_of(with_nul, sizeof with_nul - 1), &unix_s));
+    TEST_ASSERT_EQUAL_INT64(5, unix_s);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -191,5 +199,6 @@ int main(void)
     RUN_TEST(a_list_has_its_tokens_whatever_their_case_and_spaces);
     RUN_TEST(a_cookie_loses_its_attributes);
     RUN_TEST(a_cookie_that_could_add_a_header_or_a_cookie_is_dropped);
+    RUN_TEST(a_nul_separates_nothing_in_a_date);
     return UNITY_END();
 }

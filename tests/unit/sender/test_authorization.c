@@ -120,6 +120,20 @@ static void where_there_is_no_other_token_everything_is_held(void)
     TEST_ASSERT_EQUAL(IFL_ANSWER_TOKEN, world_host().status);
 }
 
+static void a_fixed_value_that_is_refused_holds_everything(void)
+{
+    world.wiring.authorize = NULL;
+    world.wiring.token_refused = NULL;
+    world.wiring.authorization = "Bearer fixed";
+    world_restart();
+    world_reply(EXPIRED, IFL_AGAIN);
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(SENDER_ROUTE_HELD, world_host().state);
+    TEST_ASSERT_EQUAL(IFL_ANSWER_TOKEN, world_host().status);
+    TEST_ASSERT_EQUAL_UINT(0, refused_count);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -129,5 +143,6 @@ int main(void)
     RUN_TEST(a_failure_on_a_kept_connection_is_no_busy_loop);
     RUN_TEST(a_refused_token_is_replaced_and_nothing_waits);
     RUN_TEST(where_there_is_no_other_token_everything_is_held);
+    RUN_TEST(a_fixed_value_that_is_refused_holds_everything);
     return UNITY_END();
 }

@@ -245,6 +245,60 @@ static void large_batches_go_out_piece_by_piece_and_whole(void)
     TEST_ASSERT_EQUAL_UINT(100, world_done_count(0));
 }
 
+static void what_was_put_back_from_the_dead_letters_ends_the_batch_before_it(void)
+{
+    world.moved_n = 3;
+    put_texts(4);
+    world_settle();
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1..2", world_field(&world.requests[0], "SAP_ApplicationID"));
+    TEST_ASSERT_EQUAL_UINT(4, world_done_count(0));
+}
+
+static void a_new_log_id_ends_the_batch_before_it(void)
+{
+    world.new_log_n = 3;
+    put_texts(4);
+    world_settle();
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1..2", world_field(&world.requests[0], "SAP_ApplicationID"));
+}
+
+static void messages_that_cannot_be_looked_for_now_are_waited_for(void)
+{
+    world.next_busy_count = 3;
+    put_texts(3);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(1, world.request_count);
+    assert_last("1122334455667788-1-1..3", "[{\"i\":0},{\"i\":1},{\"i\":2}]");
+}
+
+static void a_recorded_batch_that_cannot_be_made_again_goes_message_by_message(void)
+{
+    static const struct {
+        outbox_n last_n;
+        uint8_t format;
+    } recorded[] = {{2, 99}, {5, SETTINGS_BODY_ARRAY}}; /* of a later program; messages of it are gone */
+    for (size_t i = 0; i < 2; i++) {
+        setUp();
+        put_texts(3);
+        world_record(0, recorded[i].last_n, recorded[i].format);
+        world_run_for(MINUTE);
+        TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1", world_field(&world.requests[0], "SAP_ApplicationID"));
+        TEST_ASSERT_EQUAL_UINT(3, world_done_count(0));
+    }
+}
+
+static void a_message_that_goes_bad_between_two_tries_ends_the_batch(void)
+{
+    world_reply(LINE("503") EMPTY, IFL_AGAIN);
+    put_texts(3);
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT64(3, world_recorded(0));
+    world.gap_n = 2;
+    world_run_for(MINUTE);
+    TEST_ASSERT_TRUE(world.request_count >= 2);
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1", world_field(&world.requests[1], "SAP_ApplicationID"));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -266,5 +320,10 @@ int main(void)
     RUN_TEST(a_flash_that_is_erasing_is_waited_for);
     RUN_TEST(nothing_is_recorded_before_there_is_a_connection);
     RUN_TEST(large_batches_go_out_piece_by_piece_and_whole);
+    RUN_TEST(what_was_put_back_from_the_dead_letters_ends_the_batch_before_it);
+    RUN_TEST(a_new_log_id_ends_the_batch_before_it);
+    RUN_TEST(messages_that_cannot_be_looked_for_now_are_waited_for);
+    RUN_TEST(a_recorded_batch_that_cannot_be_made_again_goes_message_by_message);
+    RUN_TEST(a_message_that_goes_bad_between_two_tries_ends_the_batch);
     return UNITY_END();
 }

@@ -311,6 +311,32 @@ static void tokens_live_only_in_the_jar_and_not_after_stop(void)
     TEST_ASSERT_FALSE(in_memory(&world.sender, sizeof world.sender, "T0k3n=="));
 }
 
+static void the_second_token_of_an_answer_is_one_too_many(void)
+{
+    strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: T0k3n==\r\nX-CSRF-Token: other\r\nContent-Length: 0\r\n\r\n");
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(SENDER_ROUTE_HELD, world_route(0).state);
+    TEST_ASSERT_EQUAL_UINT(0, world_done_count(0));
+}
+
+static void required_is_no_token_and_cookies_of_other_answers_are_left_alone(void)
+{
+    strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: Required\r\nContent-Length: 0\r\n\r\n");
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_AGAIN, world_route(0).status);
+    setUp();
+    protection = false;
+    world.decide = NULL;
+    world_reply("HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n", IFL_AGAIN);
+    world_put(0, 10);
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(2, world_done_count(0));
+    TEST_ASSERT_EQUAL_STRING("", world_field(world_last_request(), "Cookie"));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -331,5 +357,7 @@ int main(void)
     RUN_TEST(a_stopped_fetch_leaves_no_half_filled_jar);
     RUN_TEST(an_empty_token_is_none);
     RUN_TEST(tokens_live_only_in_the_jar_and_not_after_stop);
+    RUN_TEST(the_second_token_of_an_answer_is_one_too_many);
+    RUN_TEST(required_is_no_token_and_cookies_of_other_answers_are_left_alone);
     return UNITY_END();
 }

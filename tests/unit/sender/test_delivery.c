@@ -484,6 +484,26 @@ static void the_bytes_of_each_connection_are_counted_once(void)
     TEST_ASSERT_EQUAL_UINT64(strlen(HTTP_200), world.health.counters[HEALTH_BYTES_RECEIVED]);
 }
 
+static void an_outbox_that_hands_out_more_than_announced_is_a_defect_not_a_loss(void)
+{
+    world.read_too_much = true;
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL(IFL_INVALID, world_route(0).status);
+    TEST_ASSERT_EQUAL_UINT(0, world.request_count);
+    world.read_too_much = false;
+    world_run_for(3000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void an_address_instead_of_dns_changes_nothing_else(void)
+{
+    strcpy(world.settings.resolve, "192.0.2.1");
+    world_put(0, 10);
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -522,5 +542,7 @@ int main(void)
     RUN_TEST(a_route_without_a_lane_or_too_many_routes_are_refused);
     RUN_TEST(the_date_of_an_answer_sets_the_clock_within_the_servers_certificate);
     RUN_TEST(the_bytes_of_each_connection_are_counted_once);
+    RUN_TEST(an_outbox_that_hands_out_more_than_announced_is_a_defect_not_a_loss);
+    RUN_TEST(an_address_instead_of_dns_changes_nothing_else);
     return UNITY_END();
 }

@@ -76,10 +76,16 @@ enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 {
     (void)box;
     struct lane *at = lane_of(message->lane);
+    if (world.next_busy_count > 0) {
+        world.next_busy_count--;
+        return IFL_FLASH_BUSY;
+    }
     outbox_n n = message->n + 1 + (message->n + 1 == world.gap_n);
     if (n > at->last_n)
         return IFL_END;
     *message = (struct outbox_message){.id = {LOG_ID, message->lane, n}, .lane = message->lane, .n = n};
+    message->id.lane = n == world.moved_n ? OUTBOX_LANE_NONE - 1 : message->lane;
+    message->id.log += world.new_log_n != 0 && n >= world.new_log_n;
     message->size = at->messages[n % WORLD_MESSAGES].size;
     message->time.unix_s = at->messages[n % WORLD_MESSAGES].unix_s;
     return IFL_OK;
@@ -107,6 +113,12 @@ bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_
     return at->tried_n != 0;
 }
 
+void world_record(unsigned route, outbox_n last_n, uint8_t format)
+{
+    lanes[route + 1].tried_n = last_n;
+    lanes[route + 1].tried_format = format;
+}
+
 uint64_t world_recorded(unsigned route)
 {
     return lanes[route + 1].tried_n;
@@ -127,6 +139,10 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
     if (size >= left && at->messages[message->n % WORLD_MESSAGES].corrupt)
         return IFL_STORE_CORRUPT;
     *got = size < left ? size : left;
+    if (world.read_too_much && *got == left && left < size) {
+        *got = left + 1;
+        return IFL_OK;
+    }
     memcpy(buf, at->messages[message->n % WORLD_MESSAGES].payload + message->read_pos, *got);
     message->read_pos += (uint32_t)*got;
     return IFL_OK;

@@ -78,8 +78,13 @@ struct world {
     bool read_nothing;            /* outbox_read() says OK without a byte */
     unsigned read_busy_count;     /* outbox_read() says FLASH_BUSY that many times */
     enum ifl_status batch_status; /* of outbox_batch_begin() */
-    outbox_n gap_n;               /* outbox_next() leaves this message out, as if it were damaged; 0 = none */
-    unsigned batch_count;         /* recorded so far */
+    bool read_too_much;           /* outbox_read() hands out one byte more than the message has */
+    unsigned next_busy_count;     /* outbox_next() says FLASH_BUSY that many times */
+    outbox_n
+        moved_n; /* outbox_next() shows this one with the id of another lane: put back from the dead letters; 0 = none */
+    outbox_n new_log_n;   /* from this one on outbox_next() shows another log id; 0 = none */
+    outbox_n gap_n;       /* outbox_next() leaves this message out, as if it were damaged; 0 = none */
+    unsigned batch_count; /* recorded so far */
     size_t dead_count, gave_up_count;
     enum ifl_status last_reason;
     unsigned first_calls;
@@ -102,6 +107,8 @@ uint64_t world_put(unsigned route, uint32_t size);
 void world_put_text(unsigned route, const char *text);
 /* The batch that is recorded for a route: its last n, 0 = none. */
 uint64_t world_recorded(unsigned route);
+/* As if the start had found it. */
+void world_record(unsigned route, outbox_n last_n, uint8_t format);
 void world_corrupt(unsigned route, outbox_n n);
 size_t world_queued(unsigned route);
 /* Numbers of finished messages in the order in which they were finished. */
