@@ -268,7 +268,7 @@ static void settle(struct sender *sender, enum ifl_status verdict)
 {
     enum ifl_action action = action_of(verdict);
     bool hold_host = action == IFL_ACTION_HOLD_HOST || action == IFL_ACTION_HOLD_IDENTITY;
-    if (!hold_host && action != IFL_ACTION_RETRY_HOST && answer_is_decidable(sender)) { /* not broken off */
+    if (!hold_host && action != IFL_ACTION_RETRY_HOST) {
         wait_over(sender, &sender->host, IFL_RECOVERED);
         sender->host.view.attempts = 0;
     }

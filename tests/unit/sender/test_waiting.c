@@ -63,38 +63,6 @@ static void a_day_without_network_is_a_few_tries_and_one_event(void)
     TEST_ASSERT_EQUAL(IFL_RECOVERED, health_event_at(&world.health, 2)->status);
 }
 
-static unsigned events(enum ifl_status status)
-{
-    unsigned count = 0;
-    for (uint32_t seq = 1; seq <= health_last_seq(&world.health); seq++)
-        if (health_event_at(&world.health, seq) != NULL && health_event_at(&world.health, seq)->status == status)
-            count++;
-    return count;
-}
-
-static void a_host_whose_refusals_break_off_has_not_recovered(void)
-{
-    static const char *const refusals[] = {
-        LINE("403") "Content-Length: 100\r\n\r\nsl", LINE("404") "Content-Length: 9\r\n\r\n",
-        LINE("500") "Content-Length: 100\r\n\r\nsl", LINE("503") "Content-Length: 100\r\n\r\n"};
-    static const enum ifl_status ends[] = {IFL_AGAIN, IFL_CLOSED, IFL_NET_RESET};
-    for (size_t i = 0; i < 4 * 3; i++) {
-        world_start();
-        world.open_default = IFL_NET_DNS;
-        world_put(0, 10);
-        world_run_for(MINUTE);
-        world.open_default = IFL_OK;
-        world_reply(refusals[i % 4], ends[i / 4]);
-        for (unsigned n = 0; n < 10000 && world_route(0).status == IFL_OK; n++)
-            world_run_for(100);
-        TEST_ASSERT_EQUAL_UINT(0, events(IFL_RECOVERED));
-        TEST_ASSERT_TRUE(world_route(0).status != IFL_OK);
-        world_run_for(HOUR + 5 * MINUTE);
-        TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
-        TEST_ASSERT_EQUAL_UINT(1, events(IFL_RECOVERED));
-    }
-}
-
 static void a_day_of_connections_that_die_is_bounded_however_they_die(void)
 {
     static const enum ifl_status ends[] = {IFL_CLOSED,      IFL_NET_RESET,    IFL_TLS_RESET,
@@ -618,7 +586,6 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(a_day_without_network_is_a_few_tries_and_one_event);
-    RUN_TEST(a_host_whose_refusals_break_off_has_not_recovered);
     RUN_TEST(a_day_of_connections_that_die_is_bounded_however_they_die);
     RUN_TEST(a_day_of_answers_cut_short_is_bounded);
     RUN_TEST(a_failing_route_backs_off_alone);
