@@ -120,7 +120,7 @@ static void plan_settings(struct plan *plan)
                  i > 0 ? "," : "", (unsigned)i, (unsigned)i, (unsigned)pick(0, 3),
                  dice_chance(DICE_PLAN, 300) ? "give_up_oldest" : "refuse", (unsigned)pick(2000, 60000),
                  dice_chance(DICE_PLAN, 600) ? (unsigned)dice_span(DICE_PLAN, 6, 600) : 0,
-                 dice_chance(DICE_PLAN, 150) ? (unsigned)pick(30, 3000) : 0,
+                 dice_chance(DICE_AGE, 150) ? (unsigned)dice_between(DICE_AGE, 30, 3000) : 0,
                  dice_chance(DICE_PLAN, 200) ? (unsigned)pick(1, 4) : 0);
     at = add(json, sizeof json, at, "}}");
     struct settings_error error;

@@ -19,11 +19,36 @@ static struct {
         gave_up;
 } sums;
 
+#define IDLE_ROUNDS_AN_HOUR 20000 /* without any event; for each event some more */
+
 static uint64_t at_once, moved;
+static struct {
+    uint64_t until, events, happened, idle_rounds;
+} hour;
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static uint64_t event_count(void)
+{
+    return rate_request_count + rate_open_count + oracle_token_count() + weather_cuts + agent_boots;
+}
+
+/* Who polls instead of waiting for what comes next does many rounds in which nothing happens. */
+static void watch_rounds(void)
+{
+    uint64_t happened = event_count() + world.note_count + world.medium.operations + link_moved();
+    hour.idle_rounds += happened == hour.happened;
+    hour.happened = happened;
+    if (world.now < hour.until)
+        return;
+    if (hour.idle_rounds > IDLE_ROUNDS_AN_HOUR + 50 * (event_count() - hour.events))
+        broken("the loop polls: %llu rounds in an hour in which nothing happens", (unsigned long long)hour.idle_rounds);
+    hour.until = world.now + HOUR;
+    hour.events = event_count();
+    hour.idle_rounds = 0;
 }
 
 /* One round, and on to the next moment at which anything happens. */
@@ -41,6 +66,7 @@ static void run_round(uint64_t end)
     uint64_t next = earlier(earlier(agent_is_on() ? wish : UINT64_MAX, link_next()), earlier(weather_next(), end));
     at_once = next <= world.now && link_moved() == moved ? at_once + 1 : 0;
     moved = link_moved();
+    watch_rounds();
     if (at_once > AT_ONCE_MAX)
         broken("a busy loop: %d rounds in which nothing happens", AT_ONCE_MAX);
     if (next > world.now)
@@ -114,6 +140,7 @@ static void begin(uint64_t seed, bool story)
     oracle_start();
     rate_start();
     at_once = moved = 0;
+    memset(&hour, 0, sizeof hour);
     agent_start();
     link_start();
     tenant_start();

@@ -47,6 +47,7 @@ enum dice {
     DICE_POWER,
     DICE_WEATHER,
     DICE_DISK,
+    DICE_AGE,
     DICE_COUNT
 };
 
@@ -284,6 +285,7 @@ void tenant_bytes(struct connection *connection, struct peer *peer, const uint8_
 #define TENANT_IDLE_MS (60 * SECOND)
 void tenant_redeploy(unsigned route, bool csrf);
 void tenant_forget_sessions(void);
+extern uint64_t tenant_odd_at; /* when it gave the last odd answer in good weather */
 int64_t world_unix_s(void);
 
 /* ---- weather.c: what happens to all of them ---- */

@@ -44,9 +44,12 @@ int64_t world_unix_s(void)
     return START_UNIX_S + (int64_t)(world.now / SECOND);
 }
 
+uint64_t tenant_odd_at;
+
 void tenant_start(void)
 {
     memset(flows, 0, sizeof flows);
+    tenant_odd_at = 0;
 }
 
 void tenant_redeploy(unsigned route, bool csrf)
@@ -195,6 +198,13 @@ static bool is_picked(const struct request *request)
     return picky > 0 && !world.calm && request->id.n % picky == 0;
 }
 
+/* In the middle of good weather; it may tell everybody to wait for an hour. */
+static enum answer_name odd_answer(void)
+{
+    tenant_odd_at = world.now;
+    return (enum answer_name)dice_between(DICE_TENANT, ANSWER_401_NO_CERTIFICATE, ANSWER_COUNT - 1);
+}
+
 static enum answer_name answer_to(const struct request *request, const struct peer *peer)
 {
     enum answer_name name = by_host();
@@ -203,7 +213,7 @@ static enum answer_name answer_to(const struct request *request, const struct pe
     if (name != ANSWER_COUNT)
         return name;
     if (!world.calm && dice_chance(DICE_TENANT, world.plan.odd_answers))
-        return (enum answer_name)dice_between(DICE_TENANT, ANSWER_401_NO_CERTIFICATE, ANSWER_COUNT - 1);
+        return odd_answer();
     name = by_flow(request->route);
     if (name == ANSWER_404_NOT_DEPLOYED || name == ANSWER_403_ROLE || name == ANSWER_405)
         return name;

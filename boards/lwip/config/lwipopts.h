@@ -80,7 +80,7 @@
 #define MEMP_STATS 0
 #define SYS_STATS 0
 #define LWIP_NETIF_TX_SINGLE_PBUF 1 /* the driver copies one piece a frame */
-#define LWIP_CHKSUM_ALGORITHM 3 /* four bytes at a time: each byte of a message comes by */
+#define LWIP_CHKSUM_ALGORITHM 3     /* four bytes at a time: each byte of a message comes by */
 
 /* ---- SNTP ------------------------------------------------------------------------------------------------------------------- */
 

@@ -469,6 +469,16 @@ enum ifl_status identity_slots_write(struct identity_slots *slots, const struct 
     return IFL_OK;
 }
 
+/* Bits in which the power went may hover: what shows once in so many readings isn't blank. */
+static enum ifl_status is_firmly_blank(struct flash_region region, uint32_t at, uint32_t size, bool *blank)
+{
+    enum ifl_status status = IFL_OK;
+    *blank = true;
+    for (unsigned i = 0; i < FIRM_READS && *blank && status == IFL_OK; i++)
+        status = flash_is_blank(region, at, size, blank);
+    return status;
+}
+
 /* Behind the key that waits and whatever an attempt before has left there. What the power went in may reach a piece further than it shows. */
 static enum ifl_status find_room(struct flash_region region, uint32_t from, uint32_t *at)
 {
@@ -476,7 +486,7 @@ static enum ifl_status find_room(struct flash_region region, uint32_t from, uint
     *at = from;
     for (uint32_t place = from; place < region.size; place += step) {
         bool blank;
-        enum ifl_status status = flash_is_blank(region, place, step, &blank);
+        enum ifl_status status = is_firmly_blank(region, place, step, &blank);
         if (status != IFL_OK)
             return status;
         if (!blank)

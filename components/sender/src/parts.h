@@ -91,6 +91,9 @@ uint32_t answer_retry_after_ms(const struct sender *sender);
 /* The connection failed before a request was begun; or the request ended without an answer: what became of it isn't known, or it never went
  * out. */
 void verdict_failure(struct sender *sender, enum ifl_status status);
+/* The first message of the route, number `n`, is given up and told. As outbox_give_up(). */
+enum ifl_status verdict_give_up(struct sender *sender, const struct sender_route *route, outbox_n n,
+                                enum ifl_status reason);
 /* The message can't be sent at all: its route waits, or gives it up where it's damaged. */
 void verdict_unsendable(struct sender *sender, enum ifl_status status);
 /* An answer. */

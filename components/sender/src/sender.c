@@ -135,9 +135,13 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 {
     enum ifl_status status = outbox_first(sender->wiring.outbox, route->lane, message);
     if (status == IFL_OK && is_too_old(sender, route, message)) {
-        sender->message = *message;
-        sender->wish = sender->now; /* what comes behind it may be younger */
-        status = IFL_STORE_EXPIRED;
+        status = verdict_give_up(sender, route, message->n, IFL_STORE_EXPIRED);
+        if (status == IFL_OK) {
+            sender->wish = sender->now; /* what comes behind it may be younger */
+            return false;
+        }
+        if (status == IFL_STORE_FULL) /* no place to record it: it goes, and makes room */
+            status = IFL_OK;
     }
     if (status == IFL_FLASH_BUSY) {
         sender_poll_flash(sender);

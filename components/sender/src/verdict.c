@@ -197,6 +197,18 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
     tell_identity(sender, status);
 }
 
+enum ifl_status verdict_give_up(struct sender *sender, const struct sender_route *route, outbox_n n,
+                                enum ifl_status reason)
+{
+    enum ifl_status status = outbox_give_up(sender->wiring.outbox, route->lane, n, reason);
+    if (status == IFL_OK) {
+        set_detail(sender, "");
+        sender_count(sender, HEALTH_GIVEN_UP);
+        sender_event(sender, reason, route->wait.route);
+    }
+    return status;
+}
+
 void verdict_unsendable(struct sender *sender, enum ifl_status status)
 {
     struct sender_route *route = sender->route;
@@ -206,14 +218,10 @@ void verdict_unsendable(struct sender *sender, enum ifl_status status)
         batch_split(sender, batch_last_n(&route->batch));
         return;
     }
-    if (status == IFL_STORE_CORRUPT || status == IFL_STORE_EXPIRED) {
-        enum ifl_status reason = status;
-        status = outbox_give_up(sender->wiring.outbox, route->lane, sender->message.n, reason);
-        if (status == IFL_OK) {
-            sender_count(sender, HEALTH_GIVEN_UP);
-            sender_event(sender, reason, route->wait.route);
+    if (status == IFL_STORE_CORRUPT) {
+        status = verdict_give_up(sender, route, sender->message.n, status);
+        if (status == IFL_OK)
             return;
-        }
     }
     wait_begin(sender, &route->wait, status, action_of(status) == IFL_ACTION_HOLD_ROUTE);
 }

@@ -566,10 +566,23 @@ static void an_old_message_that_a_person_put_back_goes_all_the_same(void)
     TEST_ASSERT_EQUAL_UINT(1, world.request_count);
 }
 
-static void where_it_cannot_be_given_up_now_the_route_waits(void)
+static void where_there_is_no_place_to_record_it_an_old_message_goes_and_makes_room(void)
 {
     world.settings.routes[0].max_age_min = 1;
     world.give_up_status = IFL_STORE_FULL;
+    world.open_default = IFL_NET_DNS;
+    world_put(0, 10);
+    world_run_for(HOUR);
+    world.open_default = IFL_OK;
+    world_run_for(HOUR);
+    TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+}
+
+static void where_it_cannot_be_given_up_now_the_route_waits(void)
+{
+    world.settings.routes[0].max_age_min = 1;
+    world.give_up_status = IFL_FLASH_IO;
     world.open_default = IFL_NET_DNS;
     world_put(0, 10);
     world_run_for(HOUR);
@@ -617,6 +630,7 @@ int main(void)
     RUN_TEST(what_is_too_old_is_given_up_with_its_reason_and_the_rest_goes);
     RUN_TEST(no_clock_that_jumps_makes_a_message_too_old);
     RUN_TEST(an_old_message_that_a_person_put_back_goes_all_the_same);
+    RUN_TEST(where_there_is_no_place_to_record_it_an_old_message_goes_and_makes_room);
     RUN_TEST(where_it_cannot_be_given_up_now_the_route_waits);
     return UNITY_END();
 }
