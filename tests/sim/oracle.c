@@ -220,11 +220,15 @@ static uint64_t max_age_s(const struct lane *l)
     return world.plan.settings.routes[l->route].max_age_min * UINT64_C(60);
 }
 
+static bool is_sound(void)
+{
+    return world.plan.worn_sectors + world.plan.flips == 0 && !world.plan.sync_failures;
+}
+
 /* Only by its age: the store is sound and refuses the new when it's full. */
 static bool gives_up_by_age_only(const struct lane *l)
 {
-    return world.plan.settings.routes[l->route].full == SETTINGS_FULL_REFUSE && max_age_s(l) > 0 &&
-           world.plan.worn_sectors + world.plan.flips == 0 && !world.plan.sync_failures;
+    return world.plan.settings.routes[l->route].full == SETTINGS_FULL_REFUSE && max_age_s(l) > 0 && is_sound();
 }
 
 /* The device can't have been up longer than time has passed. A message is a little older than its acknowledgement. */
@@ -240,8 +244,8 @@ static void check_not_too_old(const struct lane *l, const struct entry *e)
 {
     uint64_t up_s = clock_uptime_s(&agent()->clock, agent_now());
     uint64_t age_s = up_s > e->acknowledged_up ? up_s - e->acknowledged_up : 0;
-    if (e->acknowledged && max_age_s(l) > 0 && world.now > full_at + 30 * MINUTE && !e->dead && e->alias == 0 &&
-        age_s > max_age_s(l) + 1200)
+    if (e->acknowledged && max_age_s(l) > 0 && is_sound() && world.now > full_at + 30 * MINUTE && !e->dead &&
+        e->alias == 0 && age_s > max_age_s(l) + 1200)
         broken("route %u sends a message of %llu s, its limit is %llu", l->route, (unsigned long long)age_s,
                (unsigned long long)max_age_s(l));
 }
