@@ -185,7 +185,7 @@ static enum ifl_status write_file(const char *path, struct bytes content, struct
     }
     while (content.size > 0) {
         const ssize_t written = write(fd, content.data, content.size);
-        if (written < 0) {
+        if (written <= 0) {
             return refuse_file(path, fd, detail);
         }
         content = bytes_tail(content, (size_t)written);

@@ -37,7 +37,8 @@ void trust_see_certificate(void *trust, struct bytes der, int depth);
  * TRUST_REFUSED: durably. Anything else: of the state room; the next handshake decides. */
 enum ifl_status trust_judge(struct trust *trust, bool verified);
 
-/* `pem` goes on trial. TRUST_BAD, TOO_LARGE, FILE: *detail says why, nothing has changed; STORE_*, FLASH_*: what was on trial may be gone. */
+/* `pem` goes on trial. TRUST_BAD, TOO_LARGE: *detail says why, nothing has changed. FILE, STORE_*, FLASH_*: the bundle in force is untouched, what was on trial may be gone,
+ * and the bundle before too, where its place was to be taken. */
 enum ifl_status trust_install(struct trust *trust, struct bytes pem, struct text *detail);
 /* Gives up what is on trial, else the bundle of before is in force again. NOT_FOUND: neither is there. */
 enum ifl_status trust_rollback(struct trust *trust);

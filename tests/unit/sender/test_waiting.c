@@ -553,41 +553,37 @@ static void no_clock_that_jumps_makes_a_message_too_old(void)
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
 }
 
-static void an_old_message_that_a_person_put_back_goes_all_the_same(void)
+/* A message that waits for an hour, and then for another one in which everything works. */
+static void let_one_grow_old(void)
 {
     world.settings.routes[0].max_age_min = 1;
-    world.other_lane = true;
     world.open_default = IFL_NET_DNS;
     world_put(0, 10);
     world_run_for(HOUR);
     world.open_default = IFL_OK;
     world_run_for(HOUR);
+}
+
+static void an_old_message_that_a_person_put_back_goes_all_the_same(void)
+{
+    world.other_lane = true;
+    let_one_grow_old();
     TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
     TEST_ASSERT_EQUAL_UINT(1, world.request_count);
 }
 
 static void where_there_is_no_place_to_record_it_an_old_message_goes_and_makes_room(void)
 {
-    world.settings.routes[0].max_age_min = 1;
     world.give_up_status = IFL_STORE_FULL;
-    world.open_default = IFL_NET_DNS;
-    world_put(0, 10);
-    world_run_for(HOUR);
-    world.open_default = IFL_OK;
-    world_run_for(HOUR);
+    let_one_grow_old();
     TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
     TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
 }
 
 static void where_it_cannot_be_given_up_now_the_route_waits(void)
 {
-    world.settings.routes[0].max_age_min = 1;
     world.give_up_status = IFL_FLASH_IO;
-    world.open_default = IFL_NET_DNS;
-    world_put(0, 10);
-    world_run_for(HOUR);
-    world.open_default = IFL_OK;
-    world_run_for(HOUR);
+    let_one_grow_old();
     TEST_ASSERT_EQUAL_UINT(0, world.gave_up_count);
     TEST_ASSERT_EQUAL_UINT(0, world.request_count);
     world.give_up_status = IFL_OK;
