@@ -447,9 +447,18 @@ static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms
     return gateway->renewing ? renewal_start(&gateway->renewal, &wiring, jitter_ms, now) : use_secret(gateway);
 }
 
+/* Its connection isn't left open: nobody would step it. */
+static void drop_trial(struct gateway *gateway)
+{
+    if (gateway->trust_trial == TRIAL_UNDER_WAY) {
+        tls_close(&gateway->tls);
+    }
+    gateway->trust_trial = TRIAL_NONE;
+}
+
 static void stop_renewal(struct gateway *gateway)
 {
-    gateway->trust_trial = TRIAL_NONE;
+    drop_trial(gateway);
     if (gateway->renewing) {
         renewal_stop(&gateway->renewal);
         gateway->renewing = false;
@@ -628,6 +637,7 @@ static enum ifl_status install_trust(void *ctx, struct bytes pem, ifl_ms now)
         return status;
     }
     log_info("new roots are on trial, by the console");
+    drop_trial(gateway); /* of those before */
     gateway->trust_trial = TRIAL_WANTED;
     return IFL_OK;
 }
@@ -639,7 +649,7 @@ static enum ifl_status roll_trust_back(void *ctx, ifl_ms now)
     const enum ifl_status status = trust_rollback(&gateway->trust);
     if (status == IFL_OK) {
         log_info("back to the roots before, by the console");
-        gateway->trust_trial = TRIAL_NONE;
+        drop_trial(gateway);
         tls_forget_session(&gateway->tls);
         sender_identity_changed(&gateway->sender, now);
     }
@@ -683,8 +693,7 @@ static ifl_ms step_trial(struct gateway *gateway, ifl_ms now)
     if (state == TLS_FAILED) {
         health_event(&gateway->health, now, tls_status(&gateway->tls), HEALTH_ROUTE_NONE, gateway->host);
     }
-    tls_close(&gateway->tls);
-    gateway->trust_trial = TRIAL_NONE;
+    drop_trial(gateway);
     return now;
 }
 
