@@ -63,6 +63,7 @@ class Connection:
         self.frozen = False
         self.armed = ""
         self.draining = False  # we said FIN; reading on until the client has finished, so that no RST spoils it
+        self.broken = False  # the server reset it; what it said before that still gets to the client
         self.first_end = ""
         self.closed_by = ""
         self.request_count = 0
@@ -315,6 +316,9 @@ class Front:
         for pipe in (connection.up, connection.down):
             if not self._move(connection, pipe):
                 return
+        if connection.broken and connection.down.end_passed:
+            self._finish(connection, "server", "reset")
+            return
         if connection.up.end_passed and connection.down.end_passed:
             self._finish(connection, connection.first_end, "close")
             return
@@ -336,15 +340,21 @@ class Front:
         except BlockingIOError:
             pass
         except OSError:
-            self._finish(connection, "client" if pipe is connection.up else "server", "reset")
-            return False
+            if pipe is connection.up:
+                self._finish(connection, "client", "reset")
+                return False
+            connection.broken = pipe.ended = True
         try:
             return self._write(connection, pipe)
         except BlockingIOError:
             return True
         except OSError:
-            self._finish(connection, "server" if pipe is connection.up else "client", "reset")
-            return False
+            if pipe is connection.down:
+                self._finish(connection, "client", "reset")
+                return False
+            connection.broken = pipe.ended = pipe.end_passed = True
+            pipe.buffer.clear()
+            return True
 
     @staticmethod
     def _altered(connection, pipe, data):
@@ -379,7 +389,8 @@ class Front:
         if pipe.ended and not pipe.end_passed:
             pipe.end_passed = True
             connection.first_end = connection.first_end or ("client" if pipe is connection.up else "server")
-            pipe.sink.shutdown(socket.SHUT_WR)
+            if not connection.broken:
+                pipe.sink.shutdown(socket.SHUT_WR)
         return True
 
     def _cut(self, connection, pipe):

@@ -514,6 +514,27 @@ class TheTcpFront(StandInCase):
                     self.assertEqual(connection["up_bytes" if kind == "request" else "down_bytes"], n)
         self.assertEqual(self.s.records(), [])
 
+    def test_passes_on_what_a_server_said_before_it_went_away(self):
+        line = front.Front({})
+        self.addCleanup(line.stop)
+        for with_the_client_still_talking in (False, True):
+            ours, client = socket.socketpair()
+            theirs, server = socket.socketpair()
+            connection = front.Connection(0, ours, {})
+            connection.server = theirs
+            connection.up, connection.down = front.Pipe("request", ours, theirs), front.Pipe("response", theirs, ours)
+            for each in (ours, theirs):
+                each.setblocking(False)
+            if with_the_client_still_talking:
+                client.send(b"a question")
+            theirs.send(b"never read")
+            server.send(b"last words")
+            server.close()
+            while not connection.closed_by:
+                line._step(connection)  # not in the line's own thread: which side is served first is what it is about
+            self.assertEqual((client.recv(100), connection.closed_by), (b"last words", "server:reset"))
+            client.close()
+
     def test_keeps_silent(self):
         for fault in ({"fault": "silence"}, {"fault": "silence_after_response_bytes", "n": 500}):
             self.s.connection_fault(**fault)
