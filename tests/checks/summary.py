@@ -4,12 +4,18 @@ usage: summary.py [--figures-only] LOG_DIRECTORY BENCH_DIRECTORY
 
 Figures: every test or benchmark writes its own BENCH_DIRECTORY/parts/<name>.json, one flat object of numbers. They are merged
 into BENCH_DIRECTORY/figures.json; a figure that several parts count (the cuts of three sweeps) is their sum.
-Runs: LOG_DIRECTORY/tests-<preset>.xml as ctest writes them. The last line is `N passed, M failed`; exit 1 if M is not 0."""
+Runs: LOG_DIRECTORY/tests-<preset>.xml as ctest writes them. What a failed test said, as far as it's about the failure, comes once more at the end:
+nobody finds it in an hour's output. The last line is `N passed, M failed`; exit 1 if M is not 0."""
 
 import json
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree
+
+
+TELLING = re.compile(r"FAIL|Error\b|[Ee]rror:|didn't|[Aa]ssert|Timeout|ERROR:|!=|lost|not found|NOT |Sanitizer")
+TELLING_MAX, AFTER, LINE_MAX = 40, 2, 400
 
 
 def merge_figures(bench):
@@ -36,15 +42,22 @@ def has_skipped_itself(case):
     return skipped is not None and "SKIP_" in skipped.get("message", "")
 
 
+def words_about_failure(said):
+    """The lines that tell of a failure with what follows them, at most TELLING_MAX; the last ones where none does."""
+    lines = [line[:LINE_MAX] for line in said.strip().splitlines()]
+    wanted = {i + k for i, line in enumerate(lines) if TELLING.search(line) for k in range(AFTER + 1) if i + k < len(lines)}
+    return [lines[i] for i in sorted(wanted)][:TELLING_MAX] or lines[-AFTER:]
+
+
 def count_run(report):
-    """(passed, names of the failed) of one ctest run. A test that could not be started has failed; one that skipped itself or
-    is disabled counts as neither."""
-    passed, failed = 0, []
+    """(passed, {name of a failed test: what it said}) of one ctest run. A test that could not be started has failed; one that skipped
+    itself or is disabled counts as neither."""
+    passed, failed = 0, {}
     for case in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
         if case.get("status") == "run":
             passed += 1
         elif case.get("status") != "disabled" and not has_skipped_itself(case):
-            failed.append(case.get("name"))
+            failed[case.get("name")] = case.findtext("system-out") or ""
     return passed, failed
 
 
@@ -54,10 +67,13 @@ def main():
     show_figures(merge_figures(bench))
     if figures_only:
         return
+    runs = {report: count_run(report) for report in sorted(logs.glob("tests-*.xml"))}
+    for report, (_, failed) in runs.items():
+        for name, said in failed.items():
+            print(f"\n{report.stem.removeprefix('tests-')}: {name}", *words_about_failure(said), sep="\n  ")
     print("\ntests")
     passed_sum, failed_sum = 0, 0
-    for report in sorted(logs.glob("tests-*.xml")):
-        passed, failed = count_run(report)
+    for report, (passed, failed) in runs.items():
         print(f"  {report.stem.removeprefix('tests-'):12} {passed:4} passed, {len(failed)} failed  {' '.join(failed)}")
         passed_sum, failed_sum = passed_sum + passed, failed_sum + len(failed)
     print(f"{passed_sum} passed, {failed_sum} failed")
