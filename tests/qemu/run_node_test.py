@@ -135,7 +135,7 @@ def a_node_without_an_image_says_what_is_missing(elf, iflowctl):
         flash = pathlib.Path(work) / "flash.img"
         machine.blank_flash(flash)
         with machine.Machine(elf, flash=flash) as board:
-            board.console.expect("nameplate", 20, board.console.expect("E103", 20))
+            board.console.expect("nameplate", world.LIMIT_S, board.console.expect("E814", world.LIMIT_S))
 
 
 def paste_once(board, text, command):

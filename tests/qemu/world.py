@@ -97,12 +97,12 @@ class Node(machine.Machine):
 
 class World:
     """`options` are those of the stand-in, unless one that runs is given. `resolve` False: the node asks a name server for the tenant's host.
-    `work`: a directory that stays."""
+    `work`: a directory that stays. `pin`: what opens the console."""
 
-    def __init__(self, elf, iflowctl, resolve=True, routes=None, network=None, stand_in=None, device="node-1", work=None, **options):
+    def __init__(self, elf, iflowctl, resolve=True, routes=None, network=None, stand_in=None, device="node-1", work=None, pin=None, **options):
         self.elf, self.iflowctl, self.options = str(elf), str(iflowctl), options
         self.stand_in, self.device, self.work = stand_in, device, work
-        self.resolve, self.network = resolve, network or {}
+        self.resolve, self.network, self.pin = resolve, network or {}, pin
         self.routes = routes or {"telemetry": {"path": TELEMETRY, "timeout_ms": 4000, "max_rate": 60000}, "heartbeat": HEARTBEAT}
         self.acknowledged = {}  # id -> payload of what the console said "stored" to
 
@@ -136,6 +136,9 @@ class World:
         config.write_text(json.dumps(self.config()))
         command = [self.iflowctl, "node", "image", "--key", self.stand_in.service_key(), "--config", str(config), "--board", BOARD,
                    "--ca", self.stand_in.ca_file, "-o", str(self.flash)]  # fmt: skip
+        if self.pin:
+            (self.work / "pin").write_text(self.pin + "\n")
+            command += ["--pin-file", str(self.work / "pin")]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         self.image_report = result.stdout

@@ -113,6 +113,16 @@ struct members members_begin(struct console *console)
     return json;
 }
 
+enum ifl_status answer_done(struct console *console, const char *text)
+{
+    if (console->json) {
+        (void)members_begin(console);
+    } else {
+        answer_str(console, text);
+    }
+    return IFL_OK;
+}
+
 void member_open(struct members *json, const char *name, char bracket)
 {
     member_name(json, name);

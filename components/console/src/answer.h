@@ -10,6 +10,8 @@ void answer_bytes(struct console *console, struct bytes raw);
 void answer_u64(struct console *console, uint64_t value);
 void answer_utc(struct console *console, int64_t unix_s);
 void answer_id(struct console *console, const struct outbox_id *id);
+/* The whole answer of a command that has nothing to tell but that it's done: `text` for people. OK. */
+enum ifl_status answer_done(struct console *console, const char *text);
 
 /* ---- for people ---- */
 /* `value` padded with spaces to `width` characters. */

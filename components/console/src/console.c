@@ -9,19 +9,25 @@
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
 
 static const struct console_verb VERBS[] = {
-    {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route"},
-    {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when"},
+    {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route",
+     ACCESS_READS},
+    {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when",
+     ACCESS_READS},
     {"queue", console_verb_queue,
      "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters\n"
-     "queue show|export|retry|drop ID  one message; a dead letter goes again, or is dropped"},
-    {"identity", console_verb_identity, "identity           which certificate is in force, and until when"},
+     "queue show|export|retry|drop ID  one message; a dead letter goes again, or is dropped",
+     ACCESS_READS}, /* one_message.c looks at the lock itself */
+    {"identity", console_verb_identity, "identity           which certificate is in force, and until when",
+     ACCESS_CHANGES_WITH_WORD},
     {"import", console_verb_import,
      "identity rollback  back to the identity before\n"
-     "import             paste a new service key, ended by a line with a dot"},
-    {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message"},
-    {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting"},
-    {"log", console_verb_log, "log [N]            the last N events (default 20)"},
-    {"help", console_verb_help, "help               this list; `json ` in front of a command gives JSON"},
+     "import             paste a new service key, ended by a line with a dot",
+     ACCESS_CHANGES},
+    {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message", ACCESS_CHANGES},
+    {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting", ACCESS_CHANGES},
+    {"log", console_verb_log, "log [N]            the last N events (default 20)", ACCESS_READS},
+    {"settings", console_verb_settings, "settings           what is configured", ACCESS_READS},
+    {"help", console_verb_help, "help               this list; `json ` in front of a command gives JSON", ACCESS_READS},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
 
@@ -141,12 +147,23 @@ void console_refuse(struct console *console, enum ifl_status status)
     answer_str(console, "\n");
 }
 
+static bool needs_lock_open(const struct console_verb *verb, struct words words)
+{
+    return verb->access == ACCESS_CHANGES || (verb->access == ACCESS_CHANGES_WITH_WORD && words_next(&words).size > 0);
+}
+
 static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
 {
     struct words words = {line};
     console->json = begins_with(line, "json", &words);
     const struct console_verb *verb = find_verb(console, &words);
-    return verb == NULL ? IFL_USAGE : verb->function(console, &words, now);
+    if (verb == NULL) {
+        return IFL_USAGE;
+    }
+    if (needs_lock_open(verb, words) && !console_is_open(console, now)) {
+        return IFL_CONSOLE_LOCKED;
+    }
+    return verb->function(console, &words, now);
 }
 
 static void finish_answer(struct console *console)
@@ -168,6 +185,7 @@ static void finish_line(struct console *console, ifl_ms now)
     }
     console->json = bytes_starts_with(line, bytes_of_string("json "));
     const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
+    bytes_wipe(console->line, sizeof console->line); /* it may have held a PIN */
     if (status != IFL_OK) {
         console_refuse(console, status);
     } else if (!console_is_secret(console)) { /* else the answer comes when all is pasted */

@@ -105,16 +105,6 @@ static enum ifl_status export_payload(struct console *console, struct outbox_mes
     return IFL_OK;
 }
 
-static enum ifl_status done(struct console *console, const char *text)
-{
-    if (console->json) {
-        (void)members_begin(console);
-    } else {
-        answer_str(console, text);
-    }
-    return IFL_OK;
-}
-
 /* A dead letter goes to the end of its route again, under its id. */
 static enum ifl_status retry(struct console *console, struct outbox_message *message, ifl_ms now)
 {
@@ -128,7 +118,7 @@ static enum ifl_status retry(struct console *console, struct outbox_message *mes
     }
     enum ifl_status status = outbox_requeue(outbox, message, message->id.lane);
     status = status == IFL_OK ? outbox_sync(outbox) : status;
-    return status == IFL_OK ? done(console, "Queued again.\n") : status;
+    return status == IFL_OK ? answer_done(console, "Queued again.\n") : status;
 }
 
 /* A dead letter is gone for good. */
@@ -141,7 +131,7 @@ static enum ifl_status drop(struct console *console, struct outbox_message *mess
     }
     enum ifl_status status = outbox_bury(outbox, message);
     status = status == IFL_OK ? outbox_sync(outbox) : status;
-    return status == IFL_OK ? done(console, "Dropped.\n") : status;
+    return status == IFL_OK ? answer_done(console, "Dropped.\n") : status;
 }
 
 /* ---- words ---- */
@@ -176,6 +166,9 @@ enum ifl_status one_message(struct console *console, struct words *words, ifl_ms
     const deed does = read_words(words, &id);
     if (does == NULL || words_next(words).size > 0) {
         return IFL_USAGE;
+    }
+    if (does != show && !console_is_open(console, now)) {
+        return IFL_CONSOLE_LOCKED;
     }
     const enum ifl_status status = find(console->wiring->outbox, &id, &message);
     return status == IFL_OK ? does(console, &message, now) : status;

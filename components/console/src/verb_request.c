@@ -50,7 +50,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
 
 const struct console_verb CONSOLE_CSR = {
     "identity csr", request_csr,
-    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here"};
+    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here", ACCESS_CHANGES};
 
 static enum ifl_status take_chain(const struct console *console, struct bytes text, ifl_ms now)
 {
@@ -68,4 +68,4 @@ static enum ifl_status take_certificate(struct console *console, struct words *w
 
 const struct console_verb CONSOLE_CERTIFICATE = {
     "identity certificate", take_certificate,
-    "identity certificate   paste the certificates for that key, ended by a line with a dot"};
+    "identity certificate   paste the certificates for that key, ended by a line with a dot", ACCESS_CHANGES};

@@ -64,4 +64,5 @@ static enum ifl_status verb_trust(struct console *console, struct words *words, 
 const struct console_verb CONSOLE_TRUST = {"trust", verb_trust,
                                            "trust              which roots are trusted\n"
                                            "trust install      paste new roots (PEM), ended by a line with a dot\n"
-                                           "trust rollback     back to the roots before"};
+                                           "trust rollback     back to the roots before",
+                                           ACCESS_CHANGES_WITH_WORD};

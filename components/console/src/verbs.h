@@ -13,11 +13,20 @@ struct bytes words_next(struct words *words);
 
 typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
 
+/* What a lock keeps closed. */
+enum verb_access { ACCESS_CHANGES, ACCESS_CHANGES_WITH_WORD, ACCESS_READS };
+
 struct console_verb {
     const char *name; /* one word; of `more` also two */
     verb_function function;
     const char *help;
+    enum verb_access access;
 };
+
+/* ---- lock.c ---- */
+
+/* There is no lock, or it's open; then it stays open for CONSOLE_OPEN_MS from now. */
+bool console_is_open(const struct console *console, ifl_ms now);
 
 enum ifl_status console_verb_status(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now);
@@ -27,6 +36,7 @@ enum ifl_status console_verb_import(struct console *console, struct words *words
 enum ifl_status console_verb_send(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_retry(struct console *console, struct words *words, ifl_ms now);
 enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now);
+enum ifl_status console_verb_settings(struct console *console, struct words *words, ifl_ms now);
 
 /* ---- import.c ---- */
 

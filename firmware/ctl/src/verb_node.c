@@ -30,7 +30,8 @@
 #include "verbs.h"
 
 static const char USAGE[] =
-    "usage: iflowctl node image [--key FILE...] --config FILE --board NAME -o FILE [--ca FILE] [--mac ADDRESS] [--json]\n\n"
+    "usage: iflowctl node image [--key FILE...] --config FILE --board NAME -o FILE [--ca FILE] [--mac ADDRESS]\n"
+    "                           [--pin-file FILE] [--json]\n\n"
     "Builds the image of a node's flash: identity, trust bundle, configuration, and a seed of randomness that is this one\n"
     "device's own. Never write one image to two devices.\n\n"
     "  --key FILE...   the service key, or PEM files with certificates and private key (not with `auth` `basic`)\n"
@@ -39,6 +40,8 @@ static const char USAGE[] =
     "  --ca FILE       PEM file with the roots to trust (the system's bundle)\n"
     "  --passphrase-file FILE  its first line opens a PKCS#12 file or an encrypted key (asked for on the terminal)\n"
     "  --mac ADDRESS   02:00:00:12:34:56 (a random one for local use)\n"
+    "  --pin-file FILE its first line is a PIN of 6 to 64 characters: the console's commands that change something or show\n"
+    "                  a message then want `unlock` with it (no PIN: whoever has the cable may do everything)\n"
     "  -o FILE         where the image goes; it holds the private key and is readable by you only\n\n"
     "Exit status: 0 written, 1 a problem was found, 2 wrong usage.\n";
 
@@ -51,7 +54,7 @@ static const struct board_layout *const layouts[] = {&board_layout_smartfusion2_
 struct node_options {
     const char *keys[SERVICE_KEY_INPUT_MAX];
     size_t key_count;
-    const char *config, *board, *out, *ca, *mac, *passphrase_file;
+    const char *config, *board, *out, *ca, *mac, *passphrase_file, *pin_file;
     bool json;
 };
 
@@ -133,6 +136,9 @@ static const char **option_value(struct node_options *options, const char *word)
     }
     if (strcmp(word, "--passphrase-file") == 0) {
         return &options->passphrase_file;
+    }
+    if (strcmp(word, "--pin-file") == 0) {
+        return &options->pin_file;
     }
     return strcmp(word, "-o") == 0 || strcmp(word, "--out") == 0 ? &options->out : NULL;
 }
@@ -413,10 +419,38 @@ static bool parse_mac(const char *text, uint8_t mac[6])
     return (mac[0] & 1u) == 0; /* not a group's */
 }
 
+/* False: it can't be made, and it's reported. */
+static bool make_pin(struct image *image, const char *file, struct pin *pin)
+{
+    static struct passphrase line; /* a secret */
+    char buf[REPORT_DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    enum ifl_status status = passphrase_read(&line, file, &detail);
+    const struct bytes text = bytes_of_string(line.text);
+    if (status == IFL_OK && !pin_is_possible(text)) {
+        status = IFL_USAGE;
+        text_str(&detail, file);
+        text_str(&detail, ": a PIN has 6 to 64 printable characters and no space");
+    }
+    if (status == IFL_OK && fill_random(image, pin->salt, sizeof pin->salt)) {
+        pin_make(pin, text);
+    } else if (status != IFL_OK) {
+        report_add(&image->report, status, buf);
+    }
+    bytes_wipe(&line, sizeof line);
+    return report_is_good(&image->report);
+}
+
 static void put_device(struct image *image, const struct node_options *options)
 {
     uint8_t first[SEED_SIZE];
     struct nameplate *plate = &image->plate;
+    struct pin pin;
+    const bool locks = options->pin_file != NULL;
+    if (locks && !make_pin(image, options->pin_file, &pin)) {
+        return;
+    }
     if (!fill_random(image, first, sizeof first) || !fill_random(image, plate, sizeof *plate)) {
         return;
     }
@@ -426,7 +460,7 @@ static void put_device(struct image *image, const struct node_options *options)
         report_add(&image->report, IFL_USAGE, "--mac wants an address like 02:00:00:12:34:56");
         return;
     }
-    enum ifl_status status = nameplate_write(region_of(image, BOARD_NAMEPLATE), plate);
+    enum ifl_status status = nameplate_write(region_of(image, BOARD_NAMEPLATE), plate, locks ? &pin : NULL);
     status = status == IFL_OK ? seed_write_first(region_of(image, BOARD_ENTROPY), first) : status;
     bytes_wipe(first, sizeof first);
     if (status != IFL_OK) {

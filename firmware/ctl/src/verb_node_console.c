@@ -16,13 +16,15 @@
 
 #include "base/status.h"
 #include "linux/unix_socket.h"
+#include "unlock.h"
 #include "verbs.h"
 
 static const char USAGE[] =
-    "usage: iflowctl node console PORT [COMMAND...] [--json] [--timeout SECONDS]\n\n"
+    "usage: iflowctl node console PORT [COMMAND...] [--pin-file FILE] [--json] [--timeout SECONDS]\n\n"
     "Talks to a node at 115,200 baud 8N1. Without COMMAND: lines from the terminal, until Ctrl-D; `help` lists the commands.\n\n"
     "  PORT                a serial port (/dev/ttyUSB0), a pseudo-terminal, or a Unix socket (QEMU)\n"
     "  COMMAND...          one command of the node's console: its answer is printed\n"
+    "  --pin-file FILE     its first line is the PIN of the node's image: say `unlock` first\n"
     "  --json              ask for JSON\n"
     "  --timeout SECONDS   how long an answer may take (10)\n\n"
     "Exit status: 0 fine, 1 the node refused or doesn't answer, 2 wrong usage.\n";
@@ -34,8 +36,8 @@ static const char USAGE[] =
 #define PIECE_SIZE 64u
 
 struct talk {
-    const char *port;
-    bool json, interactive;
+    const char *port, *pin_file;
+    bool json, interactive, mute; /* an answer that is good isn't shown */
     int timeout_ms;
     int fd;
     char command[COMMAND_SIZE];
@@ -101,6 +103,11 @@ static int read_options(struct talk *talk, int argc, char **argv)
                 return wrong("--timeout wants 1 to 3600 seconds", "");
             }
             talk->timeout_ms = (int)seconds * 1000;
+        } else if (strcmp(argv[i], "--pin-file") == 0) {
+            talk->pin_file = i + 1 < argc ? argv[++i] : NULL;
+            if (talk->pin_file == NULL) {
+                return wrong("nothing follows ", "--pin-file");
+            }
         } else if (talk->port == NULL) {
             if (argv[i][0] == '-') {
                 return wrong("unknown word: ", argv[i]);
@@ -226,7 +233,9 @@ static bool take(struct talk *talk, char c, bool *first, bool *error)
     }
     *error = *first ? is_error(talk) : *error;
     *first = false;
-    fprintf(*error && !talk->json ? stderr : stdout, "%s\n", talk->line);
+    if (!talk->mute || *error) {
+        fprintf(*error && !talk->json ? stderr : stdout, "%s\n", talk->line);
+    }
     return talk->json;
 }
 
@@ -249,18 +258,40 @@ static int read_answer(struct talk *talk)
     return report(talk, IFL_NODE_SILENT, first ? "no answer" : "only a part of the answer");
 }
 
-/* A line end first: whatever somebody left half typed is over then, and so is its answer. */
-static int ask(struct talk *talk)
+static int ask(struct talk *talk, const char *command)
 {
-    char ignored[4096];
-    strcat(talk->command, "\n");
-    bool sent = send_all(talk, "\n", 1);
-    while (sent && receive(talk, ignored, sizeof ignored, QUIET_MS) > 0) {
-    }
-    if (!sent || !send_all(talk, talk->command, strlen(talk->command))) {
+    if (!send_all(talk, command, strlen(command)) || !send_all(talk, "\n", 1)) {
         return report(talk, IFL_NODE_SILENT, strerror(errno));
     }
     return read_answer(talk);
+}
+
+/* A line end: whatever somebody left half typed is over then, and so is its answer. */
+static void end_line(struct talk *talk)
+{
+    char ignored[4096];
+    const bool sent = send_all(talk, "\n", 1);
+    while (sent && receive(talk, ignored, sizeof ignored, QUIET_MS) > 0) {
+    }
+}
+
+static int unlock(struct talk *talk)
+{
+    static struct passphrase pin; /* a secret */
+    char buf[256], command[sizeof pin.text + 16];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = passphrase_read(&pin, talk->pin_file, &detail);
+    if (status != IFL_OK) {
+        return report(talk, status, buf);
+    }
+    snprintf(command, sizeof command, "%sunlock %s", talk->json ? "json " : "", pin.text);
+    talk->mute = true;
+    const int result = ask(talk, command);
+    talk->mute = false;
+    bytes_wipe(&pin, sizeof pin);
+    bytes_wipe(command, sizeof command);
+    return result;
 }
 
 /* ---- a conversation ---- */
@@ -357,7 +388,13 @@ int verb_node_console(int argc, char **argv)
         }
         return report(&talk, IFL_FILE, strerror(error));
     }
-    const int result = talk.interactive ? converse(&talk) : ask(&talk);
+    if (!talk.interactive || talk.pin_file != NULL) {
+        end_line(&talk);
+    }
+    int result = talk.pin_file != NULL ? unlock(&talk) : 0;
+    if (result == 0) {
+        result = talk.interactive ? converse(&talk) : ask(&talk, talk.command);
+    }
     close(talk.fd);
     return result;
 }

@@ -1,7 +1,7 @@
 /* node.c: the wiring and the loop of a node.
  *
  *   START                                                LOOP
- *   flash ─► nameplate ─► seed ─► settings ─► state ─►   ┌─► network, console, app, heartbeat ─► outbox
+ *   flash ─► state ─► nameplate ─► seed ─► settings ─►   ┌─► network, console, app, heartbeat ─► outbox
  *   clock ─► outbox ─► identity ─► trust ─► network ─►   │   renewal: try a new identity; sender: deliver
  *   TLS ─► renewal ─► sender ─► console ─► app           │   outbox, state: upkeep
  *                                                        └── sleep until the earliest wish or an event
@@ -61,6 +61,7 @@ static enum ifl_status start_device(void)
     uint8_t buf[DEVICE_SIZE];
     enum ifl_status status = region(BOARD_NAMEPLATE, &plate);
     status = status == IFL_OK ? nameplate_read(plate, &node.plate) : status;
+    status = status == IFL_NOT_FOUND ? IFL_NO_IMAGE : status;
     status = status == IFL_OK ? region(BOARD_ENTROPY, &entropy) : status;
     while (status == IFL_OK && (status = seed_start(&node.seed, entropy, device_bytes(buf))) == IFL_FLASH_BUSY) {
         pause();
@@ -104,7 +105,7 @@ static enum ifl_status start_state(void)
     while (status == IFL_OK && state_step(&node.state, board_now()) != IFL_NEVER) {
         pause();
     }
-    return status;
+    return status == IFL_OK ? device_wipe_if_ordered() : status;
 }
 
 static uint64_t device_tag(void)
@@ -456,6 +457,8 @@ static enum ifl_status name_it(enum ifl_status status, struct text *detail, cons
 
 static void wire_console(void)
 {
+    static const struct console_verb *const more[] = {&CONSOLE_REBOOT, &CONSOLE_WIPE, &CONSOLE_UNLOCK, &CONSOLE_LOCK,
+                                                      NULL};
     intake_init();
     node.console_wiring =
         (struct console_wiring){.settings = &node.settings,
@@ -465,21 +468,23 @@ static void wire_console(void)
                                 .health = &node.health,
                                 .slots = &node.slots,
                                 .intake = node.renewing && node.intake.take != NULL ? &node.intake : NULL,
+                                .more = more,
                                 .arena = &node.arena,
                                 .stack_used = board_stack_used,
                                 .stack_size = board_stack_size,
                                 .version = "iflow-node " IFL_VERSION,
                                 .host = node.host};
+    device_wire(&node.console_wiring);
     uart_console_start();
 }
 
 static enum ifl_status start_storage(struct text *detail)
 {
-    enum ifl_status status = name_it(start_device(), detail, "nameplate or seed");
+    enum ifl_status status = name_it(start_state(), detail, "state");
+    status = status == IFL_OK ? name_it(start_device(), detail, "nameplate or seed") : status;
     if (status == IFL_OK) {
         status = name_it(start_settings(detail), detail, "settings");
     }
-    status = status == IFL_OK ? name_it(start_state(), detail, "state") : status;
     if (status == IFL_OK) {
         start_clock(board_now());
         status = name_it(start_outbox(), detail, "outbox");
@@ -537,6 +542,7 @@ ifl_ms node_step(ifl_ms now)
     if (now >= node.next_time_save) {
         save_time(now);
     }
+    wish = ifl_ms_min(wish, device_step(now));
     return ifl_ms_min(wish, ifl_ms_min(node.next_time_save, node.next_expiry_check));
 }
 

@@ -78,6 +78,13 @@ void uart_log_status(enum ifl_status status, const char *detail);
 void intake_init(void);
 ifl_ms intake_step(ifl_ms now);
 
+/* The console's `reboot`, `wipe` and `unlock`. */
+void device_wire(struct console_wiring *wiring);
+ifl_ms device_step(ifl_ms now);
+/* After the store of states has come up. OK: it isn't to be wiped. Else everything is erased, and nothing may be used any more: NO_IMAGE; or why a part of it
+ * couldn't be erased, which the next start tries again. Blocks for some minutes. */
+enum ifl_status device_wipe_if_ordered(void);
+
 /* What the intake needs of the wiring. Go to the tenant with this url, unless the settings have one: KEY_NO_URL, CONFIG_*. */
 enum ifl_status node_find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port);
 /* The sender gives up its connection, whatever it does. */

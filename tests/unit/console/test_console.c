@@ -726,9 +726,10 @@ static enum ifl_status take_roots_back(void *ctx, ifl_ms now)
     return intake_status;
 }
 
+static const struct console_trust TRUST = {list_roots, install_roots, take_roots_back, NULL};
+
 static void trust_shows_takes_and_takes_back_roots(void)
 {
-    static const struct console_trust TRUST = {list_roots, install_roots, take_roots_back, NULL};
     with_keys();
     wiring.trust = &TRUST;
     roots_taken_back = 0;
@@ -748,6 +749,165 @@ static void trust_shows_takes_and_takes_back_roots(void)
     TEST_ASSERT_NOT_NULL(strstr(type("x\n.\n"), "{\"ok\":false,\"error\":{\"code\":434"));
     TEST_ASSERT_NOT_NULL(strstr(type("trust everybody\n"), "E106"));
     TEST_ASSERT_NOT_NULL(strstr(type("json help\n"), "\"trust\""));
+}
+
+/* ---- lock, reboot, wipe, settings ---- */
+
+static struct console_lock lock;
+static unsigned reboot_count, wipe_count, pin_count;
+static enum ifl_status wipe_status;
+
+static bool opens(void *ctx, struct bytes pin)
+{
+    (void)ctx;
+    pin_count++;
+    return bytes_equal(pin, bytes_of_string("correct-horse"));
+}
+
+static void start_again(void *ctx)
+{
+    (void)ctx;
+    reboot_count++;
+}
+
+static enum ifl_status erase_all(void *ctx)
+{
+    (void)ctx;
+    wipe_count++;
+    return wipe_status;
+}
+
+static const struct console_device DEVICE = {.reboot = start_again, .wipe = erase_all};
+static const struct console_verb *const DEVICE_VERBS[] = {
+    &CONSOLE_CSR,  &CONSOLE_CERTIFICATE, &CONSOLE_TRUST, &CONSOLE_REBOOT,
+    &CONSOLE_WIPE, &CONSOLE_UNLOCK,      &CONSOLE_LOCK,  NULL};
+
+static void with_device(bool locked)
+{
+    with_keys();
+    memset(&lock, 0, sizeof lock);
+    lock.opens = opens;
+    wiring.more = DEVICE_VERBS;
+    wiring.device = &DEVICE;
+    wiring.trust = &TRUST;
+    wiring.lock = locked ? &lock : NULL;
+    reboot_count = wipe_count = pin_count = 0;
+    wipe_status = IFL_OK;
+}
+
+static const char *type_at(const char *input, ifl_ms now)
+{
+    answer_len = 0;
+    answer[0] = '\0';
+    console_feed(&console, bytes_of_string(input), now);
+    return answer;
+}
+
+static void a_lock_keeps_closed_what_changes_something_and_nothing_else(void)
+{
+    static const char *const CLOSED[] = {"send telemetry 1\n",
+                                         "retry\n",
+                                         "import\n",
+                                         "identity rollback\n",
+                                         "identity csr\n",
+                                         "identity certificate\n",
+                                         "trust install\n",
+                                         "trust rollback\n",
+                                         "reboot\n",
+                                         "wipe everything\n",
+                                         "queue export " DEAD_ID "\n",
+                                         "queue drop " DEAD_ID "\n",
+                                         "queue retry " DEAD_ID "\n"};
+    static const char *const OPEN[] = {"status\n",   "routes\n", "queue\n",    "queue show " DEAD_ID "\n",
+                                       "identity\n", "log\n",    "settings\n", "help\n"};
+    with_messages();
+    with_device(true);
+    for (size_t i = 0; i < sizeof CLOSED / sizeof CLOSED[0]; i++) {
+        TEST_ASSERT_NOT_NULL_MESSAGE(strstr(type(CLOSED[i]), "E811 "), CLOSED[i]);
+    }
+    for (size_t i = 0; i < sizeof OPEN / sizeof OPEN[0]; i++) {
+        TEST_ASSERT_NULL_MESSAGE(strstr(type(OPEN[i]), "E811"), OPEN[i]);
+    }
+    TEST_ASSERT_EQUAL_UINT(0, reboot_count + wipe_count + csr_count + rollback_count + take_count);
+    TEST_ASSERT_EQUAL_STRING("Unlocked.\n\n", type("unlock correct-horse\n"));
+    for (size_t i = 0; i < sizeof CLOSED / sizeof CLOSED[0]; i++) {
+        TEST_ASSERT_NULL_MESSAGE(strstr(type(CLOSED[i]), "E811"), CLOSED[i]);
+        console_end(&console);
+    }
+    TEST_ASSERT_EQUAL_UINT(2, reboot_count + wipe_count);
+    TEST_ASSERT_EQUAL_STRING("{\"ok\":true}\n", type("json lock\n"));
+    TEST_ASSERT_NOT_NULL(strstr(type("json reboot\n"), "\"name\":\"CONSOLE_LOCKED\""));
+}
+
+static void a_lock_closes_by_itself_ten_minutes_after_its_last_use(void)
+{
+    with_device(true);
+    (void)type_at("unlock correct-horse\n", 1000);
+    TEST_ASSERT_NULL(strstr(type_at("reboot\n", 600999), "E811"));
+    TEST_ASSERT_NULL(strstr(type_at("reboot\n", 1200998), "E811"));
+    (void)type_at("status\n", 1500000); /* needs no lock, so it doesn't keep it open */
+    TEST_ASSERT_NOT_NULL(strstr(type_at("reboot\n", 1800998), "E811"));
+}
+
+static void wrong_pins_are_looked_at_more_and_more_rarely(void)
+{
+    ifl_ms now = 1000;
+    with_device(true);
+    for (unsigned i = 0; i < 12; i++) {
+        const ifl_ms pause = UINT64_C(2000) << (i < 9 ? i : 9);
+        TEST_ASSERT_NOT_NULL(strstr(type_at("unlock guess\n", now), "E812 "));
+        TEST_ASSERT_NOT_NULL(strstr(type_at("unlock correct-horse\n", now + pause - 1), "E813 "));
+        TEST_ASSERT_EQUAL_UINT(i + 1, pin_count);
+        now += pause;
+    }
+    TEST_ASSERT_EQUAL_STRING("Unlocked.\n\n", type_at("unlock correct-horse\n", now));
+    TEST_ASSERT_NOT_NULL(strstr(type_at("unlock guess\n", now), "E812 ")); /* from two seconds again */
+    TEST_ASSERT_EQUAL_STRING("Unlocked.\n\n", type_at("unlock correct-horse\n", now + 2000));
+}
+
+static void a_pin_does_not_stay_in_memory(void)
+{
+    with_device(true);
+    (void)type("unlock correct-horse\n");
+    for (size_t i = 0; i < sizeof console.line; i++) {
+        TEST_ASSERT_EQUAL_HEX8(0, console.line[i]);
+    }
+    TEST_ASSERT_NOT_NULL(strstr(type("unlock\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("unlock correct horse\n"), "E106"));
+}
+
+static void without_a_lock_everything_is_open(void)
+{
+    with_device(false);
+    TEST_ASSERT_EQUAL_STRING("It starts again.\n\n", type("reboot\n"));
+    TEST_ASSERT_NOT_NULL(strstr(type("unlock correct-horse\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("lock\n"), "E106"));
+}
+
+static void a_device_is_wiped_only_by_whoever_says_everything(void)
+{
+    with_device(false);
+    TEST_ASSERT_NOT_NULL(strstr(type("wipe\n"), "E106"));
+    TEST_ASSERT_NOT_NULL(strstr(type("wipe everything now\n"), "E106"));
+    TEST_ASSERT_EQUAL_UINT(0, wipe_count);
+    wipe_status = IFL_STORE_FULL;
+    TEST_ASSERT_NOT_NULL(strstr(type("wipe everything\n"), "E206"));
+    wipe_status = IFL_OK;
+    TEST_ASSERT_EQUAL_STRING("Everything is erased now.\n\n", type("wipe everything\n"));
+    TEST_ASSERT_EQUAL_UINT(2, wipe_count);
+}
+
+static void settings_shows_what_is_configured_but_no_secret(void)
+{
+    strcpy(settings.proxy, "http://me:hunter2@proxy.example:3128");
+    strcpy(settings.password, "hunter3");
+    assert_says("settings\n", "proxy           proxy.example:3128\n");
+    assert_says("settings\n", "tls             auto\n");
+    TEST_ASSERT_NULL(strstr(answer, "hunter"));
+    TEST_ASSERT_NULL(strstr(answer, "gateway"));
+    assert_says("json settings\n", "\"proxy\":\"proxy.example:3128\"");
+    TEST_ASSERT_NULL(strstr(answer, "hunter"));
+    TEST_ASSERT_NOT_NULL(strstr(type("settings all\n"), "E106"));
 }
 
 static void retry_asks_the_sender(void)
@@ -808,6 +968,13 @@ int main(void)
     RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
     RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);
+    RUN_TEST(a_lock_keeps_closed_what_changes_something_and_nothing_else);
+    RUN_TEST(a_lock_closes_by_itself_ten_minutes_after_its_last_use);
+    RUN_TEST(wrong_pins_are_looked_at_more_and_more_rarely);
+    RUN_TEST(a_pin_does_not_stay_in_memory);
+    RUN_TEST(without_a_lock_everything_is_open);
+    RUN_TEST(a_device_is_wiped_only_by_whoever_says_everything);
+    RUN_TEST(settings_shows_what_is_configured_but_no_secret);
     RUN_TEST(a_program_that_makes_no_keys_refuses_both);
     RUN_TEST(trust_shows_takes_and_takes_back_roots);
     RUN_TEST(retry_asks_the_sender);

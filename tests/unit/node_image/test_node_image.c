@@ -107,10 +107,62 @@ static void a_nameplate_comes_back(void)
 {
     struct nameplate plate = {.mac = {2, 1, 2, 3, 4, 5}, .serial = "0123456789abcde"}, back;
     TEST_ASSERT_EQUAL(IFL_NOT_FOUND, nameplate_read(region, &back));
-    TEST_ASSERT_EQUAL(IFL_OK, nameplate_write(region, &plate));
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_write(region, &plate, NULL));
     TEST_ASSERT_EQUAL(IFL_OK, nameplate_read(region, &back));
     TEST_ASSERT_EQUAL_MEMORY(plate.mac, back.mac, 6);
     TEST_ASSERT_EQUAL_MEMORY(plate.serial, back.serial, 16);
+    struct pin pin;
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, nameplate_pin(region, &pin));
+}
+
+static void a_pin_is_known_again_but_not_kept(void)
+{
+    static const struct nameplate plate = {.mac = {2, 1, 2, 3, 4, 5}, .serial = "0123456789abcde"};
+    /* Of another implementation: Python's hashlib. */
+    static const uint8_t expected[PIN_HASH_SIZE] = {0x5f, 0xdc, 0x04, 0xe3, 0x49, 0x9d, 0xfc, 0x6a, 0xb4, 0xf4, 0xb1,
+                                                    0xf5, 0xd6, 0xca, 0x78, 0x52, 0x0b, 0xaf, 0x77, 0x5b, 0x97, 0xa2,
+                                                    0xaa, 0xcc, 0x6f, 0x16, 0x5b, 0xb9, 0x9c, 0x16, 0x00, 0x1d};
+    static const uint8_t salt[PIN_SALT_SIZE] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    struct nameplate other;
+    struct pin pin, back;
+    memcpy(pin.salt, salt, sizeof salt);
+    pin_make(&pin, bytes_of_string("correct-horse"));
+    TEST_ASSERT_EQUAL_MEMORY(expected, pin.hash, sizeof expected);
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, nameplate_pin(region, &back));
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_write(region, &plate, &pin));
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_read(region, &other));
+    TEST_ASSERT_EQUAL_MEMORY(plate.serial, other.serial, 16);
+    TEST_ASSERT_EQUAL(IFL_OK, nameplate_pin(region, &back));
+    TEST_ASSERT_TRUE(pin_matches(&back, bytes_of_string("correct-horse")));
+    TEST_ASSERT_FALSE(pin_matches(&back, bytes_of_string("correct-horsf")));
+    TEST_ASSERT_FALSE(pin_matches(&back, bytes_of_string("")));
+    back.iterations = 0;
+    TEST_ASSERT_FALSE(pin_matches(&back, bytes_of_string("correct-horse")));
+}
+
+static void a_pin_can_be_typed_and_is_no_number_of_four_digits(void)
+{
+    char text[PIN_LEN_MAX + 2];
+    memset(text, 'x', sizeof text - 1);
+    text[PIN_LEN_MAX + 1] = '\0';
+    TEST_ASSERT_TRUE(pin_is_possible(bytes_of_string("135790")));
+    TEST_ASSERT_TRUE(pin_is_possible(bytes_of(text, PIN_LEN_MAX)));
+    TEST_ASSERT_FALSE(pin_is_possible(bytes_of(text, PIN_LEN_MAX + 1)));
+    TEST_ASSERT_FALSE(pin_is_possible(bytes_of_string("12345")));
+    TEST_ASSERT_FALSE(pin_is_possible(bytes_of_string("with space")));
+    TEST_ASSERT_FALSE(pin_is_possible(bytes_of_string("gr\xc3\xbc\xc3\x9f"
+                                                      "e")));
+}
+
+static void a_longer_text_is_never_the_pin(void)
+{
+    char text[PIN_LEN_MAX + 2];
+    struct pin pin = {.salt = {1}};
+    memset(text, 'x', sizeof text - 1);
+    text[PIN_LEN_MAX + 1] = '\0';
+    pin_make(&pin, bytes_of(text, PIN_LEN_MAX));
+    TEST_ASSERT_TRUE(pin_matches(&pin, bytes_of(text, PIN_LEN_MAX)));
+    TEST_ASSERT_FALSE(pin_matches(&pin, bytes_of_string(text)));
 }
 
 /* ---- the seed ---- */
@@ -242,6 +294,9 @@ int main(void)
     RUN_TEST(a_power_cut_in_any_write_leaves_the_old_document_or_the_new_one);
     RUN_TEST(what_does_not_fit_a_place_is_refused);
     RUN_TEST(a_nameplate_comes_back);
+    RUN_TEST(a_pin_is_known_again_but_not_kept);
+    RUN_TEST(a_pin_can_be_typed_and_is_no_number_of_four_digits);
+    RUN_TEST(a_longer_text_is_never_the_pin);
     RUN_TEST(without_a_seed_there_is_no_randomness);
     RUN_TEST(every_fill_is_different_and_every_length_is_filled);
     RUN_TEST(another_device_draws_other_numbers_from_the_same_seed);

@@ -14,6 +14,7 @@
  *   send ROUTE TEXT    store TEXT as a message; the answer has its id
  *   retry [ROUTE]      try at once instead of waiting
  *   log [N]            the last N events (default 20)
+ *   settings           what is configured, secrets excepted
  *   help               this list, without `import` and `identity rollback` where the program takes no identity in
  *
  * Where the program offers them (`more` in the wiring):
@@ -24,6 +25,13 @@
  *   trust install      new roots: what follows is PEM, ended by a line with a dot. They are tried with the tenant and in force once its chain
  *                      ends at one of them
  *   trust rollback     back to the roots before
+ *   reboot             start again; what waits in RAM is written first
+ *   wipe everything    decommission: identity, settings, messages and all other secrets are erased, and nothing brings them back
+ *   unlock PIN         open what a PIN locks, for ten minutes after the last command that needed it
+ *   lock               close it at once
+ *
+ * Where the program has a lock (`lock` in the wiring), all that changes something or shows a payload is refused with CONSOLE_LOCKED until `unlock`;
+ * `status`, `routes`, `queue`, `identity`, `trust`, `settings`, `log` and `help` alone are open to everybody.
  *
  * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
@@ -98,9 +106,32 @@ struct console_trust {
     void *ctx;
 };
 
+/* A device that can start again and be decommissioned. */
+struct console_device {
+    /* It starts again soon after this, and doesn't wait for it: the answer is still to be written. */
+    void (*reboot)(void *ctx);
+    /* OK: from now on it's certain, whatever the power does, that everything goes; it begins soon. STATE and FLASH errors: nothing has changed. */
+    enum ifl_status (*wipe)(void *ctx);
+    void *ctx;
+};
+
+/* A PIN for what changes something. For the consoles of one program together: whoever reaches one has the other's cable, too. */
+struct console_lock {
+    /* True: this is the PIN. May take a second. */
+    bool (*opens)(void *ctx, struct bytes pin);
+    void *ctx;
+    /* private to the room; zeros at the start */
+    ifl_ms open_until; /* 0: closed */
+    ifl_ms shut_until; /* after a wrong PIN no other one is looked at before */
+    unsigned wrong_count;
+};
+#define CONSOLE_OPEN_MS 600000u
+#define CONSOLE_SHUT_MS_MAX 1024000u /* the pause is doubled with each wrong PIN, from two seconds to this */
+
 /* Verbs that not every program has: each is linked only where a program names it in `more`. */
 struct console_verb;
-extern const struct console_verb CONSOLE_CSR, CONSOLE_CERTIFICATE, CONSOLE_TRUST;
+extern const struct console_verb CONSOLE_CSR, CONSOLE_CERTIFICATE, CONSOLE_TRUST, CONSOLE_REBOOT, CONSOLE_WIPE,
+    CONSOLE_UNLOCK, CONSOLE_LOCK;
 
 /* What the console can show and do; the caller keeps it. */
 struct console_wiring {
@@ -112,6 +143,8 @@ struct console_wiring {
     const struct identity_slots *slots;
     struct console_intake *intake;          /* NULL: this program takes none in */
     const struct console_trust *trust;      /* for CONSOLE_TRUST */
+    const struct console_device *device;    /* for CONSOLE_REBOOT and CONSOLE_WIPE */
+    struct console_lock *lock;              /* NULL: whoever reaches the console may do everything */
     const struct console_verb *const *more; /* ended by NULL; NULL: no more verbs than those that every program has */
     const struct arena *arena;              /* whose peak `json status` shows; NULL: none */
     /* Bytes of the stack that were ever used, and of the stack, for `json status`; NULL: not measured. */

@@ -1,4 +1,4 @@
-/* nameplate.h: who this device is, written once with its first flash image. Bytes: SPEC.md. */
+/* nameplate.h: who this device is, and who may change it, written once with its first flash image. Bytes: SPEC.md. */
 #ifndef IMAGE_NAMEPLATE_H
 #define IMAGE_NAMEPLATE_H
 
@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "flash/flash.h"
+#include "image/pin.h"
 
 #define NAMEPLATE_SERIAL_SIZE 16u
 
@@ -17,7 +18,9 @@ struct nameplate {
 
 /* NOT_FOUND, STORE_*, FLASH_*: as stored_find(). */
 enum ifl_status nameplate_read(struct flash_region region, struct nameplate *plate);
-/* Into a region that is erased. */
-enum ifl_status nameplate_write(struct flash_region region, const struct nameplate *plate);
+/* NOT_FOUND: everybody may. STORE_*, FLASH_*: as stored_find(). */
+enum ifl_status nameplate_pin(struct flash_region region, struct pin *pin);
+/* Into a region that is erased. pin: NULL, or one that is made. */
+enum ifl_status nameplate_write(struct flash_region region, const struct nameplate *plate, const struct pin *pin);
 
 #endif

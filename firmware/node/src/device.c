@@ -1,0 +1,124 @@
+/* device.c: the console's `reboot`, `wipe` and `unlock`.
+ *
+ * A wipe is ordered by a mark in the store of states, and done by the next start, before anything else is read: so a power cut only delays it. The mark goes last. */
+#include "board/board.h"
+#include "node.h"
+
+#define RESTART_MS 5000u /* what can't be written by then is repeated after the start */
+
+static void pause(void)
+{
+    board_watchdog_feed();
+    board_wait(ifl_ms_after(board_now(), 1));
+}
+
+static ifl_ms restart_until; /* 0: it isn't to start again */
+
+static void reboot(void *ctx)
+{
+    (void)ctx;
+    restart_until = ifl_ms_after(board_now(), RESTART_MS);
+}
+
+static enum ifl_status wipe(void *ctx)
+{
+    const uint8_t ordered = 1;
+    const ifl_ms until = ifl_ms_after(board_now(), RESTART_MS);
+    enum ifl_status status;
+    while ((status = state_put(&node.state, STATE_WIPE, bytes_of(&ordered, 1))) == IFL_FLASH_BUSY &&
+           board_now() < until) {
+        (void)outbox_step(&node.outbox, board_now()); /* whose erase it is */
+        (void)state_step(&node.state, board_now());
+        pause();
+    }
+    if (status == IFL_OK) {
+        reboot(ctx);
+    }
+    return status;
+}
+
+static bool opens(void *ctx, struct bytes pin)
+{
+    struct flash_region plate;
+    struct pin known;
+    (void)ctx;
+    return board_flash_region(BOARD_NAMEPLATE, &plate) == IFL_OK && nameplate_pin(plate, &known) == IFL_OK &&
+           pin_matches(&known, pin);
+}
+
+static const struct console_device device = {.reboot = reboot, .wipe = wipe};
+static struct console_lock lock = {.opens = opens};
+
+void device_wire(struct console_wiring *wiring)
+{
+    struct flash_region plate;
+    struct pin pin;
+    const bool open =
+        board_flash_region(BOARD_NAMEPLATE, &plate) == IFL_OK && nameplate_pin(plate, &pin) == IFL_NOT_FOUND;
+    wiring->device = &device;
+    wiring->lock = open ? NULL : &lock;
+}
+
+ifl_ms device_step(ifl_ms now)
+{
+    if (restart_until == 0) {
+        return IFL_NEVER;
+    }
+    const bool done = outbox_flush(&node.outbox) != IFL_FLASH_BUSY && board_uart_is_idle(0);
+    if (done || now >= restart_until) {
+        board_reboot(BOARD_REQUESTED);
+    }
+    return ifl_ms_after(now, 1);
+}
+
+/* ---- wiping ---- */
+
+static enum ifl_status erase(enum board_region name)
+{
+    struct flash_region region;
+    enum ifl_status result = board_flash_region(name, &region);
+    for (uint32_t at = 0; result == IFL_OK && at < region.size; at += flash_sector_size(region)) {
+        enum ifl_status status;
+        while ((status = flash_erase_start(region, at)) == IFL_FLASH_BUSY) {
+            pause();
+        }
+        while (status == IFL_OK && (status = flash_poll(region)) == IFL_FLASH_BUSY) {
+            pause();
+            status = IFL_OK;
+        }
+        result = status;
+    }
+    return result;
+}
+
+static void tell_progress(unsigned part)
+{
+    char buf[40];
+    struct text text;
+    text_init(&text, buf, sizeof buf);
+    text_str(&text, "log: wiping, part ");
+    text_u64(&text, part);
+    text_str(&text, " of 9\n");
+    uart_print(buf);
+}
+
+enum ifl_status device_wipe_if_ordered(void)
+{
+    /* The identity first; the mark last. The firmware's regions hold no secret. */
+    static const uint8_t PARTS[] = {BOARD_IDENTITY_A, BOARD_IDENTITY_B, BOARD_SETTINGS,  BOARD_ENTROPY, BOARD_OUTBOX,
+                                    BOARD_TRUST_A,    BOARD_TRUST_B,    BOARD_NAMEPLATE, BOARD_STATE};
+    uint8_t ordered = 0;
+    size_t len = 0;
+    if (state_get(&node.state, STATE_WIPE, &ordered, 1, &len) != IFL_OK || ordered == 0) {
+        return IFL_OK;
+    }
+    enum ifl_status result = IFL_NO_IMAGE;
+    for (unsigned i = 0; i < sizeof PARTS; i++) {
+        tell_progress(i + 1);
+        const enum ifl_status status =
+            PARTS[i] == BOARD_STATE && result != IFL_NO_IMAGE ? IFL_OK : erase((enum board_region)PARTS[i]);
+        result =
+            status == IFL_OK ? result : status; /* the other parts go all the same, and the next start tries again */
+    }
+    return result;
+}
