@@ -109,7 +109,7 @@ def a_connection_that_falls_silent_is_named(elf, iflowctl):
         node_world.wait_delivered(board)
         node_world.stand_in.command("freeze")
         node_world.store(board, "frozen")
-        board.wait_cause("HTTP_TIMEOUT")
+        board.wait_event("HTTP_TIMEOUT")
         recovers(node_world, board)
 
 

@@ -91,6 +91,10 @@ class Node(machine.Machine):
     def events(self):
         return {event["status"]["name"] for event in self.ask("log 20")["events"] if event["status"]}
 
+    def wait_event(self, name):
+        """For a cause that is over by itself: `status` names it only until the next try, which may be between two questions."""
+        wait_until(f"`log` names {name}", lambda: name in self.events(), self, every_s=0.05)
+
     def wait_cause(self, name):
         wait_until(f"`status` names {name}", lambda: name in self.causes(), self, every_s=0.05)
 
