@@ -90,6 +90,18 @@ void answer_count(struct console *console, uint64_t count, const char *singular,
     answer_str(console, count == 1 ? singular : plural);
 }
 
+void answer_validity(struct console *console, int64_t end_s, int64_t unix_s)
+{
+    answer_str(console, "valid until ");
+    answer_utc(console, end_s);
+    if (end_s < unix_s) {
+        answer_str(console, ", expired");
+    } else {
+        answer_str(console, ", ");
+        answer_count(console, (uint64_t)(end_s - unix_s) / 86400, "day left", "days left");
+    }
+}
+
 /* ---- JSON ---- */
 
 static void member_name(struct members *json, const char *name)

@@ -19,6 +19,8 @@ void answer_column(struct console *console, const char *value, size_t width);
 /* "E710 cause remedy" */
 void answer_status(struct console *console, enum ifl_status status);
 void answer_duration(struct console *console, uint64_t seconds);
+/* "valid until 2026-12-01T00:00:00Z, 3 days left", or ", expired" */
+void answer_validity(struct console *console, int64_t end_s, int64_t unix_s);
 /* "1 message", "2 messages" */
 void answer_count(struct console *console, uint64_t count, const char *singular, const char *plural);
 

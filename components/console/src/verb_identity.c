@@ -51,14 +51,8 @@ static void slot_text(struct console *console, int number, int64_t unix_s)
     answer_u64(console, slot->generation);
     answer_str(console, ", leaf SHA-256 ");
     answer_str(console, sha256);
-    answer_str(console, "\n  valid until ");
-    answer_utc(console, slot->not_after);
-    if (slot->not_after < unix_s) {
-        answer_str(console, ", expired");
-    } else {
-        answer_str(console, ", ");
-        answer_count(console, (uint64_t)(slot->not_after - unix_s) / 86400, "day left", "days left");
-    }
+    answer_str(console, "\n  ");
+    answer_validity(console, slot->chain_not_after, unix_s);
     answer_str(console, "\n");
 }
 
@@ -76,7 +70,7 @@ static void slot_json(struct members *json, int number, int64_t unix_s)
         member_u64(json, "generation", slot->generation);
         member_string(json, "leaf_sha256", sha256);
         member_utc(json, "not_after", slot->not_after);
-        member_i64(json, "seconds_left", slot->not_after - unix_s);
+        member_i64(json, "seconds_left", slot->chain_not_after - unix_s);
     }
     member_close(json, '}');
 }

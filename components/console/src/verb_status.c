@@ -200,14 +200,8 @@ static void identity_line(struct console *console, ifl_ms now)
         return;
     }
     if (slots->active >= 0) {
-        const int64_t not_after = slots->slot[slots->active].not_after;
-        const int64_t left_s = not_after - clock_read(console->wiring->clock, now).unix_s;
-        answer_str(console, "valid until ");
-        answer_utc(console, not_after);
-        answer_str(console, left_s < 0 ? ", expired" : ", ");
-        if (left_s >= 0) {
-            answer_count(console, (uint64_t)left_s / 86400, "day left", "days left");
-        }
+        answer_validity(console, slots->slot[slots->active].chain_not_after,
+                        clock_read(console->wiring->clock, now).unix_s);
     }
     answer_str(console, slots->pending >= 0 ? ", a new one waits to be proven\n" : "\n");
 }
@@ -311,15 +305,16 @@ static void host_json(struct members *json, ifl_ms now)
 static void identity_json(struct members *json, ifl_ms now)
 {
     const struct identity_slots *slots = json->console->wiring->slots;
-    if (slots->active < 0) {
+    const int number = slots->active >= 0 ? slots->active : slots->pending;
+    if (number < 0) {
         member_null(json, "identity");
         return;
     }
-    const struct identity_slot *slot = &slots->slot[slots->active];
+    const struct identity_slot *slot = &slots->slot[number];
     member_open(json, "identity", '{');
     member_u64(json, "generation", slot->generation);
     member_utc(json, "not_after", slot->not_after);
-    member_i64(json, "seconds_left", slot->not_after - clock_read(json->console->wiring->clock, now).unix_s);
+    member_i64(json, "seconds_left", slot->chain_not_after - clock_read(json->console->wiring->clock, now).unix_s);
     member_bool(json, "pending", slots->pending >= 0);
     member_close(json, '}');
 }

@@ -58,7 +58,7 @@ static void write_heartbeat(struct text *text, ifl_ms now)
 {
     const struct clock_reading reading = clock_read(&node.clock, now);
     const struct board_reboot *last = board_last_reboot();
-    int64_t left_s = (node.slot < 0 ? 0 : node.slots.slot[node.slot].not_after) - reading.unix_s;
+    int64_t left_s = (node.slot < 0 ? 0 : node.slots.slot[node.slot].chain_not_after) - reading.unix_s;
     text_str(text, "{\"device\":");
     text_json(text, bytes_of_string(node.settings.device));
     string(text, "version", IFL_VERSION);
@@ -98,7 +98,7 @@ ifl_ms heartbeat_step(ifl_ms now)
     }
     text_init(&text, buf, sizeof buf);
     write_heartbeat(&text, now);
-    bool busy = node_put(ROUTE, bytes_of(buf, text.len)) == IFL_FLASH_BUSY;
+    const bool busy = !text.cut && node_put(ROUTE, bytes_of(buf, text.len)) == IFL_FLASH_BUSY;
     node.next_heartbeat = ifl_ms_after(now, busy ? RETRY_MS : PERIOD_MS);
     return node.next_heartbeat;
 }

@@ -315,13 +315,22 @@ static void status_says_how_long_the_identity_is_valid(void)
 {
     assert_says("status\n", "identity  none\n");
     slots.active = 1;
-    slots.slot[1] =
-        (struct identity_slot){.state = IDENTITY_SLOT_ACTIVE, .generation = 2, .not_after = 1700000000 + 86400 * 30};
-    assert_says("status\n", "valid until 2023-12-14T22:13:20Z, 30 days left\n");
-    slots.slot[1].not_after = 1700000000 - 1;
+    slots.slot[1] = (struct identity_slot){.state = IDENTITY_SLOT_ACTIVE,
+                                           .generation = 2,
+                                           .not_after = 1900000000,
+                                           .chain_not_after = 1700000000 + 86400 * 30};
+    assert_says("status\n", "valid until 2023-12-14T22:13:20Z, 30 days left\n"); /* an intermediate ends first */
+    assert_says("json status\n", "\"not_after\":\"2030-03-17T17:46:40Z\",\"seconds_left\":2592000");
+    assert_says("identity\n", "  valid until 2023-12-14T22:13:20Z, 30 days left\n");
+    assert_says("json identity\n", "\"seconds_left\":2592000");
+    slots.slot[1].chain_not_after = 1700000000 - 1;
     assert_says("status\n", ", expired\n");
     slots.pending = 0;
     assert_says("json status\n", "\"pending\":true");
+    slots.active = -1; /* the first one, before it's proven */
+    slots.slot[0] =
+        (struct identity_slot){.state = IDENTITY_SLOT_PENDING, .generation = 7, .chain_not_after = 1800000000};
+    assert_says("json status\n", "\"identity\":{\"generation\":7,");
 }
 
 static void status_counts_what_happened(void)
