@@ -80,25 +80,38 @@ enum settings_body {
     SETTINGS_BODY_EVENT,
 };
 
+/* Numbers first, in both: that makes the code smaller. */
 struct settings_route {
-    char name[IFL_ROUTE_NAME_SIZE]; /* [a-z0-9_-]+, begins with a letter or digit */
-    char path[IFL_PATH_SIZE];       /* begins with '/'; percent-encoded; no spaces or controls */
-    char content_type[64];
     uint8_t priority; /* 0..9 */
     enum settings_full full;
     enum settings_body body;
-    uint32_t batch_count;                  /* messages in a request at most; >= 1 */
-    uint32_t batch_size;                   /* bytes of a batch's body at most */
-    uint32_t batch_delay_ms;               /* a batch waits so long for more messages */
-    uint32_t timeout_ms;                   /* for the answer */
-    uint32_t max_rate;                     /* messages a minute; 0 = four times as fast as they were stored */
-    uint32_t max_age_min;                  /* an older message isn't sent any more; 0 = messages don't age */
-    uint32_t dead_letter_after;            /* on_flow_error; 0 = never */
+    uint32_t batch_count;           /* messages in a request at most; >= 1 */
+    uint32_t batch_size;            /* bytes of a batch's body at most */
+    uint32_t batch_delay_ms;        /* a batch waits so long for more messages */
+    uint32_t timeout_ms;            /* for the answer */
+    uint32_t max_rate;              /* messages a minute; 0 = four times as fast as they were stored */
+    uint32_t max_age_min;           /* an older message isn't sent any more; 0 = messages don't age */
+    uint32_t dead_letter_after;     /* on_flow_error; 0 = never */
+    char name[IFL_ROUTE_NAME_SIZE]; /* [a-z0-9_-]+, begins with a letter or digit */
+    char path[IFL_PATH_SIZE];       /* begins with '/'; percent-encoded; no spaces or controls */
+    char content_type[64];
     char headers[IFL_STATIC_HEADERS_SIZE]; /* "Name\0Value\0Name\0Value\0\0" */
 };
 
 struct settings {
-    char device[IFL_DEVICE_SIZE];          /* SAP_Sender; printable ASCII */
+    enum settings_tls tls;
+    enum settings_auth auth;
+    uint32_t outbox_size; /* bytes */
+    uint32_t payload_max; /* bytes of one message */
+    uint32_t backoff_base_ms, backoff_cap_ms;
+    uint32_t probe_first_ms, probe_cap_ms;
+    uint32_t idle_close_ms;
+    uint32_t boot_jitter_ms; /* first connection after a start: uniform in 0..this */
+    size_t route_count;
+    char device[IFL_DEVICE_SIZE]; /* SAP_Sender; printable ASCII */
+    char id_header[48];
+    char sender_header[48];
+    char probe_path[64];                   /* where a new identity is tried: an address at which nothing is deployed */
     char identity[IFL_FILE_NAME_SIZE];     /* file of the service key or certificate, relative to the configuration's
                                           directory; "" on a node, which has no files */
     char identity_key[IFL_FILE_NAME_SIZE]; /* file of the private key where it's a separate one; "" if not */
@@ -110,20 +123,8 @@ struct settings {
     char gateway[SETTINGS_ADDRESS_SIZE];   /* "" with dhcp */
     char dns[SETTINGS_SERVER_COUNT][SETTINGS_ADDRESS_SIZE]; /* "" = unused */
     char ntp[SETTINGS_SERVER_COUNT][SETTINGS_NTP_SIZE];
-    enum settings_tls tls;
-    enum settings_auth auth;
     char user[128];     /* of Basic; "" = those of the service key */
     char password[128]; /* a secret */
-    char id_header[48];
-    char sender_header[48];
-    uint32_t outbox_size; /* bytes */
-    uint32_t payload_max; /* bytes of one message */
-    uint32_t backoff_base_ms, backoff_cap_ms;
-    uint32_t probe_first_ms, probe_cap_ms;
-    char probe_path[64]; /* where a new identity is tried: an address at which nothing is deployed */
-    uint32_t idle_close_ms;
-    uint32_t boot_jitter_ms; /* first connection after a start: uniform in 0..this */
-    size_t route_count;
     struct settings_route routes[IFL_ROUTE_COUNT];
 };
 
