@@ -16,12 +16,12 @@ static void take(struct seen *seen, struct bytes piece)
         seen->sum = seen->sum * 31 + piece.data[i];
 }
 
-static void header(void *ctx, struct bytes name, struct bytes value, bool cut)
+static void header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct seen *seen = ctx;
     seen->headers++;
-    take(seen, name);
-    take(seen, value);
+    take(seen, bytes_of_string(name));
+    take(seen, bytes_of_string(value));
     seen->sum += cut;
 }
 

@@ -22,37 +22,19 @@ bool bytes_equal_ignore_case(struct bytes a, struct bytes b)
     return true;
 }
 
-bool bytes_is(struct bytes span, const char *word)
-{
-    size_t i = 0;
-    while (i < span.size && word[i] != '\0' && lower(span.data[i]) == lower((uint8_t)word[i]))
-        i++;
-    return i == span.size && word[i] == '\0';
-}
-
 bool bytes_starts_with(struct bytes whole, struct bytes head)
 {
     return whole.size >= head.size && bytes_equal(bytes_head(whole, head.size), head);
 }
 
-static size_t find(struct bytes hay, struct bytes needle, bool equal(struct bytes, struct bytes))
+size_t bytes_find(struct bytes hay, struct bytes needle)
 {
     if (needle.size == 0)
         return 0;
     for (size_t at = 0; needle.size <= hay.size - at; at++)
-        if (equal(bytes_of(hay.data + at, needle.size), needle))
+        if (bytes_equal(bytes_of(hay.data + at, needle.size), needle))
             return at;
     return hay.size;
-}
-
-size_t bytes_find(struct bytes hay, struct bytes needle)
-{
-    return find(hay, needle, bytes_equal);
-}
-
-size_t bytes_find_ignore_case(struct bytes hay, struct bytes needle)
-{
-    return find(hay, needle, bytes_equal_ignore_case);
 }
 
 struct bytes bytes_head(struct bytes span, size_t size)

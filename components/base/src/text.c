@@ -6,6 +6,34 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* How many characters of `word` stand at the front of `text`. */
+static size_t same(const char *text, const char *word)
+{
+    size_t count = 0;
+    while (word[count] != '\0' && lower(text[count]) == lower(word[count]))
+        count++;
+    return count;
+}
+
+bool text_is(const char *text, const char *word)
+{
+    size_t count = same(text, word);
+    return text[count] == word[count];
+}
+
+const char *text_find(const char *hay, const char *needle)
+{
+    while (needle[same(hay, needle)] != '\0')
+        if (*hay++ == '\0')
+            return NULL;
+    return hay;
+}
+
 void text_init(struct text *out, char *buf, size_t size)
 {
     *out = (struct text){.buf = buf, .size = size};

@@ -3,20 +3,20 @@
 #include "token.h"
 
 /* Bytes from `lowest` on but DEL: ' ' for field values, '!' for parts of the request line. */
-static void put_checked(struct http_request *request, struct bytes raw, uint8_t lowest)
+static void put_checked(struct http_request *request, const char *raw, uint8_t lowest)
 {
-    for (size_t i = 0; i < raw.size; i++)
-        if (raw.data[i] < lowest || raw.data[i] == 0x7f)
+    text_str(&request->text, raw);
+    for (; *raw != '\0'; raw++)
+        if ((uint8_t)*raw < lowest || *raw == 0x7f)
             request->invalid = true;
-    text_bytes(&request->text, raw);
 }
 
 static void put_name(struct http_request *request, const char *name)
 {
-    struct bytes span = bytes_of(name, strlen(name));
-    if (span.size == 0 || http_token_size(span) < span.size)
+    size_t size = http_token_size(name);
+    if (size == 0 || name[size] != '\0')
         request->invalid = true;
-    text_bytes(&request->text, span);
+    text_str(&request->text, name);
     text_char(&request->text, ':'); /* a space behind it is optional (RFC 9112 section 5): five bytes of a small POST */
 }
 
@@ -25,12 +25,12 @@ static void end_line(struct http_request *request)
     text_str(&request->text, "\r\n");
 }
 
-void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path,
-                        struct bytes host, uint16_t port)
+void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, const char *path,
+                        const char *host, uint16_t port)
 {
     struct text *text = &request->text;
     text_init(text, (char *)buf, size);
-    request->invalid = path.size == 0 || path.data[0] != '/' || host.size == 0;
+    request->invalid = path[0] != '/' || host[0] == '\0';
     text_str(text, method);
     text_char(text, ' ');
     put_checked(request, path, '!');
@@ -43,7 +43,7 @@ void http_request_begin(struct http_request *request, uint8_t *buf, size_t size,
     end_line(request);
 }
 
-void http_request_header(struct http_request *request, const char *name, struct bytes value)
+void http_request_header(struct http_request *request, const char *name, const char *value)
 {
     put_name(request, name);
     put_checked(request, value, ' ');

@@ -36,6 +36,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "http/values.h"
 #include "token.h"
 
@@ -75,14 +76,13 @@ static enum ifl_status status_line(struct http_response *response)
     enum { MAJOR = 5, MINOR = 7, CODE = 9, REASON = 12 };
     const char *line = response->line;
     for (size_t i = 0; i < REASON; i++) {
-        bool fits = form[i] == '0' ? http_is_digit((uint8_t)line[i]) : line[i] == form[i];
-        if (!fits || i == response->line_len)
+        if (form[i] == '0' ? !http_is_digit(line[i]) : line[i] != form[i])
             return IFL_HTTP_MALFORMED;
         if (i == MAJOR && line[MAJOR] != '1')
             return IFL_HTTP_VERSION;
     }
     int status = line[CODE] * 100 + line[CODE + 1] * 10 + line[CODE + 2] - '0' * 111;
-    if ((response->line_len > REASON && line[REASON] != ' ') || status < 100 || status > 599 || status == 101)
+    if ((line[REASON] != '\0' && line[REASON] != ' ') || status < 100 || status > 599 || status == 101)
         return IFL_HTTP_MALFORMED;
     response->minor_version = (uint8_t)(line[MINOR] - '0');
     response->status = (uint16_t)status;
@@ -90,10 +90,10 @@ static enum ifl_status status_line(struct http_response *response)
     return IFL_OK;
 }
 
-static enum ifl_status content_length(struct http_response *response, struct bytes value)
+static enum ifl_status content_length(struct http_response *response, const char *value)
 {
     uint64_t length = 0;
-    if (!bytes_to_u64(value, &length) || (response->has_length && length != response->remaining))
+    if (!bytes_to_u64(bytes_of_string(value), &length) || (response->has_length && length != response->remaining))
         return IFL_HTTP_MALFORMED;
     if (length > UINT32_MAX)
         return IFL_HTTP_TOO_LARGE;
@@ -102,43 +102,55 @@ static enum ifl_status content_length(struct http_response *response, struct byt
     return IFL_OK;
 }
 
-static enum ifl_status transfer_encoding(struct http_response *response, struct bytes value)
+static enum ifl_status transfer_encoding(struct http_response *response, const char *value)
 {
-    if (response->has_chunked || response->minor_version == 0 || !bytes_is(value, "chunked"))
+    if (response->has_chunked || response->minor_version == 0 || !text_is(value, "chunked"))
         return IFL_HTTP_MALFORMED;
     response->has_chunked = true;
     return IFL_OK;
 }
 
 /* What decides about where the body ends and whether the connection lives on. */
-static enum ifl_status framing_field(struct http_response *response, struct bytes name, struct bytes value)
+static enum ifl_status framing_field(struct http_response *response, const char *name, const char *value)
 {
-    bool length = bytes_is(name, "Content-Length");
-    if (length || bytes_is(name, "Transfer-Encoding")) {
+    bool length = text_is(name, "Content-Length");
+    if (length || text_is(name, "Transfer-Encoding")) {
         if (response->line_cut)
             return IFL_HTTP_MALFORMED;
         return length ? content_length(response, value) : transfer_encoding(response, value);
     }
-    if (bytes_is(name, "Connection")) {
+    if (text_is(name, "Connection")) {
         response->has_close |= response->line_cut || http_has_token(value, "close");
         response->has_keep_alive |= http_has_token(value, "keep-alive");
     }
     return IFL_OK;
 }
 
+/* Without the spaces and tabs at its ends. */
+static const char *trim(char *text)
+{
+    size_t size = strlen(text);
+    while (size > 0 && http_is_space(text[size - 1]))
+        size--;
+    text[size] = '\0';
+    while (http_is_space(*text))
+        text++;
+    return text;
+}
+
 static enum ifl_status field_line(struct http_response *response)
 {
     if (++response->field_count > HTTP_FIELD_LIMIT)
         return IFL_HTTP_TOO_LARGE;
-    struct bytes value = bytes_of(response->line, response->line_len);
-    struct bytes name = bytes_of(value.data, http_token_size(value));
-    if (name.size == 0 || name.size == value.size || value.data[name.size] != ':')
+    char *name = response->line;
+    size_t size = http_token_size(name);
+    if (size == 0 || name[size] != ':')
         return IFL_HTTP_MALFORMED;
     if (response->state == TRAILER || response->status < 200)
         return IFL_OK;
 
-    http_skip(&value, name.size + 1);
-    http_trim(&value);
+    name[size] = '\0';
+    const char *value = trim(name + size + 1);
     enum ifl_status status = framing_field(response, name, value);
     if (status == IFL_OK && response->events.header != NULL)
         response->events.header(response->events.ctx, name, value, response->line_cut);
@@ -187,12 +199,12 @@ static enum ifl_status chunk_size(struct http_response *response)
     const char *line = response->line;
     size_t digits = 0;
     response->remaining = 0;
-    for (unsigned digit; digits < response->line_len && (digit = hex_value((uint8_t)line[digits])) < 16; digits++) {
+    for (unsigned digit; (digit = hex_value((uint8_t)line[digits])) < 16; digits++) {
         if (response->remaining >> 28 > 0)
             return IFL_HTTP_TOO_LARGE;
         response->remaining = response->remaining << 4 | digit;
     }
-    if (digits == 0 || (digits < response->line_len && line[digits] != ';'))
+    if (digits == 0 || (line[digits] != '\0' && line[digits] != ';'))
         return IFL_HTTP_MALFORMED;
     response->state = response->remaining > 0 ? CHUNK_DATA : TRAILER;
     return IFL_OK;
@@ -201,6 +213,7 @@ static enum ifl_status chunk_size(struct http_response *response)
 static enum ifl_status end_of_line(struct http_response *response)
 {
     bool empty = response->line_len == 0;
+    response->line[response->line_len] = '\0';
     switch (response->state) {
     case STATUS_LINE:
         return status_line(response);
@@ -233,7 +246,7 @@ static enum ifl_status line_byte(struct http_response *response, uint8_t c)
         return IFL_HTTP_MALFORMED;
     if (c == '\r')
         return IFL_OK;
-    if (response->line_len < sizeof response->line)
+    if (response->line_len < HTTP_LINE_SIZE)
         response->line[response->line_len++] = (char)c;
     else
         response->line_cut = true;
@@ -244,7 +257,7 @@ static enum ifl_status line_byte(struct http_response *response, uint8_t c)
  * too large is noticed at the end of its line. */
 static size_t plain_run(struct http_response *response, struct bytes input)
 {
-    size_t room = sizeof response->line - response->line_len;
+    size_t room = HTTP_LINE_SIZE - (size_t)response->line_len;
     size_t count = 0;
     if (response->saw_cr || response->state >= CHUNK_SIZE)
         return 0;

@@ -3,36 +3,30 @@
 #define HTTP_TOKEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#include "base/bytes.h"
-
-static inline bool http_is_digit(uint8_t c)
+static inline bool http_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* Whitespace around values. */
+static inline bool http_is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* tchar: what names of fields, methods and cookies are made of. */
-bool http_is_token_char(uint8_t c);
+bool http_is_token_char(char c);
 
 /* How many of them stand at the front. */
-size_t http_token_size(struct bytes span);
+size_t http_token_size(const char *text);
 
 /* A byte that no field line may hold; tab is whitespace there. */
 static inline bool http_is_control(uint8_t c)
 {
     return (c < 0x20 && c != '\t') || c == 0x7f;
-}
-
-/* Take the spaces and tabs off the ends of `span`. */
-void http_trim(struct bytes *span);
-
-/* Take `size` bytes off its front; it has them. */
-static inline void http_skip(struct bytes *span, size_t size)
-{
-    span->data += size;
-    span->size -= size;
 }
 
 #endif

@@ -2,27 +2,29 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "token.h"
 
 /* ---- dates ---- */
 
 /* 1..12, or 0: no month stands there. */
-static unsigned month_of(struct bytes rest)
+static unsigned month_of(const char *text)
 {
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    for (unsigned i = 0; i < 12 && rest.size >= 3; i++)
-        if (memcmp(names + 3 * (size_t)i, rest.data, 3) == 0)
+    for (unsigned i = 0; i < 12; i++)
+        if (strncmp(names + 3 * (size_t)i, text, 3) == 0)
             return i + 1;
     return 0;
 }
 
 /* Take a number off the front; a larger one than 9999 ends in something larger. */
-static unsigned take_number(struct bytes *rest)
+static unsigned take_number(const char **text)
 {
     unsigned number = 0;
-    for (; rest->size > 0 && http_is_digit(rest->data[0]) && number <= 9999; http_skip(rest, 1))
-        number = number * 10 + rest->data[0] - '0';
+    for (; http_is_digit(**text) && number <= 9999; ++*text)
+        number = number * 10 + (unsigned)(**text - '0');
     return number;
 }
 
@@ -33,25 +35,25 @@ static unsigned take_number(struct bytes *rest)
  *   Sun Nov  6 08:49:37 1994           month day h m s year
  *
  * The day of the week says nothing new; separators are taken as they come. */
-enum ifl_status http_date(struct bytes value, int64_t *unix_s)
+enum ifl_status http_date(const char *value, int64_t *unix_s)
 {
     unsigned numbers[6], count = 0, month = 0; /* one more than there are */
     bool month_first = false;
-    while (value.size > 0 && value.data[0] != ' ')
-        http_skip(&value, 1);
-    while (value.size > 0 && count < 6) {
-        if (http_is_digit(value.data[0])) {
+    while (*value != '\0' && *value != ' ')
+        value++;
+    while (*value != '\0' && count < 6) {
+        if (http_is_digit(*value)) {
             numbers[count++] = take_number(&value);
-        } else if (strchr(" ,:-", value.data[0]) != NULL && value.data[0] != '\0') {
-            http_skip(&value, 1);
+        } else if (strchr(" ,:-", *value) != NULL) {
+            value++;
         } else if (month == 0 && (month = month_of(value)) > 0) {
             month_first = count == 0;
-            http_skip(&value, 3);
+            value += 3;
         } else {
             break;
         }
     }
-    if (count != 5 || month == 0 || !bytes_is(value, month_first ? "" : "GMT"))
+    if (count != 5 || month == 0 || !text_is(value, month_first ? "" : "GMT"))
         return IFL_INVALID;
 
     const unsigned *time = numbers + (month_first ? 1 : 2);
@@ -64,10 +66,10 @@ enum ifl_status http_date(struct bytes value, int64_t *unix_s)
     return IFL_OK;
 }
 
-enum ifl_status http_retry_after(struct bytes value, int64_t now_s, uint32_t limit_s, uint32_t *wait_s)
+enum ifl_status http_retry_after(const char *value, int64_t now_s, uint32_t limit_s, uint32_t *wait_s)
 {
     uint64_t seconds;
-    if (!bytes_to_u64(value, &seconds)) {
+    if (!bytes_to_u64(bytes_of_string(value), &seconds)) {
         int64_t date_s;
         if (http_date(value, &date_s) != IFL_OK)
             return IFL_INVALID;
@@ -79,31 +81,29 @@ enum ifl_status http_retry_after(struct bytes value, int64_t now_s, uint32_t lim
 
 /* ---- lists and parameters ---- */
 
-bool http_has_token(struct bytes list, const char *token)
+bool http_has_token(const char *list, const char *token)
 {
-    while (list.size > 0) {
-        size_t size = http_token_size(list);
-        if (bytes_is(bytes_of(list.data, size), token))
+    for (const char *at = list; (at = text_find(at, token)) != NULL; at++)
+        if ((at == list || !http_is_token_char(at[-1])) && !http_is_token_char(at[strlen(token)]))
             return true;
-        http_skip(&list, size > 0 ? size : 1);
-    }
     return false;
 }
 
 /* What a pair may hold behind its name: neither a header nor a cookie can be added by it. */
-static bool is_cookie_char(uint8_t c)
+static bool is_cookie_char(char c)
 {
     return c > ' ' && c < 0x7f && c != ',' && c != ';';
 }
 
-size_t http_cookie_size(struct bytes set_cookie)
+size_t http_cookie_size(const char *set_cookie)
 {
     size_t size = http_token_size(set_cookie);
-    if (size == 0 || size == set_cookie.size || set_cookie.data[size] != '=')
+    if (size == 0 || set_cookie[size] != '=')
         return 0;
-    while (size < set_cookie.size && is_cookie_char(set_cookie.data[size]))
+    while (is_cookie_char(set_cookie[size]))
         size++;
-    http_skip(&set_cookie, size);
-    http_trim(&set_cookie);
-    return set_cookie.size == 0 || set_cookie.data[0] == ';' ? size : 0;
+    const char *end = set_cookie + size;
+    while (http_is_space(*end))
+        end++;
+    return *end == '\0' || *end == ';' ? size : 0;
 }

@@ -16,7 +16,7 @@ struct renewal_exchange {
     uint8_t request[HEAD_SIZE];
 };
 
-static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
+static void on_header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct renewal_exchange *exchange = ctx;
     (void)cut;
@@ -29,9 +29,9 @@ static enum ifl_status write_head(struct renewal *renewal)
     struct renewal_exchange *exchange = renewal->exchange;
     struct http_request request;
     struct bytes head;
-    http_request_begin(&request, exchange->request, sizeof exchange->request, "HEAD",
-                       bytes_of_string(wiring->probe_path), bytes_of_string(wiring->host), *wiring->port);
-    http_request_header(&request, "Connection", bytes_of_string("close"));
+    http_request_begin(&request, exchange->request, sizeof exchange->request, "HEAD", wiring->probe_path, wiring->host,
+                       *wiring->port);
+    http_request_header(&request, "Connection", "close");
     const enum ifl_status status = http_request_end(&request, &head);
     exchange->len = head.size;
     return status;

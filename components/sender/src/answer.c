@@ -1,24 +1,25 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "http/values.h"
 #include "parts.h"
 
 #define RETRY_AFTER_LIMIT_S 3600
 
 /* What the answer to a HEAD brings into the jar. "Required" and "Fetch" aren't tokens. */
-static bool keep_token(struct sender_jar *jar, struct bytes value, bool cut)
+static bool keep_token(struct sender_jar *jar, const char *value, bool cut)
 {
-    return bytes_is(value, "Required") || bytes_is(value, "Fetch") || (!cut && csrf_add_token(jar, value));
+    return text_is(value, "Required") || text_is(value, "Fetch") || (!cut && csrf_add_token(jar, value));
 }
 
-static bool keep_cookie(struct sender_jar *jar, struct bytes value, bool cut)
+static bool keep_cookie(struct sender_jar *jar, const char *value, bool cut)
 {
     size_t size = http_cookie_size(value);
-    bool whole = !cut || size < value.size; /* only attributes were cut off */
-    return whole && csrf_add_cookie(jar, bytes_of(value.data, size));
+    bool whole = !cut || value[size] != '\0'; /* only attributes were cut off */
+    return whole && csrf_add_cookie(jar, bytes_of(value, size));
 }
 
-static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
+static void on_header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct sender *sender = ctx;
     struct sender_jar *jar = sender->jar;
@@ -83,7 +84,7 @@ bool answer_is_decidable(const struct sender *sender)
 {
     const struct http_response *response = &sender->response;
     return response->head_complete &&
-           (response->complete || response->status < 300 || sender->answer.body_len == sizeof sender->answer.body);
+           (response->complete || response->status < 300 || sender->answer.body_len == CATALOGUE_BODY_SIZE);
 }
 
 uint32_t answer_retry_after_ms(const struct sender *sender)
@@ -92,6 +93,6 @@ uint32_t answer_retry_after_ms(const struct sender *sender)
     if (now_s == 0)
         now_s = clock_read(sender->wiring.clock, sender->now).unix_s;
     uint32_t wait_s = 0;
-    http_retry_after(bytes_of_string(sender->answer.retry_after), now_s, RETRY_AFTER_LIMIT_S, &wait_s);
+    http_retry_after(sender->answer.retry_after, now_s, RETRY_AFTER_LIMIT_S, &wait_s);
     return wait_s * 1000;
 }

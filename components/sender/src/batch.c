@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "parts.h"
 
 bool batch_has_own_id(const struct sender_route *route, const struct outbox_message *message)
@@ -21,7 +22,7 @@ static uint32_t limit_of(const struct sender *sender, const struct sender_route 
 static void take_or_end(struct sender_route *route, const struct outbox_message *first)
 {
     struct sender_batch *batch = &route->batch;
-    const struct outbox_message *next = &batch->seen;
+    const struct outbox_message *next = &route->seen;
     uint32_t room = route->settings->batch_size - batch->count; /* for separators */
     batch->full = next->n != batch->first_n + batch->count || !batch_has_own_id(route, next) ||
                   next->id.log != first->id.log || batch->size + next->size >= room;
@@ -36,7 +37,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
     struct sender_batch *batch = &route->batch;
     uint32_t limit = limit_of(sender, route, first);
     if (batch->first_n != first->n || batch->count > limit) {
-        batch->seen = *first;
+        route->seen = *first;
         batch->first_n = first->n;
         batch->stored_unix_s = first->time.unix_s;
         batch->stored_quality = first->time.quality;
@@ -47,7 +48,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
     }
     enum ifl_status status = IFL_OK;
     while (batch->count < limit && !batch->full && status == IFL_OK) {
-        status = outbox_next(sender->wiring.outbox, &batch->seen);
+        status = outbox_next(sender->wiring.outbox, &route->seen);
         if (status == IFL_OK)
             take_or_end(route, first);
     }
@@ -61,9 +62,8 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
 
 static uint8_t format_of(const struct settings_route *settings)
 {
-    struct bytes type = bytes_of_string(settings->content_type);
-    bool json = bytes_find_ignore_case(type, bytes_of_string("json")) < type.size;
-    return settings->body == SETTINGS_BODY_EVENT && !json ? BODY_EVENT_ENCODED : (uint8_t)settings->body;
+    bool encoded = settings->body == SETTINGS_BODY_EVENT && text_find(settings->content_type, "json") == NULL;
+    return encoded ? BODY_EVENT_ENCODED : (uint8_t)settings->body;
 }
 
 bool batch_begin(struct sender *sender)

@@ -1,5 +1,7 @@
 #include "sender/catalogue.h"
 
+#include <string.h>
+
 #include "base/text.h"
 
 enum {
@@ -67,55 +69,45 @@ void catalogue_begin(struct catalogue_answer *answer, bool own_credentials)
     answer->router_error[0] = '\0';
     answer->mpl_id[0] = '\0';
     answer->retry_after[0] = '\0';
+    answer->body[0] = '\0';
 }
 
-/* Keep a text of the other side: for people, so printable and bounded. */
-static void keep(char text[CATALOGUE_TEXT_SIZE], struct bytes value)
+/* Keep a text of the other side: for people, so printable and bounded. An id ends at a space or a tag. */
+static void keep(char text[CATALOGUE_TEXT_SIZE], const char *value, bool is_id)
 {
     struct text out;
-    text_init(&out, text, CATALOGUE_TEXT_SIZE);
-    text_printable(&out, value, CATALOGUE_TEXT_SIZE - 1);
-}
-
-/* The id in front: it ends at a space or a tag. */
-static struct bytes id_of(struct bytes text)
-{
     size_t len = 0;
-    while (len < text.size && text.data[len] > ' ' && text.data[len] != '<')
+    while (value[len] != '\0' && !(is_id && ((uint8_t)value[len] <= ' ' || value[len] == '<')))
         len++;
-    return bytes_of(text.data, len);
+    text_init(&out, text, CATALOGUE_TEXT_SIZE);
+    text_printable(&out, bytes_of(value, len), CATALOGUE_TEXT_SIZE - 1);
 }
 
 /* The field has the text of `note`, and `rest` stands behind it. */
-static void notice(struct catalogue_answer *answer, const struct note *note, struct bytes rest)
+static void notice(struct catalogue_answer *answer, const struct note *note, const char *rest)
 {
     answer->marks |= note->mark;
     char *text = note->mark == MPL      ? answer->mpl_id
                  : note->mark == ROUTER ? answer->router_error
                  : note->mark == LATER  ? answer->retry_after
                                         : NULL;
-    if (text == answer->mpl_id && text[0] == '\0')
-        rest = id_of(rest);
     if (text != NULL && text[0] == '\0')
-        keep(text, rest);
+        keep(text, rest, text == answer->mpl_id);
 }
 
-static void look_at(struct catalogue_answer *answer, enum catalogue_field field, struct bytes value)
+static void look_at(struct catalogue_answer *answer, enum catalogue_field field, const char *value)
 {
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
-        struct bytes text = bytes_of_string(notes[i].text);
-        if (notes[i].field != field)
-            continue;
-        size_t end = bytes_find_ignore_case(value, text) + text.size;
-        if (end <= value.size)
-            notice(answer, &notes[i], bytes_of(value.data + end, value.size - end));
+        const char *found = notes[i].field == field ? text_find(value, notes[i].text) : NULL;
+        if (found != NULL)
+            notice(answer, &notes[i], found + strlen(notes[i].text));
     }
 }
 
-enum catalogue_field catalogue_field(struct catalogue_answer *answer, struct bytes name, struct bytes value)
+enum catalogue_field catalogue_field(struct catalogue_answer *answer, const char *name, const char *value)
 {
     enum catalogue_field field = 0;
-    while (field < CATALOGUE_BODY && !bytes_is(name, names[field]))
+    while (field < CATALOGUE_BODY && !text_is(name, names[field]))
         field++;
     if (field < CATALOGUE_BODY)
         look_at(answer, field, value);
@@ -124,8 +116,9 @@ enum catalogue_field catalogue_field(struct catalogue_answer *answer, struct byt
 
 void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
 {
-    for (size_t i = 0; i < piece.size && answer->body_len < sizeof answer->body; i++)
-        answer->body[answer->body_len++] = (char)piece.data[i];
+    for (size_t i = 0; i < piece.size && answer->body_len < CATALOGUE_BODY_SIZE; i++)
+        answer->body[answer->body_len++] = piece.data[i] != '\0' ? (char)piece.data[i] : ' ';
+    answer->body[answer->body_len] = '\0';
 }
 
 /* ---- what it means ---- */
@@ -183,7 +176,7 @@ static const struct row {
 enum ifl_status catalogue_classify(struct catalogue_answer *answer)
 {
     if (answer->status >= 400)
-        look_at(answer, CATALOGUE_BODY, bytes_of(answer->body, answer->body_len));
+        look_at(answer, CATALOGUE_BODY, answer->body);
     const struct row *row = rows;
     while ((row->status != answer->status && row->status != answer->status / 100) || (row->with & ~answer->marks) != 0)
         row++; /* the last rows of 2, 3, 4 and 5 fit whatever it is */

@@ -24,23 +24,24 @@ void csrf_jar_drop(struct sender_route *route)
     route->jar = NULL;
 }
 
-struct bytes csrf_token(const struct sender_jar *jar)
+const char *csrf_token(const struct sender_jar *jar)
 {
-    return bytes_of(jar->text + sizeof jar->text - jar->token_len, jar->token_len);
+    return jar->text + sizeof jar->text - 1 - jar->token_len;
 }
 
 /* The token stands at the end, the cookies at the front. */
 static bool fits(const struct sender_jar *jar, size_t size)
 {
-    return size <= sizeof jar->text - jar->token_len - jar->cookies_len;
+    return size <= IFL_COOKIES_SIZE - (size_t)jar->token_len - jar->cookies_len;
 }
 
-bool csrf_add_token(struct sender_jar *jar, struct bytes token)
+bool csrf_add_token(struct sender_jar *jar, const char *token)
 {
-    if (token.size == 0 || jar->token_len > 0 || !fits(jar, token.size))
+    size_t size = strlen(token);
+    if (size == 0 || jar->token_len > 0 || !fits(jar, size))
         return false;
-    jar->token_len = (uint16_t)token.size;
-    memcpy(jar->text + sizeof jar->text - token.size, token.data, token.size);
+    jar->token_len = (uint16_t)size;
+    memcpy(jar->text + sizeof jar->text - 1 - size, token, size);
     return true;
 }
 

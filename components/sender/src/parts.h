@@ -28,6 +28,8 @@ void wait_over(struct sender *sender, struct sender_wait *wait, enum ifl_status 
 void wait_skip(struct sender_wait *wait);
 /* True: that moment is still to come, and the sender wants to be called then at the latest. */
 bool sender_is_ahead(struct sender *sender, ifl_ms at);
+/* Of the present state. */
+void sender_set_deadline(struct sender *sender, uint32_t after_ms);
 /* The flash is erasing: soon again. */
 void sender_poll_flash(struct sender *sender);
 void sender_event(struct sender *sender, enum ifl_status status, uint8_t route);
@@ -38,9 +40,9 @@ void sender_count(struct sender *sender, enum health_counter counter);
 /* An empty jar for the present route: its old one, a free one, or the oldest one. */
 struct sender_jar *csrf_jar_new(struct sender *sender);
 void csrf_jar_drop(struct sender_route *route);
-struct bytes csrf_token(const struct sender_jar *jar);
+const char *csrf_token(const struct sender_jar *jar);
 /* False: it doesn't fit, or is no token. */
-bool csrf_add_token(struct sender_jar *jar, struct bytes token);
+bool csrf_add_token(struct sender_jar *jar, const char *token);
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
 /* The flow of the present route wants a token, or none any more. */
 void csrf_set_needed(struct sender *sender, bool needed);
@@ -103,7 +105,6 @@ void verdict_answer(struct sender *sender);
 
 /* Count its bytes, close it, wipe what was secret. */
 void sender_disconnect(struct sender *sender);
-void sender_set_deadline(struct sender *sender, uint32_t after_ms);
 /* A request is under way: its bytes go out, or its answer comes in. */
 static inline bool sender_is_asking(const struct sender *sender)
 {

@@ -3,13 +3,14 @@
 #include "http/request.h"
 #include "parts.h"
 
+#define EVENT_TYPE "application/cloudevents+json"
 #define ROOM_MIN 5 /* bytes of the buffer: four digits of base64 and a zero, or what stands between two payloads */
 
 /* A field is left out where it has no name or no value. */
 static void field(struct http_request *request, const char *name, const char *value)
 {
     if (name[0] != '\0' && value != NULL && value[0] != '\0')
-        http_request_header(request, name, bytes_of_string(value));
+        http_request_header(request, name, value);
 }
 
 static void token_and_cookies(struct sender *sender, struct http_request *request)
@@ -19,34 +20,21 @@ static void token_and_cookies(struct sender *sender, struct http_request *reques
         return;
     sender->request_secret = true;
     http_request_header(request, "X-CSRF-Token", csrf_token(jar));
-    if (jar->cookies_len > 0)
-        http_request_header(request, "Cookie", bytes_of(jar->text, jar->cookies_len));
+    field(request, "Cookie", jar->text);
 }
 
-/* What stands around the payloads of a batch. */
-static const struct framing {
-    const char *before, *between, *after;
-} framings[] = {
-    [SETTINGS_BODY_RAW] = {"", "", ""},
-    [SETTINGS_BODY_ARRAY] = {"[", ",", "]"},
-    [SETTINGS_BODY_LINES] = {"", "\n", "\n"},
-    [SETTINGS_BODY_EVENT] = {",\"data\":", "", "}"}, /* before it: put_event() */
-    [BODY_EVENT_ENCODED] = {",\"data_base64\":\"", "", "\"}"},
+/* The type of a body, where it isn't the one of its payloads, and what stands around them. */
+static const struct sender_framing framings[] = {
+    [SETTINGS_BODY_RAW] = {NULL, "", "", ""},
+    [SETTINGS_BODY_ARRAY] = {NULL, "[", ",", "]"},
+    [SETTINGS_BODY_LINES] = {NULL, "", "\n", "\n"},
+    [SETTINGS_BODY_EVENT] = {EVENT_TYPE, ",\"data\":", "", "}"}, /* before it: put_event() */
+    [BODY_EVENT_ENCODED] = {EVENT_TYPE, ",\"data_base64\":\"", "", "\"}"},
 };
-
-static const struct framing *framing_of(const struct sender *sender)
-{
-    return &framings[sender->route->batch.format];
-}
 
 /* ---- CloudEvents 1.0, JSON event format, structured mode ---- */
 
 #define EVENT_SIZE 512 /* all that stands before the data */
-
-static bool is_event(const struct sender *sender)
-{
-    return sender->route->batch.format >= SETTINGS_BODY_EVENT;
-}
 
 static void put_event(const struct sender *sender, struct text *out)
 {
@@ -65,42 +53,18 @@ static void put_event(const struct sender *sender, struct text *out)
     text_json(out, bytes_of_string(route->content_type));
 }
 
-/* As outbox_read(), in base64. The raw bytes go to the end of the buffer first: what is written never reaches what isn't read yet. */
-static enum ifl_status read_encoded(struct sender *sender, size_t *got)
-{
-    size_t room = sizeof sender->request - sender->request_len;
-    size_t size = (room - 1) / 4 * 3;
-    uint8_t *raw = sender->request + sizeof sender->request - size;
-    struct text out;
-    enum ifl_status status = outbox_read(sender->wiring.outbox, &sender->message, raw, size, got);
-    text_init(&out, (char *)sender->request + sender->request_len, room);
-    if (status == IFL_OK)
-        text_base64(&out, bytes_of(raw, *got));
-    *got = out.len;
-    return status;
-}
-
 /* ---- the request ---- */
-
-/* What stands before the first payload. */
-static void put_before(const struct sender *sender, struct text *out)
-{
-    if (is_event(sender))
-        put_event(sender, out);
-    text_str(out, framing_of(sender)->before);
-}
 
 static uint32_t body_size(const struct sender *sender, size_t before_size)
 {
     const struct sender_batch *batch = &sender->route->batch;
-    size_t around =
-        before_size + (batch->count - 1) * strlen(framing_of(sender)->between) + strlen(framing_of(sender)->after);
-    return (batch_is_encoded(&sender->route->batch) ? (batch->size + 2) / 3 * 4 : batch->size) + (uint32_t)around;
+    const struct sender_framing *framing = sender->framing;
+    size_t around = before_size + (batch->count - 1) * strlen(framing->between) + strlen(framing->after);
+    return (batch_is_encoded(batch) ? (batch->size + 2) / 3 * 4 : batch->size) + (uint32_t)around;
 }
 
 static void message_headers(struct sender *sender, struct http_request *request)
 {
-    const char *type = is_event(sender) ? "application/cloudevents+json" : sender->route->settings->content_type;
     const struct sender_batch *batch = &sender->route->batch;
     const struct settings *settings = sender->wiring.settings;
     const struct settings_route *route = sender->route->settings;
@@ -113,13 +77,13 @@ static void message_headers(struct sender *sender, struct http_request *request)
         text_u64(&out, batch_last_n(batch));
     }
 
-    field(request, "Content-Type", type);
+    field(request, "Content-Type", sender->framing->type != NULL ? sender->framing->type : route->content_type);
     http_request_header_u64(request, "Content-Length", sender->body_left);
     field(request, settings->id_header, id);
     field(request, settings->sender_header, settings->device);
     for (const char *name = route->headers; *name != '\0';) { /* "Name\0Value\0Name\0Value\0\0" */
         const char *value = name + strlen(name) + 1;
-        http_request_header(request, name, bytes_of_string(value));
+        http_request_header(request, name, value);
         name = value + strlen(value) + 1;
     }
     token_and_cookies(sender, request);
@@ -132,14 +96,16 @@ enum ifl_status post_begin(struct sender *sender)
     char buf[EVENT_SIZE];
     struct text before;
     text_init(&before, buf, sizeof buf);
-    outbox_rewind(&sender->message);
     sender->body_left = 0;
     if (!sender->fetching) {
-        put_before(sender, &before);
+        sender->framing = &framings[sender->route->batch.format];
+        if (sender->framing->type != NULL)
+            put_event(sender, &before);
+        text_str(&before, sender->framing->before);
         sender->body_left = body_size(sender, before.len);
     }
     http_request_begin(&request, sender->request, sizeof sender->request, sender->fetching ? "HEAD" : "POST",
-                       bytes_of_string(sender->route->settings->path), bytes_of_string(wiring->host), wiring->port);
+                       sender->route->settings->path, wiring->host, wiring->port);
     if (!sender
              ->used) /* once a connection: whoever reads logs finds it there, and each POST behind it is 30 bytes shorter */
         field(&request, "User-Agent", wiring->user_agent);
@@ -172,46 +138,54 @@ static void put_part(struct sender *sender, const char *part)
 static enum ifl_status next_part(struct sender *sender)
 {
     if (sender->message.n == batch_last_n(&sender->route->batch)) {
-        if (sender->body_left != strlen(framing_of(sender)->after))
+        if (sender->body_left != strlen(sender->framing->after))
             return IFL_INVALID; /* that isn't the message that was announced */
-        put_part(sender, framing_of(sender)->after);
+        put_part(sender, sender->framing->after);
         return IFL_OK;
     }
     outbox_n n = sender->message.n;
     enum ifl_status status = outbox_next(sender->wiring.outbox, &sender->message);
     if (status == IFL_END || (status == IFL_OK && sender->message.n != n + 1))
         status = IFL_STORE_CORRUPT;
-    if (status == IFL_OK) {
-        outbox_rewind(&sender->message);
-        put_part(sender, framing_of(sender)->between);
+    if (status == IFL_OK)
+        put_part(sender, sender->framing->between);
+    return status;
+}
+
+/* The next bytes of the payload, at the end of the buffer's contents. Those that become base64 go to the end of the buffer first: what is written never
+ * reaches what isn't read yet. */
+static enum ifl_status read_piece(struct sender *sender, size_t *got)
+{
+    size_t room = sizeof sender->request - sender->request_len;
+    bool encoded = batch_is_encoded(&sender->route->batch);
+    size_t size = encoded ? (room - 1) / 4 * 3 : room;
+    uint8_t *raw = sender->request + sizeof sender->request - size;
+    enum ifl_status status = outbox_read(sender->wiring.outbox, &sender->message, raw, size, got);
+    if (status == IFL_OK && encoded) {
+        struct text out;
+        text_init(&out, (char *)sender->request + sender->request_len, room);
+        text_base64(&out, bytes_of(raw, *got));
+        *got = out.len;
     }
     return status;
 }
 
-static enum ifl_status read_plain(struct sender *sender, size_t *got)
-{
-    return outbox_read(sender->wiring.outbox, &sender->message, sender->request + sender->request_len,
-                       sizeof sender->request - sender->request_len, got);
-}
-
 enum ifl_status post_fill(struct sender *sender)
 {
-    while (sender->body_left > 0 && sender->request_len + ROOM_MIN <= sizeof sender->request) {
+    enum ifl_status status = IFL_OK;
+    while (status == IFL_OK && sender->body_left > 0 && sender->request_len + ROOM_MIN <= sizeof sender->request) {
         size_t got = 0;
-        enum ifl_status status =
-            batch_is_encoded(&sender->route->batch) ? read_encoded(sender, &got) : read_plain(sender, &got);
+        status = read_piece(sender, &got);
+        if (status == IFL_OK && got > sender->body_left)
+            status = IFL_INVALID; /* that isn't the message that was announced */
         if (status != IFL_OK)
-            return status;
-        if (got > sender->body_left)
-            return IFL_INVALID; /* that isn't the message that was announced */
+            break;
         sender->request_len += got;
         sender->body_left -= (uint32_t)got;
         if (got == 0)
             status = next_part(sender);
-        if (status != IFL_OK)
-            return status;
     }
-    return IFL_OK;
+    return status;
 }
 
 void post_wipe(struct sender *sender)

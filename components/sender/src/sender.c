@@ -28,6 +28,7 @@ enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *w
         return IFL_INVALID;
     memset(sender, 0, sizeof *sender);
     sender->wiring = *wiring;
+    sender->next = sender->routes;
     for (uint8_t i = 0; i < settings->route_count; i++) {
         struct sender_route *route = &sender->routes[i];
         route->settings = &settings->routes[i];
@@ -49,11 +50,6 @@ void sender_csrf_remembered(struct sender *sender, uint8_t lane)
 }
 
 /* ---- time ---- */
-
-void sender_set_deadline(struct sender *sender, uint32_t after_ms)
-{
-    sender->deadline = sender->now + after_ms;
-}
 
 /* Before that, the sender wakes up at the deadline. */
 static bool is_time_up(struct sender *sender)
@@ -194,9 +190,11 @@ static bool pick(struct sender *sender)
     if (sender_is_ahead(sender, sender->host.view.until))
         return false;
     struct sender_route *best = NULL;
-    for (size_t i = 0; i < settings->route_count; i++) {
+    struct sender_route *route = sender->next;
+    for (size_t left = settings->route_count; left > 0; left--, route++) {
         struct outbox_message message;
-        struct sender_route *route = &sender->routes[(sender->next + i) % settings->route_count];
+        if (route == sender->routes + settings->route_count)
+            route = sender->routes;
         if (sender_is_ahead(sender, route->wait.view.until) || (best != NULL && rank(route) <= rank(best)) ||
             !first_of(sender, route, &message) || is_too_fast(sender, route, &message) ||
             !batch_is_due(sender, route, &message))
@@ -258,7 +256,7 @@ static bool begin_request(struct sender *sender)
         route->wait.view.attempts = 0;
         route->flow_failures = 0;
     }
-    sender->next = (uint8_t)(route->wait.route + 1);
+    sender->next = route + 1;
     sender->fetching = route->csrf_needed && !route->token_fresh && route->jar == NULL;
     enum ifl_status status = post_begin(sender);
     if (status != IFL_OK) {

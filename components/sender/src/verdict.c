@@ -45,7 +45,7 @@ static void set_detail_of_answer(struct sender *sender)
 /* The message can go at once: it's next. */
 static void stay(struct sender *sender)
 {
-    sender->next = sender->route->wait.route;
+    sender->next = sender->route;
 }
 
 static void accepted(struct sender *sender)
@@ -202,7 +202,7 @@ enum ifl_status verdict_give_up(struct sender *sender, const struct sender_route
 {
     enum ifl_status status = outbox_give_up(sender->wiring.outbox, route->lane, n, reason);
     if (status == IFL_OK) {
-        set_detail(sender, "");
+        sender->detail[0] = '\0';
         sender_count(sender, HEALTH_GIVEN_UP);
         sender_event(sender, reason, route->wait.route);
     }
@@ -212,7 +212,7 @@ enum ifl_status verdict_give_up(struct sender *sender, const struct sender_route
 void verdict_unsendable(struct sender *sender, enum ifl_status status)
 {
     struct sender_route *route = sender->route;
-    set_detail(sender, "");
+    sender->detail[0] = '\0';
     sender->at_least_ms = 0;
     if (status == IFL_STORE_CORRUPT && route->batch.count > 1) {
         batch_split(sender, batch_last_n(&route->batch));

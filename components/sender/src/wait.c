@@ -20,6 +20,11 @@ bool sender_is_ahead(struct sender *sender, ifl_ms at)
     return true;
 }
 
+void sender_set_deadline(struct sender *sender, uint32_t after_ms)
+{
+    sender->deadline = sender->now + after_ms;
+}
+
 void sender_poll_flash(struct sender *sender)
 {
     sender_is_ahead(sender, sender->now + POLL_MS);

@@ -22,7 +22,7 @@ static enum ifl_status put_basic(const struct token *token, struct http_request 
     struct text out;
     text_init(&out, buf, sizeof buf);
     const enum ifl_status status = secret_basic(token->wiring.clientid, token->wiring.secret, &out);
-    http_request_header(request, "Authorization", bytes_of_string(buf));
+    http_request_header(request, "Authorization", buf);
     bytes_wipe(buf, sizeof buf);
     return status;
 }
@@ -41,15 +41,14 @@ static enum ifl_status write_request(struct token *token)
         text_str(&body, "&client_id=");
         text_url(&body, wiring->clientid);
     }
-    http_request_begin(&request, token->request, sizeof token->request, "POST", bytes_of_string(token->path),
-                       bytes_of_string(token->host), token->port);
+    http_request_begin(&request, token->request, sizeof token->request, "POST", token->path, token->host, token->port);
     enum ifl_status status = certificate ? IFL_OK : put_basic(token, &request);
     if (wiring->user_agent != NULL) {
-        http_request_header(&request, "User-Agent", bytes_of_string(wiring->user_agent));
+        http_request_header(&request, "User-Agent", wiring->user_agent);
     }
-    http_request_header(&request, "Accept", bytes_of_string("application/json"));
-    http_request_header(&request, "Connection", bytes_of_string("close"));
-    http_request_header(&request, "Content-Type", bytes_of_string("application/x-www-form-urlencoded"));
+    http_request_header(&request, "Accept", "application/json");
+    http_request_header(&request, "Connection", "close");
+    http_request_header(&request, "Content-Type", "application/x-www-form-urlencoded");
     http_request_header_u64(&request, "Content-Length", body.len);
     status = status == IFL_OK ? http_request_end(&request, &head) : status;
     if (status == IFL_OK) {

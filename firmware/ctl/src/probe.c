@@ -63,16 +63,16 @@ static void see_certificate(void *ctx, struct bytes der, int depth)
 
 /* ---- the answer ---- */
 
-static void keep(char *buf, size_t size, struct bytes value)
+static void keep(char *buf, size_t size, const char *value)
 {
     struct text out;
     text_init(&out, buf, size);
-    text_printable(&out, value, size - 1);
+    text_printable(&out, bytes_of_string(value), size - 1);
 }
 
-static void keep_cookie(struct probe_seen *seen, struct bytes value)
+static void keep_cookie(struct probe_seen *seen, const char *value)
 {
-    const struct bytes pair = bytes_head(value, http_cookie_size(value));
+    const struct bytes pair = bytes_of(value, http_cookie_size(value));
     const size_t used = strlen(seen->cookies);
     struct text out;
     text_init(&out, seen->cookies + used, sizeof seen->cookies - used);
@@ -83,7 +83,7 @@ static void keep_cookie(struct probe_seen *seen, struct bytes value)
     }
 }
 
-static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
+static void on_header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct probe_seen *seen = ((struct exchange *)ctx)->seen;
     (void)cut;
@@ -101,13 +101,13 @@ static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut
     };
     catalogue_field(&seen->answer, name, value);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        if (bytes_is(name, kept[i].name)) {
+        if (text_is(name, kept[i].name)) {
             keep(kept[i].to, kept[i].size, value);
         }
     }
-    if (bytes_is(name, "Set-Cookie")) {
+    if (text_is(name, "Set-Cookie")) {
         keep_cookie(seen, value);
-    } else if (bytes_is(name, "Date")) {
+    } else if (text_is(name, "Date")) {
         (void)http_date(value, &seen->date_unix_s);
     }
 }
@@ -181,10 +181,9 @@ static enum ifl_status build_head(const struct probe *probe, const struct probe_
                                   size_t size, struct bytes *head)
 {
     struct http_request out;
-    http_request_begin(&out, buf, size, request->method, bytes_of_string(request->path), bytes_of_string(probe->host),
-                       probe->port);
-    http_request_header(&out, "User-Agent", bytes_of_string(probe->version));
-    http_request_header(&out, "Connection", bytes_of_string("close"));
+    http_request_begin(&out, buf, size, request->method, request->path, probe->host, probe->port);
+    http_request_header(&out, "User-Agent", probe->version);
+    http_request_header(&out, "Connection", "close");
     const char *const fields[][2] = {
         {"X-CSRF-Token", request->csrf_token},   {"Cookie", request->cookies},
         {"Content-Type", request->content_type}, {request->id_header, request->id},
@@ -192,7 +191,7 @@ static enum ifl_status build_head(const struct probe *probe, const struct probe_
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (fields[i][0] != NULL && fields[i][1] != NULL && fields[i][1][0] != '\0') {
-            http_request_header(&out, fields[i][0], bytes_of_string(fields[i][1]));
+            http_request_header(&out, fields[i][0], fields[i][1]);
         }
     }
     if (request->body.data != NULL) {

@@ -9,14 +9,9 @@ static uint8_t buf[1024];
 static struct http_request request;
 static struct bytes head;
 
-static struct bytes span(const char *text)
-{
-    return bytes_of_string(text);
-}
-
 static void begin(const char *path, const char *host, uint16_t port)
 {
-    http_request_begin(&request, buf, sizeof buf, "POST", span(path), span(host), port);
+    http_request_begin(&request, buf, sizeof buf, "POST", path, host, port);
 }
 
 static void assert_head(const char *expected)
@@ -36,7 +31,7 @@ void tearDown(void) {}
 static void a_head_has_its_request_line_host_and_fields(void)
 {
     begin("/http/plant", "tenant.example", 443);
-    http_request_header(&request, "Content-Type", span("application/json"));
+    http_request_header(&request, "Content-Type", "application/json");
     http_request_header_u64(&request, "Content-Length", 0);
     http_request_header_u64(&request, "X-Big", UINT64_MAX);
     assert_head("POST /http/plant HTTP/1.1\r\nHost:tenant.example\r\nContent-Type:application/json\r\n"
@@ -51,10 +46,10 @@ static void host_names_the_port_unless_it_is_443(void)
 
 static void no_control_character_gets_into_a_value(void)
 {
-    for (unsigned c = 0; c < 256; c++) {
-        char value[] = {'a', (char)c, 'b'};
+    for (unsigned c = 1; c < 256; c++) {
+        char value[] = {'a', (char)c, 'b', '\0'};
         begin("/", "a", 443);
-        http_request_header(&request, "X", bytes_of(value, sizeof value));
+        http_request_header(&request, "X", value);
         bool bad = c < 0x20 || c == 0x7f;
         TEST_ASSERT_EQUAL(bad ? IFL_INVALID : IFL_OK, http_request_end(&request, &head));
     }
@@ -65,11 +60,11 @@ static void only_tokens_are_names(void)
     static const char *const bad[] = {"", "A B", "A:", "A\r\nB", "A\t", "\xc3\xa4", "A(", "\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         begin("/", "a", 443);
-        http_request_header(&request, bad[i], span("v"));
+        http_request_header(&request, bad[i], "v");
         TEST_ASSERT_EQUAL(IFL_INVALID, http_request_end(&request, &head));
     }
     begin("/", "a", 443);
-    http_request_header(&request, "!#$%&'*+-.^_`|~09azAZ", span("v"));
+    http_request_header(&request, "!#$%&'*+-.^_`|~09azAZ", "v");
     TEST_ASSERT_EQUAL(IFL_OK, http_request_end(&request, &head));
 }
 
@@ -90,25 +85,25 @@ static void paths_and_hosts_with_spaces_or_controls_are_refused(void)
 static void a_head_that_does_not_fit_is_refused_at_every_size(void)
 {
     begin("/p", "host", 1);
-    http_request_header(&request, "N", span("value"));
+    http_request_header(&request, "N", "value");
     TEST_ASSERT_EQUAL(IFL_OK, http_request_end(&request, &head));
     size_t needed = head.size + 1;
     for (size_t size = 1; size < needed; size++) {
         memset(buf, 0x5a, sizeof buf);
-        http_request_begin(&request, buf, size, "POST", span("/p"), span("host"), 1);
-        http_request_header(&request, "N", span("value"));
+        http_request_begin(&request, buf, size, "POST", "/p", "host", 1);
+        http_request_header(&request, "N", "value");
         TEST_ASSERT_EQUAL(IFL_TOO_LARGE, http_request_end(&request, &head));
         TEST_ASSERT_EQUAL_HEX8(0x5a, buf[size]);
     }
-    http_request_begin(&request, buf, needed, "POST", span("/p"), span("host"), 1);
-    http_request_header(&request, "N", span("value"));
+    http_request_begin(&request, buf, needed, "POST", "/p", "host", 1);
+    http_request_header(&request, "N", "value");
     TEST_ASSERT_EQUAL(IFL_OK, http_request_end(&request, &head));
 }
 
 static void the_first_error_stays(void)
 {
-    http_request_begin(&request, buf, 20, "POST", span("/\n"), span("host"), 443);
-    http_request_header(&request, "Much", span("too long for twenty bytes"));
+    http_request_begin(&request, buf, 20, "POST", "/\n", "host", 443);
+    http_request_header(&request, "Much", "too long for twenty bytes");
     TEST_ASSERT_EQUAL(IFL_INVALID, http_request_end(&request, &head));
 }
 

@@ -30,14 +30,13 @@ static void note(char *at, size_t *len, struct bytes piece)
     *len += count;
 }
 
-static void on_header(void *ctx, struct bytes name, struct bytes value, bool cut)
+static void on_header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct seen *seen = ctx;
     seen->field_total++;
-    note(seen->fields, &seen->fields_len, name);
+    note(seen->fields, &seen->fields_len, bytes_of_string(name));
     note(seen->fields, &seen->fields_len, bytes_of_string(cut ? "~" : "="));
-    if (value.size > 0)
-        note(seen->fields, &seen->fields_len, value);
+    note(seen->fields, &seen->fields_len, bytes_of_string(value));
     note(seen->fields, &seen->fields_len, bytes_of_string("|"));
 }
 

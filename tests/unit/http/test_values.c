@@ -13,7 +13,7 @@ void tearDown(void) {}
 static int64_t date(const char *text)
 {
     int64_t unix_s = -1;
-    if (http_date(bytes_of_string(text), &unix_s) != IFL_OK)
+    if (http_date(text, &unix_s) != IFL_OK)
         TEST_ASSERT_EQUAL_INT64(-1, unix_s);
     return unix_s;
 }
@@ -21,7 +21,7 @@ static int64_t date(const char *text)
 static uint32_t wait_of(const char *text, int64_t now_s)
 {
     uint32_t wait_s = 0xBADu;
-    if (http_retry_after(bytes_of_string(text), now_s, HOUR_S, &wait_s) != IFL_OK)
+    if (http_retry_after(text, now_s, HOUR_S, &wait_s) != IFL_OK)
         TEST_ASSERT_EQUAL_UINT32(0xBADu, wait_s);
     return wait_s;
 }
@@ -97,8 +97,10 @@ static void every_prefix_of_a_date_is_refused(void)
                                        "Sun Nov  6 08:49:37 1994"};
     for (size_t i = 0; i < 3; i++)
         for (size_t size = 0; size < strlen(good[i]); size++) {
+            char prefix[64] = "";
             int64_t unix_s = 5;
-            TEST_ASSERT_EQUAL(IFL_INVALID, http_date(bytes_of(good[i], size), &unix_s));
+            memcpy(prefix, good[i], size);
+            TEST_ASSERT_EQUAL(IFL_INVALID, http_date(prefix, &unix_s));
             TEST_ASSERT_EQUAL_INT64(5, unix_s);
         }
 }
@@ -135,19 +137,20 @@ static void retry_after_garbage_says_nothing(void)
 
 static void a_list_has_its_tokens_whatever_their_case_and_spaces(void)
 {
-    struct bytes list = bytes_of_string("Keep-Alive ,\tclose,, x");
+    const char *list = "Keep-Alive ,\tclose,, x";
     TEST_ASSERT_TRUE(http_has_token(list, "close"));
     TEST_ASSERT_TRUE(http_has_token(list, "keep-alive"));
     TEST_ASSERT_TRUE(http_has_token(list, "X"));
+    TEST_ASSERT_TRUE(http_has_token("not-close,close", "close"));
     TEST_ASSERT_FALSE(http_has_token(list, "clos"));
     TEST_ASSERT_FALSE(http_has_token(list, "keep"));
-    TEST_ASSERT_FALSE(http_has_token(bytes_of("", 0), "close"));
-    TEST_ASSERT_FALSE(http_has_token(bytes_of_string("closed, not-close"), "close"));
+    TEST_ASSERT_FALSE(http_has_token("", "close"));
+    TEST_ASSERT_FALSE(http_has_token("closed, not-close, close-d", "close"));
 }
 
 static void assert_cookie(const char *expected, const char *set_cookie)
 {
-    TEST_ASSERT_EQUAL_UINT(strlen(expected), http_cookie_size(bytes_of_string(set_cookie)));
+    TEST_ASSERT_EQUAL_UINT(strlen(expected), http_cookie_size(set_cookie));
     TEST_ASSERT_EQUAL_MEMORY(expected, set_cookie, strlen(expected));
 }
 
@@ -174,15 +177,7 @@ static void a_cookie_that_could_add_a_header_or_a_cookie_is_dropped(void)
     static const char *const bad[] = {"",         "=v",    "noequals", "a b=c",   "a=b c", "a=b\tc",
                                       "a=b\r\nX", "a=b,c", "a=\x80",   "a\x80=b", "; a=b", "a=\x7f"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        TEST_ASSERT_EQUAL_UINT_MESSAGE(0, http_cookie_size(bytes_of_string(bad[i])), bad[i]);
-}
-
-static void a_nul_separates_nothing_in_a_date(void)
-{
-    static const char with_nul[] = "Sun, 06 Nov\0001994 08:49:37 GMT";
-    int64_t unix_s = 5;
-    TEST_ASSERT_EQUAL(IFL_INVALID, http_date(bytes_of(with_nul, sizeof with_nul - 1), &unix_s));
-    TEST_ASSERT_EQUAL_INT64(5, unix_s);
+        TEST_ASSERT_EQUAL_UINT_MESSAGE(0, http_cookie_size(bad[i]), bad[i]);
 }
 
 int main(void)
@@ -199,6 +194,5 @@ int main(void)
     RUN_TEST(a_list_has_its_tokens_whatever_their_case_and_spaces);
     RUN_TEST(a_cookie_loses_its_attributes);
     RUN_TEST(a_cookie_that_could_add_a_header_or_a_cookie_is_dropped);
-    RUN_TEST(a_nul_separates_nothing_in_a_date);
     return UNITY_END();
 }

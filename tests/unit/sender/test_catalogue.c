@@ -134,10 +134,12 @@ static void feed_fields(const char *fields, bool upper)
     while (*fields != '\0') {
         size_t len = strcspn(fields, "\n");
         memcpy(line, fields, len);
-        size_t colon = (size_t)((char *)memchr(line, ':', len) - line);
-        for (size_t i = 0; upper && i < colon; i++)
-            line[i] = (char)toupper((unsigned char)line[i]);
-        catalogue_field(&answer, bytes_of(line, colon), bytes_of(line + colon + 2, len - colon - 2));
+        line[len] = '\0';
+        char *colon = strchr(line, ':');
+        *colon = '\0';
+        for (char *at = line; upper && at < colon; at++)
+            *at = (char)toupper((unsigned char)*at);
+        catalogue_field(&answer, line, colon + 2);
         fields += len + 1;
     }
 }
@@ -195,17 +197,28 @@ static void the_mpl_id_comes_from_the_field_or_from_the_text(void)
     TEST_ASSERT_EQUAL_STRING("AGx-77", answer.mpl_id);
 }
 
+static void a_zero_in_a_text_hides_nothing_behind_it(void)
+{
+    static const char text[] = "<pre>\0The MPL ID for the failed message is : AGx-78\0</pre>";
+    catalogue_begin(&answer, false);
+    catalogue_body(&answer, bytes_of(text, sizeof text - 1));
+    answer.status = 500;
+    TEST_ASSERT_EQUAL(IFL_ANSWER_FLOW_FAILED, catalogue_classify(&answer));
+    TEST_ASSERT_EQUAL_STRING("AGx-78", answer.mpl_id);
+}
+
 static void what_is_kept_for_people_is_printable_and_bounded(void)
 {
     char value[300];
     memset(value, 'v', sizeof value);
-    value[1] = '\x1b';
+    value[1] = '\x80';
+    value[sizeof value - 1] = '\0';
     catalogue_begin(&answer, false);
-    catalogue_field(&answer, bytes_of_string("SAP_MessageProcessingLogID"), bytes_of(value, sizeof value));
-    catalogue_field(&answer, bytes_of_string("X-Cf-RouterError"), bytes_of(value, sizeof value));
+    catalogue_field(&answer, "SAP_MessageProcessingLogID", value);
+    catalogue_field(&answer, "X-Cf-RouterError", value);
     TEST_ASSERT_TRUE(strlen(answer.mpl_id) < CATALOGUE_TEXT_SIZE);
     TEST_ASSERT_TRUE(strlen(answer.router_error) < sizeof answer.router_error);
-    TEST_ASSERT_NULL(strchr(answer.mpl_id, '\x1b'));
+    TEST_ASSERT_NULL(strchr(answer.mpl_id, '\x80'));
     for (unsigned i = 0; i < 100; i++)
         catalogue_body(&answer, bytes_of(value, sizeof value));
     TEST_ASSERT_EQUAL_UINT(CATALOGUE_BODY_SIZE, answer.body_len);
@@ -235,6 +248,7 @@ int main(void)
     RUN_TEST(neither_case_nor_the_size_of_pieces_matters);
     RUN_TEST(every_status_has_a_verdict_that_is_an_outcome);
     RUN_TEST(the_mpl_id_comes_from_the_field_or_from_the_text);
+    RUN_TEST(a_zero_in_a_text_hides_nothing_behind_it);
     RUN_TEST(what_is_kept_for_people_is_printable_and_bounded);
     RUN_TEST(only_those_who_were_let_in_prove_an_identity);
     return UNITY_END();

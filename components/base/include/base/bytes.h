@@ -24,14 +24,11 @@ static inline struct bytes bytes_of_string(const char *text) /* without the term
     return bytes_of(text, strlen(text));
 }
 bool bytes_equal(struct bytes a, struct bytes b);
-/* ASCII case-insensitive; for header names and tokens. */
+/* ASCII case-insensitive; see also text_is(). */
 bool bytes_equal_ignore_case(struct bytes a, struct bytes b);
-/* The same with a word: bytes_is(name, "Content-Length"). */
-bool bytes_is(struct bytes span, const char *word);
 bool bytes_starts_with(struct bytes whole, struct bytes head);
 /* First position of `needle` in `hay`, or hay.size if it isn't there. An empty needle is at 0. */
 size_t bytes_find(struct bytes hay, struct bytes needle);
-size_t bytes_find_ignore_case(struct bytes hay, struct bytes needle);
 /* The first `size` bytes / what is behind them; both clip to what is there. */
 struct bytes bytes_head(struct bytes span, size_t size);
 struct bytes bytes_tail(struct bytes span, size_t skip);

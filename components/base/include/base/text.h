@@ -18,6 +18,11 @@ struct text {
     bool cut;    /* something didn't fit */
 };
 
+/* The same but for the case of ASCII letters, for header names and tokens: text_is(name, "Content-Length"). */
+bool text_is(const char *text, const char *word);
+/* The first place of `needle` in `hay`, whatever the case of ASCII letters; NULL: it isn't there. */
+const char *text_find(const char *hay, const char *needle);
+
 void text_init(struct text *out, char *buf, size_t size);
 void text_char(struct text *out, char c);
 void text_str(struct text *out, const char *s);

@@ -21,10 +21,10 @@ struct http_request {
 
 /* `size` >= 1. "POST /path HTTP/1.1", "Host:host". `path` begins with '/' and is sent as it is: it must be percent-encoded already. The port is left out of Host
  * when it's 443. */
-void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, struct bytes path,
-                        struct bytes host, uint16_t port);
+void http_request_begin(struct http_request *request, uint8_t *buf, size_t size, const char *method, const char *path,
+                        const char *host, uint16_t port);
 /* `name` is a token, `value` printable or beyond ASCII; nothing is quoted or escaped. */
-void http_request_header(struct http_request *request, const char *name, struct bytes value);
+void http_request_header(struct http_request *request, const char *name, const char *value);
 void http_request_header_u64(struct http_request *request, const char *name, uint64_t value);
 /* The empty line. OK: *head is what to send, it lies in `buf`. INVALID: a forbidden character; TOO_LARGE: it and a terminating zero don't fit;
  * *head is what was written then (to wipe it). */

@@ -17,16 +17,16 @@
 #include "base/status.h"
 
 #define HTTP_LINE_SIZE                                                                                                 \
-    IFL_HTTP_LINE_SIZE        /* bytes kept of a header line; a longer one is cut for the callback, not an error */
+    IFL_HTTP_LINE_SIZE        /* characters kept of a header line; a longer one is cut for the callback, not an error */
 #define HTTP_HEAD_LIMIT 65536 /* bytes of status line, headers, 1xx answers and trailers in all */
 #define HTTP_FIELD_LIMIT 256  /* header fields in all; more is an attack (the load balancer takes 101) */
 #define HTTP_INTERIM_LIMIT 8  /* 1xx answers before the final one */
 /* And a Content-Length or a chunk is smaller than 4 GiB. */
 
 struct http_response_events {
-    /* A header field of the final answer; the spans are valid during the call. Names keep their case, values have no spaces at their ends.
+    /* A header field of the final answer; the texts are valid during the call. Names keep their case, values have no spaces at their ends.
      * `cut`: the line was longer than HTTP_LINE_SIZE, the value isn't whole. May be NULL. */
-    void (*header)(void *ctx, struct bytes name, struct bytes value, bool cut);
+    void (*header)(void *ctx, const char *name, const char *value, bool cut);
     /* A piece of the body, chunk framing removed; never empty. May be NULL. */
     void (*body)(void *ctx, struct bytes piece);
     void *ctx;
@@ -48,7 +48,7 @@ struct http_response {
     uint32_t head_size;
     uint32_t remaining; /* bytes of the body or the chunk that are still to come; before the body: Content-Length */
     struct http_response_events events;
-    char line[HTTP_LINE_SIZE];
+    char line[HTTP_LINE_SIZE + 1];
 };
 
 /* `head_request`: the request was HEAD, so no body follows whatever the headers say (RFC 9112 section 6.3). `events` is copied. */

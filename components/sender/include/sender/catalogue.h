@@ -54,12 +54,12 @@ struct catalogue_answer {
     char router_error[CATALOGUE_TEXT_SIZE]; /* X-Cf-RouterError: "unknown_route"; "" */
     char mpl_id[CATALOGUE_TEXT_SIZE];
     char retry_after[CATALOGUE_TEXT_SIZE];
-    char body[CATALOGUE_BODY_SIZE];
+    char body[CATALOGUE_BODY_SIZE + 1];
 };
 
 void catalogue_begin(struct catalogue_answer *answer, bool own_credentials);
 /* Which field it was; the catalogue itself takes no notice of a date or a cookie. */
-enum catalogue_field catalogue_field(struct catalogue_answer *answer, struct bytes name, struct bytes value);
+enum catalogue_field catalogue_field(struct catalogue_answer *answer, const char *name, const char *value);
 void catalogue_body(struct catalogue_answer *answer, struct bytes piece);
 /* ACCEPTED or the status that says why not. Never OK, never AGAIN. Takes the MPL id out of the body where no field had it. */
 enum ifl_status catalogue_classify(struct catalogue_answer *answer);

@@ -34,7 +34,6 @@ struct sender_batch {
     outbox_n first_n;
     int64_t stored_unix_s; /* its first message */
     ifl_ms since;          /* when that one was seen */
-    struct outbox_message seen;
 };
 
 struct sender_route {
@@ -46,27 +45,32 @@ struct sender_route {
     bool token_fresh;       /* a token was asked for on behalf of the request that comes next */
     uint32_t flow_failures; /* ANSWER_FLOW_FAILED on the message n */
     const struct settings_route *settings;
-    struct sender_jar *jar;  /* or NULL: no token is known */
-    outbox_n n;              /* the message that view.attempts and flow_failures are about */
-    outbox_n alone_n;        /* up to here messages go one by one: their batch was rejected, or can't be recorded */
-    ifl_ms finished_at;      /* its last message; 0: none yet, or nobody waits for the rate any more */
-    int64_t finished_unix_s; /* when that one, or the first one of its batch, was stored */
-    struct sender_wait wait;
+    struct sender_jar *jar;    /* or NULL: no token is known */
+    outbox_n n;                /* the message that view.attempts and flow_failures are about */
+    outbox_n alone_n;          /* up to here messages go one by one: their batch was rejected, or can't be recorded */
+    ifl_ms finished_at;        /* its last message; 0: none yet, or nobody waits for the rate any more */
+    int64_t finished_unix_s;   /* when that one, or the first one of its batch, was stored */
     struct sender_batch batch; /* of the next request, or of the one under way */
+    struct sender_wait wait;
+    struct outbox_message seen; /* the last one that batch.c has looked at */
 };
 
-/* The cookies ("a=b; c=d") of one route and, at the end, its CSRF token. A secret. */
+/* The cookies ("a=b; c=d") of one route and, at the end, its CSRF token; a zero behind each. A secret. */
 struct sender_jar {
     struct sender_route *route; /* whose; NULL: free */
     uint32_t fetch_nr;          /* 0: free; the oldest one makes room for another route */
     uint16_t token_len, cookies_len;
-    char text[IFL_COOKIES_SIZE];
+    char text[IFL_COOKIES_SIZE + 2];
+};
+
+/* How payloads become a body (post.c). */
+struct sender_framing {
+    const char *type, *before, *between, *after;
 };
 
 struct sender {
     enum sender_state state;
     bool stopped;
-    uint8_t next; /* the route whose turn it is among equals */
 
     /* the connection */
     bool fresh; /* the next handshake must not resume */
@@ -86,14 +90,16 @@ struct sender {
     enum ifl_status write_error; /* OK, or why the request couldn't be sent on */
 
     struct sender_route *route; /* of the request under way, or of the last one */
+    struct sender_route *next;  /* whose turn it is among equals; or behind the last one */
     ifl_ms now;                 /* of the call under way */
     ifl_ms wish;                /* what sender_step() will answer */
     ifl_ms deadline;            /* of the present state */
     uint32_t at_least_ms;       /* what Retry-After asks for */
     uint32_t body_left;         /* payload bytes that aren't in the buffer yet */
     size_t request_len, request_pos;
-    struct sender_jar *jar; /* being filled, or NULL */
-    int64_t date_unix_s;    /* the answer's Date, 0 = none */
+    const struct sender_framing *framing; /* of the request under way */
+    struct sender_jar *jar;               /* being filled, or NULL */
+    int64_t date_unix_s;                  /* the answer's Date, 0 = none */
     uint32_t fetch_count;
     struct sender_wiring wiring;
 
