@@ -6,7 +6,6 @@
 
 #define VERSION 1u
 #define CRC_SIZE 4u
-#define KEY_SIZE_MAX 0xFFFFFFu /* a trust bundle has some 150 KB */
 
 static const uint8_t magic[4] = {'I', 'F', 'I', 'D'};
 
@@ -95,7 +94,7 @@ static uint32_t content_size(const struct identity *identity)
 uint32_t record_size(const struct identity *identity, uint32_t prog_size)
 {
     bool sane = identity->chain_count <= IDENTITY_CHAIN_MAX && identity->key.size > 0 &&
-                identity->key.size <= KEY_SIZE_MAX && (identity->chain_count > 0) == has_chain(identity->kind);
+                identity->key.size <= UINT16_MAX && (identity->chain_count > 0) == has_chain(identity->kind);
     return sane ? (content_size(identity) + prog_size - 1) / prog_size * prog_size : 0;
 }
 
@@ -116,10 +115,9 @@ static void put_header(struct writer *writer, const struct identity *identity, u
     memcpy(header + 48, identity->leaf_sha256, sizeof identity->leaf_sha256);
     for (size_t i = 0; i < identity->chain_count; i++)
         le16_put(header + 80 + 2 * i, (uint16_t)identity->chain[i].size);
-    le16_put(header + 92, (uint16_t)(identity->key.size & 0xFFFFu));
+    le16_put(header + 92, (uint16_t)identity->key.size);
     for (size_t i = 0; i < RECORD_TEXT_COUNT; i++)
         le16_put(header + 94 + 2 * i, (uint16_t)text_of(identity, i).size);
-    le16_put(header + 106, (uint16_t)(identity->key.size >> 16));
     writer_put(writer, bytes_of(header, sizeof header));
 }
 
@@ -158,7 +156,7 @@ static bool header_is_sane(const struct record_header *header, uint32_t room)
 {
     uint64_t size = RECORD_HEADER_SIZE + CRC_SIZE + header->key_size;
     bool sane = (header->chain_count > 0) == has_chain(header->kind) && header->chain_count <= IDENTITY_CHAIN_MAX &&
-                header->key_size > 0 && header->key_size <= KEY_SIZE_MAX;
+                header->key_size > 0;
     for (size_t i = 0; i < IDENTITY_CHAIN_MAX; i++) {
         sane = sane && (header->chain_size[i] > 0) == (i < header->chain_count);
         size += header->chain_size[i];
@@ -174,7 +172,7 @@ static void decode_header(const uint8_t raw[RECORD_HEADER_SIZE], struct record_h
 {
     header->generation = le32_get(raw + 8);
     header->size = le32_get(raw + 16);
-    header->kind = raw[20] <= (uint8_t)IDENTITY_ROOTS ? (enum identity_kind)raw[20] : IDENTITY_EXTERNAL;
+    header->kind = raw[20] <= (uint8_t)IDENTITY_REQUEST ? (enum identity_kind)raw[20] : IDENTITY_EXTERNAL;
     header->chain_count = raw[21];
     header->not_before = le64_signed(raw + 24);
     header->not_after = le64_signed(raw + 32);
@@ -182,7 +180,7 @@ static void decode_header(const uint8_t raw[RECORD_HEADER_SIZE], struct record_h
     memcpy(header->leaf_sha256, raw + 48, sizeof header->leaf_sha256);
     for (size_t i = 0; i < IDENTITY_CHAIN_MAX; i++)
         header->chain_size[i] = le16_get(raw + 80 + 2 * i);
-    header->key_size = le16_get(raw + 92) | (uint32_t)le16_get(raw + 106) << 16;
+    header->key_size = le16_get(raw + 92);
     for (size_t i = 0; i < RECORD_TEXT_COUNT; i++)
         header->text_size[i] = le16_get(raw + 94 + 2 * i);
 }

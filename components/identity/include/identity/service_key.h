@@ -43,7 +43,6 @@ enum identity_kind {
     IDENTITY_SECRET,      /* clientid and clientsecret only; refused with KEY_SECRET */
     IDENTITY_API,         /* plan api: can't call flows; refused with KEY_PLAN_API */
     IDENTITY_REQUEST,     /* a key made on the device that waits for its certificate (request.h); in slots only */
-    IDENTITY_ROOTS,       /* no identity: the roots of a trust bundle, in slots of their own */
 };
 
 /* An identity. The spans point into the buffer given to service_key_read() or identity_slots_load(), or into flash; see there how long they live. */

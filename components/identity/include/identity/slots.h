@@ -12,8 +12,6 @@
  *
  *   EMPTY ─ write (IDENTITY_REQUEST) ─► REQUEST ─ answer ─► PENDING
  *
- * The same two slots hold a trust bundle (IDENTITY_ROOTS), in regions of their own: `key` is its bytes then.
- *
  * The caller owns the struct; the room needs 600 bytes of stack (twice that for write) and no other memory. Only prepare() takes long, and it's stepped.
  * Nothing is ever half done when a call returns: FLASH_BUSY means that an erase (perhaps another room's) is under way and nothing was changed. */
 #ifndef IDENTITY_SLOTS_H
