@@ -1,7 +1,7 @@
 /* PEM blocks: never more than fits, and each call takes something away until it's over. */
 #include "fuzz.h"
 
-#include "pem.h"
+#include "identity/pem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

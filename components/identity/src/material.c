@@ -1,6 +1,6 @@
 #include "material.h"
 
-#include "pem.h"
+#include "identity/pem.h"
 #include "repairs.h"
 
 /* A certificate or key is one DER SEQUENCE that fills its block exactly (X.690 section 8.1.3): what was cut or has grown stops here. */

@@ -1,4 +1,4 @@
-#include "pem.h"
+#include "identity/pem.h"
 
 #include <string.h>
 

@@ -12,6 +12,13 @@ static void pause(void)
     board_wait(ifl_ms_after(board_now(), 1));
 }
 
+void device_wait_for_flash(void)
+{
+    (void)outbox_step(&node.outbox, board_now());
+    (void)state_step(&node.state, board_now());
+    pause();
+}
+
 static ifl_ms restart_until; /* 0: it isn't to start again */
 
 static void reboot(void *ctx)
@@ -23,13 +30,11 @@ static void reboot(void *ctx)
 static enum ifl_status wipe(void *ctx)
 {
     const uint8_t ordered = 1;
-    const ifl_ms until = ifl_ms_after(board_now(), RESTART_MS);
+    const ifl_ms until = ifl_ms_after(board_now(), FLASH_PATIENCE_MS);
     enum ifl_status status;
     while ((status = state_put(&node.state, STATE_WIPE, bytes_of(&ordered, 1))) == IFL_FLASH_BUSY &&
            board_now() < until) {
-        (void)outbox_step(&node.outbox, board_now()); /* whose erase it is */
-        (void)state_step(&node.state, board_now());
-        pause();
+        device_wait_for_flash();
     }
     if (status == IFL_OK) {
         reboot(ctx);
@@ -73,22 +78,27 @@ ifl_ms device_step(ifl_ms now)
 
 /* ---- wiping ---- */
 
-static enum ifl_status erase(enum board_region name)
+enum ifl_status device_erase(struct flash_region region, uint32_t size)
 {
-    struct flash_region region;
-    enum ifl_status result = board_flash_region(name, &region);
-    for (uint32_t at = 0; result == IFL_OK && at < region.size; at += flash_sector_size(region)) {
-        enum ifl_status status;
+    enum ifl_status status = IFL_OK;
+    for (uint32_t at = 0; status == IFL_OK && at < size; at += flash_sector_size(region)) {
         while ((status = flash_erase_start(region, at)) == IFL_FLASH_BUSY) {
             pause();
         }
-        while (status == IFL_OK && (status = flash_poll(region)) == IFL_FLASH_BUSY) {
-            pause();
-            status = IFL_OK;
+        if (status == IFL_OK) {
+            while ((status = flash_poll(region)) == IFL_FLASH_BUSY) {
+                pause();
+            }
         }
-        result = status;
     }
-    return result;
+    return status;
+}
+
+static enum ifl_status erase(enum board_region name)
+{
+    struct flash_region region;
+    const enum ifl_status status = board_flash_region(name, &region);
+    return status == IFL_OK ? device_erase(region, region.size) : status;
 }
 
 static void tell_progress(unsigned part)

@@ -264,14 +264,6 @@ static enum ifl_status start_identity(void)
     return status;
 }
 
-static enum ifl_status start_trust(void)
-{
-    struct flash_region a, b;
-    enum ifl_status status = region(BOARD_TRUST_A, &a);
-    status = status == IFL_OK ? region(BOARD_TRUST_B, &b) : status;
-    return status == IFL_OK ? trust_store_open(&node.trust, a, b) : status;
-}
-
 /* Called by the sender in the middle of its step. */
 static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
@@ -306,7 +298,8 @@ static enum ifl_status start_tls(void)
     node.tls_context.arena = &node.arena;
     node.tls_context.random = seed_random(&node.seed);
     node.tls_context.clock = &node.clock;
-    node.tls_context.trust = trust_store_trust(&node.trust);
+    node.tls_context.trust = roots_trust();
+    node.tls_context.see_certificate = roots_see;
     node.tls_context.storage_is_busy = flash_is_busy;
     enum ifl_status status = tls_setup(&node.tls_context);
     tls_init(&node.tls, &node.tls_context);
@@ -457,8 +450,8 @@ static enum ifl_status name_it(enum ifl_status status, struct text *detail, cons
 
 static void wire_console(void)
 {
-    static const struct console_verb *const more[] = {&CONSOLE_REBOOT, &CONSOLE_WIPE, &CONSOLE_UNLOCK, &CONSOLE_LOCK,
-                                                      NULL};
+    static const struct console_verb *const more[] = {&CONSOLE_TRUST,  &CONSOLE_REBOOT, &CONSOLE_WIPE,
+                                                      &CONSOLE_UNLOCK, &CONSOLE_LOCK,   NULL};
     intake_init();
     node.console_wiring =
         (struct console_wiring){.settings = &node.settings,
@@ -475,6 +468,7 @@ static void wire_console(void)
                                 .version = "iflow-node " IFL_VERSION,
                                 .host = node.host};
     device_wire(&node.console_wiring);
+    roots_wire(&node.console_wiring);
     uart_console_start();
 }
 
@@ -500,7 +494,7 @@ enum ifl_status node_start(struct text *detail)
     expiry_watch_init(&node.expiry);
     enum ifl_status status = start_storage(detail);
     status = status == IFL_OK ? name_it(start_identity(), detail, "identity") : status;
-    status = status == IFL_OK ? name_it(start_trust(), detail, "trust bundle") : status;
+    status = status == IFL_OK ? name_it(roots_open(), detail, "trust bundle") : status;
     status = status == IFL_OK ? name_it(start_network(board_now()), detail, "network") : status;
     status = status == IFL_OK ? name_it(start_tls(), detail, "TLS") : status;
     status = status == IFL_OK ? name_it(start_renewal(board_now()), detail, "identity") : status;
@@ -535,6 +529,7 @@ ifl_ms node_step(ifl_ms now)
     if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node.renewal))) {
         wish = ifl_ms_min(wish, sender_step(&node.sender, now));
     }
+    roots_judge(now);
     if (!node.pasting) { /* it looks at whole blocks, and a UART brings a ringful meanwhile */
         wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
     }

@@ -10,11 +10,11 @@
 #include "identity/slots.h"
 #include "image/nameplate.h"
 #include "image/seed.h"
-#include "image/trust_store.h"
 #include "net/net.h"
 #include "outbox/outbox.h"
 #include "renewal/expiry.h"
 #include "renewal/renewal.h"
+#include "roots.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "state/state.h"
@@ -32,7 +32,7 @@ struct node {
     struct identity_slots slots;
     char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
     int slot; /* where the identity is read from, part by part, when the handshake needs it; -1: there is none */
-    struct trust_store trust;
+    struct roots roots;
     struct arena arena;
     struct tls_context tls_context;
     struct tls tls;
@@ -81,6 +81,11 @@ ifl_ms intake_step(ifl_ms now);
 /* The console's `reboot`, `wipe` and `unlock`. */
 void device_wire(struct console_wiring *wiring);
 ifl_ms device_step(ifl_ms now);
+/* Erase the sectors that hold the first `size` bytes of a region. Blocks for 0.1 to 0.7 s each on NOR flash, the watchdog is fed. FLASH_*. */
+enum ifl_status device_erase(struct flash_region region, uint32_t size);
+/* One millisecond of waiting for an erase that somebody else began. */
+void device_wait_for_flash(void);
+#define FLASH_PATIENCE_MS 5000u
 /* After the store of states has come up. OK: it isn't to be wiped. Else everything is erased, and nothing may be used any more: NO_IMAGE; or why a part of it
  * couldn't be erased, which the next start tries again. Blocks for some minutes. */
 enum ifl_status device_wipe_if_ordered(void);

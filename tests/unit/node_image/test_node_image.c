@@ -1,4 +1,5 @@
 /* What lies in a node's flash: documents that are whole or not there, and seeds that are never used twice. */
+#include "base/crc32c.h"
 #include "board/layout.h"
 #include "flash_double.h"
 #include "image/nameplate.h"
@@ -165,6 +166,63 @@ static void a_longer_text_is_never_the_pin(void)
     TEST_ASSERT_FALSE(pin_matches(&pin, bytes_of_string(text)));
 }
 
+/* ---- trust bundles ---- */
+
+/* A bundle of three roots, whose DER is text here: two have one subject. */
+static void store_bundle(struct flash_region to, const char *const der[3], struct trust_store *store)
+{
+    static const struct bytes subjects[3] = {
+        {(const uint8_t *)"one", 3}, {(const uint8_t *)"two", 3}, {(const uint8_t *)"one", 3}};
+    uint8_t body[600] = {0};
+    size_t at = trust_store_index_size(3);
+    trust_store_index_start(body, 3);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t *entry = body + trust_store_index_size(i);
+        le32_put(entry, crc32c(0, subjects[i].data, subjects[i].size));
+        le32_put(entry + 4, (uint32_t)at);
+        le32_put(entry + 8, (uint32_t)strlen(der[i]));
+        memcpy(body + at, der[i], strlen(der[i]));
+        at += strlen(der[i]);
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, stored_write(to, STORED_TRUST, 1, 0, 1, bytes_of(body, at)));
+    TEST_ASSERT_EQUAL(IFL_OK, trust_store_open(store, to));
+    TEST_ASSERT_EQUAL_UINT32(3, store->count);
+}
+
+static void roots_are_found_by_subject_and_told_apart_by_content(void)
+{
+    static const char *const A[3] = {"the first root, more than sixty-four bytes long, so that it's compared in pieces",
+                                     "b", "c"};
+    static const char *const B[3] = {"the first root, more than sixty-four bytes long, so that it's compared in piecez",
+                                     "b", "x"};
+    const struct bytes one = bytes_of_string("one");
+    struct trust_store a, b;
+    struct trust_root root;
+    char buf[100];
+    size_t size = 0;
+    struct flash_region half = region;
+    half.size = SECTOR;
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, trust_store_open(&a, half));
+    TEST_ASSERT_EQUAL_UINT32(0, a.count);
+    TEST_ASSERT_EQUAL(IFL_END, trust_store_find(&a, one, 0, &root));
+    store_bundle(half, A, &a);
+    half.start += SECTOR;
+    store_bundle(half, B, &b);
+    TEST_ASSERT_EQUAL(IFL_OK, trust_store_find(&a, one, 1, &root));
+    TEST_ASSERT_EQUAL(IFL_TOO_LARGE, trust_store_read(&a, root, buf, 0, &size));
+    TEST_ASSERT_EQUAL_UINT(1, size);
+    TEST_ASSERT_EQUAL(IFL_OK, trust_store_read(&a, root, buf, sizeof buf, &size));
+    TEST_ASSERT_EQUAL('c', buf[0]);
+    TEST_ASSERT_EQUAL(IFL_END, trust_store_find(&a, one, 2, &root));
+    TEST_ASSERT_EQUAL(IFL_OK, trust_store_find(&a, one, 0, &root));
+    TEST_ASSERT_TRUE(trust_store_holds(&a, one, &a, root));
+    TEST_ASSERT_FALSE(trust_store_holds(&b, one, &a, root));
+    TEST_ASSERT_TRUE(trust_store_holds_der(&a, one, bytes_of_string(A[0])));
+    TEST_ASSERT_FALSE(trust_store_holds_der(&b, one, bytes_of_string(A[0])));
+    TEST_ASSERT_FALSE(trust_store_holds_der(&a, bytes_of_string("two"), bytes_of_string("c")));
+    TEST_ASSERT_TRUE(trust_store_holds_der(&b, bytes_of_string("two"), bytes_of_string("b")));
+}
+
 /* ---- the seed ---- */
 
 static enum ifl_status start(struct seed *seed)
@@ -293,6 +351,7 @@ int main(void)
     RUN_TEST(the_newer_document_counts_and_a_damaged_one_does_not);
     RUN_TEST(a_power_cut_in_any_write_leaves_the_old_document_or_the_new_one);
     RUN_TEST(what_does_not_fit_a_place_is_refused);
+    RUN_TEST(roots_are_found_by_subject_and_told_apart_by_content);
     RUN_TEST(a_nameplate_comes_back);
     RUN_TEST(a_pin_is_known_again_but_not_kept);
     RUN_TEST(a_pin_can_be_typed_and_is_no_number_of_four_digits);

@@ -2,6 +2,8 @@
 #ifndef IMAGE_TRUST_STORE_H
 #define IMAGE_TRUST_STORE_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/status.h"
 #include "image/stored.h"
@@ -15,10 +17,22 @@ struct trust_store {
     uint32_t count;
 };
 
-/* The newer one of the two regions that is whole. NOT_FOUND, STORE_*, FLASH_*: as stored_find(). */
-enum ifl_status trust_store_open(struct trust_store *store, struct flash_region a, struct flash_region b);
-/* For struct tls_context; the store must stay where it is. */
-struct tls_trust trust_store_trust(struct trust_store *store);
+/* The bundle of a region. NOT_FOUND, STORE_*, FLASH_*: as stored_find(); then it has no roots. */
+enum ifl_status trust_store_open(struct trust_store *store, struct flash_region region);
+/* A root of it. */
+struct trust_root {
+    uint32_t at, size; /* of its DER, in the bundle */
+};
+/* Root number `index` of those whose subject seems to be this one: by a check sum; who uses it compares. END: there are fewer. FLASH_*. */
+enum ifl_status trust_store_find(const struct trust_store *store, struct bytes subject, unsigned index,
+                                 struct trust_root *root);
+/* As tls_trust.find() hands it out: TOO_LARGE with *size, if it's larger than buf_size. STORE_CORRUPT: no root is so large. */
+enum ifl_status trust_store_read(const struct trust_store *store, struct trust_root root, void *buf, size_t buf_size,
+                                 size_t *size);
+/* One of the roots with this subject is this certificate, which another bundle has, or which lies in memory. Reads in small pieces. */
+bool trust_store_holds(const struct trust_store *store, struct bytes subject, const struct trust_store *other,
+                       struct trust_root root);
+bool trust_store_holds_der(const struct trust_store *store, struct bytes subject, struct bytes der);
 
 /* ---- making one ---- */
 
