@@ -377,8 +377,8 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
-    if (l == NULL || last_n > l->durable_n || last_n - l->progress.cursor - 1 >= UINT16_MAX ||
-        l->progress.batch_count != 0) {
+    if (l == NULL || last_n > l->durable_n ||
+        last_n - l->progress.cursor - 1 >= (uint16_t)(l->progress.batch_count - 1)) { /* none pending: 65535 */
         return IFL_INVALID;
     }
     box->active = true;

@@ -72,19 +72,22 @@ bool batch_begin(struct sender *sender)
     struct sender_batch *batch = &route->batch;
     struct outbox *outbox = sender->wiring.outbox;
     struct outbox_batch tried;
-    bool alone = batch->first_n <= route->alone_n;
-    bool pending = outbox_batch_pending(outbox, route->lane, &tried) && !alone;
     outbox_n last_n = batch_last_n(batch);
-    batch->format = pending ? tried.format : format_of(route->settings);
-    if (!pending && (alone || route->settings->batch_count <= 1))
+    bool alone = batch->first_n <= route->alone_n;
+    bool pending = outbox_batch_pending(outbox, route->lane, &tried);
+    batch->format = tried.format;
+    if (pending && last_n == tried.last_n && tried.format <= SETTINGS_BODY_LINES)
+        return true;
+    batch->format = format_of(route->settings);
+    if (!pending && !alone && route->settings->batch_count <= 1)
         return true;
     enum ifl_status status = IFL_STORE_CORRUPT; /* it can't be the same batch any more */
-    if (!pending)
+    if (!pending || alone)
         status = outbox_batch_begin(outbox, route->lane, last_n, batch->format);
-    else if (last_n == tried.last_n && tried.format <= SETTINGS_BODY_LINES)
-        status = IFL_OK;
     if (status == IFL_FLASH_BUSY)
         sender_poll_flash(sender);
+    else if (alone) /* where that can't be recorded, it goes all the same */
+        status = IFL_OK;
     else if (status != IFL_OK)
         batch_split(sender, pending ? tried.last_n : last_n);
     return status == IFL_OK;

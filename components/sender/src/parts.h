@@ -63,7 +63,8 @@ static inline outbox_n batch_last_n(const struct sender_batch *batch)
 bool batch_has_own_id(const struct sender_route *route, const struct outbox_message *message);
 /* Settle which messages go with `first`, the first one of its lane. False: more may come, or flash is busy; `wish` says when that's over. */
 bool batch_is_due(struct sender *sender, struct sender_route *route, const struct outbox_message *first);
-/* The request is about to begin: a batch is recorded, so that a repetition is the same one. False: not now, `wish` says when. */
+/* The request is about to begin: a batch is recorded, so that a repetition is the same one, also after a restart; and so is a message of a batch that was split,
+ * which might else go in a new batch under another id. False: not now, `wish` says when. */
 bool batch_begin(struct sender *sender);
 /* The messages of the present route up to this number go one by one. */
 void batch_split(struct sender *sender, outbox_n last_n);

@@ -426,6 +426,21 @@ static void a_batch_holds_what_is_there_and_only_one_is_open(void)
     expect_batch(1, 2, 1);
 }
 
+static void a_shorter_batch_takes_the_place_of_one_that_was_tried(void)
+{
+    start_with_messages(4);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 3, 1));
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 3, 1));
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 4, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("a"), 1, 2));
+    expect_batch(1, 1, 2);
+    mount();
+    expect_batch(1, 1, 2);
+    TEST_ASSERT_EQUAL(IFL_INVALID, outbox_batch_begin(&world.box, lane("a"), 0, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, lane("a"), 1));
+    TEST_ASSERT_FALSE(is_batch());
+}
+
 static void a_clean_stop_is_known_as_one_whatever_lies_last(void)
 {
     static const uint32_t granules[] = {1, 8, 32, 256};
@@ -466,6 +481,7 @@ int main(void)
     RUN_TEST(a_batch_is_the_same_batch_after_every_restart_until_it_is_done);
     RUN_TEST(a_batch_ends_when_its_first_message_does);
     RUN_TEST(a_batch_holds_what_is_there_and_only_one_is_open);
+    RUN_TEST(a_shorter_batch_takes_the_place_of_one_that_was_tried);
     RUN_TEST(a_clean_stop_is_known_as_one_whatever_lies_last);
     return UNITY_END();
 }

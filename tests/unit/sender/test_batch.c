@@ -176,6 +176,35 @@ static void of_a_rejected_batch_only_the_rejected_message_is_dead_lettered(void)
     TEST_ASSERT_EQUAL_UINT(6, world.request_count);
 }
 
+static void what_went_alone_from_a_rejected_batch_goes_alone_again(void)
+{
+    world_reply(REJECTED, IFL_AGAIN);
+    world_reply("", IFL_CLOSED); /* it may have been accepted */
+    world_reply("", IFL_CLOSED);
+    put_texts(3);
+    world_settle();
+    assert_last("1122334455667788-1-1", "[{\"i\":0}]");
+    world_restart();
+    world_run_for(MINUTE);
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-1", world_field(&world.requests[3], "SAP_ApplicationID"));
+    TEST_ASSERT_EQUAL_UINT(3, world_done_count(0));
+}
+
+static void also_behind_one_that_was_rejected(void)
+{
+    world_reply(REJECTED, IFL_AGAIN);
+    world_reply(REJECTED, IFL_AGAIN);
+    world_reply("", IFL_CLOSED);
+    world_reply("", IFL_CLOSED);
+    put_texts(3);
+    world_settle();
+    assert_last("1122334455667788-1-2", "[{\"i\":1}]");
+    world_restart();
+    world_run_for(MINUTE);
+    TEST_ASSERT_EQUAL_STRING("1122334455667788-1-2", world_field(&world.requests[4], "SAP_ApplicationID"));
+    TEST_ASSERT_EQUAL_UINT(2, world_done_count(0));
+}
+
 static void a_batch_that_is_too_large_for_the_flow_is_split(void)
 {
     world_reply(LINE("413") EMPTY, IFL_AGAIN);
@@ -313,6 +342,8 @@ int main(void)
     RUN_TEST(also_after_a_restart_with_other_settings);
     RUN_TEST(what_was_tried_once_is_finished_whatever_its_age);
     RUN_TEST(of_a_rejected_batch_only_the_rejected_message_is_dead_lettered);
+    RUN_TEST(what_went_alone_from_a_rejected_batch_goes_alone_again);
+    RUN_TEST(also_behind_one_that_was_rejected);
     RUN_TEST(a_batch_that_is_too_large_for_the_flow_is_split);
     RUN_TEST(a_damaged_message_in_a_batch_is_given_up_alone);
     RUN_TEST(a_message_that_is_missing_ends_a_batch_and_makes_a_recorded_one_void);

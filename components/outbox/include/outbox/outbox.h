@@ -172,7 +172,8 @@ struct outbox_batch {
 /* The messages from the first one of the lane to number last_n are about to be sent as one batch. Call it before the first byte of the batch is sent, and
  * with numbers that outbox_first() and outbox_next() have shown without a gap. OK: durable; from now on, also after a restart, it's this batch that is
  * repeated: outbox_batch_pending() gives it, until outbox_done() for last_n, or until its first message is finished in another way (given up, dead letter). INVALID: no lane,
- * not behind the cursor, not durable, more than 65535 messages, or another batch is pending. STORE_FULL, FLASH_*: there is no batch; don't send it. */
+ * not behind the cursor, not durable, more than 65535 messages, or a batch is pending that isn't longer: one that was rejected as a whole may go in parts, each of
+ * them recorded in its place. STORE_FULL, FLASH_*: there is no batch; don't send it. */
 enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format);
 /* True: the messages at the front of the lane were tried as this batch, and must be sent as the same one. The lane is one that a message was found in. */
 bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch);
