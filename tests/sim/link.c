@@ -328,9 +328,9 @@ static void see_answer(struct connection *c, bool closing)
     peer->answering = false;
     note(NOTE_ANSWER_READ, peer->answer_number, peer->meaning);
     if (peer->meaning == MEANS_DONE)
-        oracle_told(&peer->id);
+        oracle_told(&peer->request);
     bool cut = taken < peer->answer_ends && peer->meaning != MEANS_DONE;
-    rate_answer(peer->route, peer->head_request, cut, peer->meaning, peer->retry_after_ms);
+    rate_answer(&peer->request, cut, peer->meaning, peer->retry_after_ms);
 }
 
 enum ifl_status net_link_receive(int link, void *buf, size_t size, size_t *got)

@@ -4,6 +4,9 @@
  *   order          first acceptances of a route come in the order of its numbers
  *   id             one for a payload, one payload for an id, for life; numbers have no gaps
  *   cursor         passes only what the server has accepted, what lies among the dead letters, or what is counted as given up
+ *   batches        the messages of a request lie one behind the other, as stored; whoever was tried in a batch, or alone, goes in the same request under the same id
+ *                  until that one is accepted, or rejected, or one of its messages is finished in another way; none is larger than the settings say, and one
+ *                  that isn't full has waited
  *   repetition     only where the agent couldn't know the answer, or lost its memory
  *   age            nothing is given up before it has reached the limit of its route, nor sent long after
  *   progress       a route whose way is free isn't stuck
@@ -14,7 +17,6 @@
 #include "sim.h"
 
 #define LANES (SIM_ROUTES + 2)
-#define TOKEN_DIGITS 6
 
 struct entry {
     uint64_t token;           /* + 1; 0: not known */
@@ -22,9 +24,13 @@ struct entry {
     uint64_t alias;           /* a re-queued message lies here: its n in the same lane */
     uint64_t acknowledged_at; /* true time */
     uint64_t acknowledged_up; /* seconds that the agent had been up in all */
+    uint64_t acknowledged_boot;
     uint32_t accepted;
     bool acknowledged, gave_up, dead, buried;
-    bool passed; /* the cursor was behind it once */
+    bool passed;                                /* the cursor was behind it once */
+    bool rejected;                              /* its last request */
+    bool unrecorded;                            /* the store was full then: no place to record how it was tried */
+    uint64_t tried_first, tried_last, tried_at; /* its last request; 0: none */
 };
 
 struct lane {
@@ -51,7 +57,7 @@ static uint64_t log_id;
 static struct outbox_message requeuing;
 static bool is_requeuing;
 static uint64_t full_at; /* the store had no place for a record: what can't be given up is sent */
-uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count;
+uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count, oracle_batch_count;
 
 /* ---- memory ---- */
 
@@ -84,7 +90,7 @@ static struct entry *entry(uint8_t lane, uint64_t n)
 void oracle_start(void)
 {
     oracle_free();
-    oracle_accepted_count = oracle_duplicate_count = oracle_dead_count = oracle_gave_up_count = 0;
+    oracle_accepted_count = oracle_duplicate_count = oracle_dead_count = oracle_gave_up_count = oracle_batch_count = 0;
 }
 
 void oracle_free(void)
@@ -117,6 +123,11 @@ uint32_t oracle_token_size(uint64_t token)
     return tokens[token].size;
 }
 
+unsigned oracle_token_route(uint64_t token)
+{
+    return tokens[token].route;
+}
+
 uint64_t oracle_token_count(void)
 {
     return token_count;
@@ -125,26 +136,6 @@ uint64_t oracle_token_count(void)
 bool oracle_is_acknowledged(uint64_t token)
 {
     return tokens[token].acknowledged;
-}
-
-static uint64_t token_of(const uint8_t *body, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint64_t token = 0;
-    for (size_t i = 0; i < TOKEN_DIGITS && i < size; i++) {
-        const char *at = body[i] == 0 ? NULL : strchr(digits, body[i]);
-        if (at == NULL)
-            return UINT64_MAX;
-        token |= (uint64_t)(at - digits) << (6 * i);
-    }
-    return token;
-}
-
-static bool is_payload(uint64_t token, const uint8_t *body, size_t size)
-{
-    static uint8_t right[IFL_PAYLOAD_SIZE_MAX];
-    return token < token_count && tokens[token].size == size && payload_make(token, right) == size &&
-           memcmp(right, body, size) == 0;
 }
 
 /* ---- ids ---- */
@@ -181,19 +172,24 @@ void oracle_acknowledged(uint64_t token, const struct outbox_id *id)
     e->acknowledged = tokens[token].acknowledged = true;
     e->acknowledged_at = world.now;
     e->acknowledged_up = clock_uptime_s(&agent()->clock, agent_now());
+    e->acknowledged_boot = agent_boots;
 }
 
-bool oracle_requested(unsigned route, const struct outbox_id *id, const uint8_t *body, size_t size)
+static void arrived(const struct request *request, uint64_t n, uint64_t token)
 {
-    uint64_t token = token_of(body, size);
-    if (!is_payload(token, body, size)) {
-        broken("n %llu of route %u arrives with a payload that nobody wrote", (unsigned long long)id->n, route);
+    struct outbox_id id = {.log = request->id.log, .lane = request->id.lane, .n = (outbox_n)n};
+    if (tokens[token].route != request->route)
+        broken("token %llu goes to the wrong flow", (unsigned long long)token);
+    bind(token, &id);
+}
+
+bool oracle_requested(const struct request *request, const uint8_t *body, size_t size)
+{
+    if (!body_read(request, body, size, arrived)) {
+        broken("%s of route %u arrives with a body that nobody wrote", request->id_text, request->route);
         return false;
     }
-    if (tokens[token].route != route)
-        broken("token %llu goes to the wrong flow", (unsigned long long)token);
-    bind(token, id);
-    return entry(id->lane, id->n)->accepted > 0;
+    return entry(request->id.lane, request->id.n)->accepted > 0;
 }
 
 static bool was_requeued(uint8_t lane, uint64_t n)
@@ -201,16 +197,16 @@ static bool was_requeued(uint8_t lane, uint64_t n)
     return entry(lane, n)->dead || entry(lane, n)->gave_up || entry(lane, n)->passed || entry(lane, n)->alias != 0;
 }
 
-static void check_order(const struct outbox_id *id)
+static void check_order(uint8_t lane, uint64_t accepted_n)
 {
-    struct lane *l = &lanes[id->lane];
-    if (id->n < l->last_accepted && !was_requeued(id->lane, id->n))
-        broken("n %llu is accepted after n %llu", (unsigned long long)id->n, (unsigned long long)l->last_accepted);
-    for (uint64_t n = l->last_accepted + 1; n < id->n; n++)
-        if (entry(id->lane, n)->accepted == 0 && !was_requeued(id->lane, n))
-            broken("n %llu overtakes n %llu", (unsigned long long)id->n, (unsigned long long)n);
-    if (id->n > l->last_accepted)
-        l->last_accepted = id->n;
+    struct lane *l = &lanes[lane];
+    if (accepted_n < l->last_accepted && !was_requeued(lane, accepted_n))
+        broken("n %llu is accepted after n %llu", (unsigned long long)accepted_n, (unsigned long long)l->last_accepted);
+    for (uint64_t n = l->last_accepted + 1; n < accepted_n; n++)
+        if (entry(lane, n)->accepted == 0 && !was_requeued(lane, n))
+            broken("n %llu overtakes n %llu", (unsigned long long)accepted_n, (unsigned long long)n);
+    if (accepted_n > l->last_accepted)
+        l->last_accepted = accepted_n;
 }
 
 /* ---- ages ---- */
@@ -244,31 +240,124 @@ static void check_not_too_old(const struct lane *l, const struct entry *e)
 {
     uint64_t up_s = clock_uptime_s(&agent()->clock, agent_now());
     uint64_t age_s = up_s > e->acknowledged_up ? up_s - e->acknowledged_up : 0;
-    if (e->acknowledged && max_age_s(l) > 0 && is_sound() && world.now > full_at + 30 * MINUTE && !e->dead &&
-        e->alias == 0 && age_s > max_age_s(l) + 1200)
+    bool batches = world.plan.settings.routes[l->route].batch_count > 1; /* what was tried once in one doesn't age */
+    if (e->acknowledged && !batches && max_age_s(l) > 0 && is_sound() && world.now > full_at + 30 * MINUTE &&
+        !e->dead && e->alias == 0 && age_s > max_age_s(l) + 1200)
         broken("route %u sends a message of %llu s, its limit is %llu", l->route, (unsigned long long)age_s,
                (unsigned long long)max_age_s(l));
 }
 
-void oracle_accepted(unsigned route, const struct outbox_id *id, uint64_t sent_at)
+static void accepted(uint8_t lane, uint64_t n, uint64_t sent_at)
 {
-    (void)route;
-    struct entry *e = entry(id->lane, id->n);
+    struct entry *e = entry(lane, n);
     if (e->accepted++ == 0) {
-        check_order(id);
-        check_not_too_old(&lanes[id->lane], e);
+        check_order(lane, n);
+        check_not_too_old(&lanes[lane], e);
         oracle_accepted_count++;
         return;
     }
     oracle_duplicate_count++;
     if (e->told_at != 0 && sent_at > e->told_at && !e->dead)
-        broken("n %llu is sent again, though the agent knew that it was accepted", (unsigned long long)id->n);
+        broken("n %llu is sent again, though the agent knew that it was accepted", (unsigned long long)n);
 }
 
-void oracle_told(const struct outbox_id *id)
+void oracle_accepted(const struct request *request)
 {
-    if (world.plan.worn_sectors + world.plan.flips == 0)
-        entry(id->lane, id->n)->told_at = world.now;
+    for (uint64_t n = request->id.n; n <= request->last_n; n++)
+        accepted(request->id.lane, n, request->sent_at);
+    oracle_batch_count += request->last_n > request->id.n;
+}
+
+void oracle_told(const struct request *request)
+{
+    for (uint64_t n = request->id.n; n <= request->last_n; n++)
+        if (world.plan.worn_sectors + world.plan.flips == 0)
+            entry(request->id.lane, n)->told_at = world.now;
+}
+
+/* ---- batches ---- */
+
+/* Where its lane is, as far as the agent knows. */
+static uint64_t cursor_of(uint8_t lane, uint64_t *last_n)
+{
+    struct outbox_lane_stats stats;
+    *last_n = UINT64_MAX;
+    if (!agent_is_on() || world.medium.off || outbox_lane_stats(&agent()->outbox, lane, &stats) != IFL_OK)
+        return lanes[lane].cursor;
+    *last_n = stats.last_n;
+    return stats.last_n - stats.queued;
+}
+
+/* Or was a moment ago. */
+static bool is_full(void)
+{
+    return full_at > 0 && world.now <= full_at + MINUTE;
+}
+
+/* The request in which n was tried before is over: it may go in another one. */
+static bool is_settled(uint8_t lane, const struct entry *e)
+{
+    uint64_t last_n;
+    return e->rejected || e->unrecorded || e->dead || cursor_of(lane, &last_n) >= e->tried_first || !is_sound();
+}
+
+static void check_size(const struct request *request)
+{
+    const struct settings_route *route = &world.plan.settings.routes[request->route];
+    uint64_t count = request->last_n - request->id.n + 1, size = 1 + count;
+    for (uint64_t n = request->id.n; n <= request->last_n; n++) {
+        uint64_t token = entry(request->id.lane, n)->token;
+        size += token > 0 ? tokens[token - 1].size : 0;
+    }
+    if (count > route->batch_count || (count > 1 && size > route->batch_size + 1))
+        broken("%s: %llu messages, %llu bytes; the settings allow %u and %u", request->id_text,
+               (unsigned long long)count, (unsigned long long)size, (unsigned)route->batch_count,
+               (unsigned)route->batch_size);
+}
+
+/* A batch that has room goes only when its first message has waited long enough. Over a restart it may be one that was begun before, but never came here. */
+static void check_patience(const struct request *request)
+{
+    const struct settings_route *route = &world.plan.settings.routes[request->route];
+    const struct entry *first = entry(request->id.lane, request->id.n);
+    uint64_t last_n;
+    (void)cursor_of(request->id.lane, &last_n);
+    uint64_t waits_until = first->acknowledged_at + route->batch_delay_ms - route->batch_delay_ms / 1000;
+    bool full = request->last_n - request->id.n + 1 >= route->batch_count || last_n > request->last_n;
+    if (first->acknowledged && first->acknowledged_boot == agent_boots && !full && request->sent_at + 50 < waits_until)
+        broken("%s isn't full, but goes %llu ms too early", request->id_text,
+               (unsigned long long)(waits_until - request->sent_at));
+}
+
+void oracle_tried(const struct request *request)
+{
+    uint8_t lane = request->id.lane;
+    bool fresh = true;
+    (void)entry(lane, request->last_n + 1); /* none of them moves from here on */
+    for (uint64_t n = request->id.n; n <= request->last_n && !world.broken; n++) {
+        struct entry *e = entry(lane, n);
+        bool same = e->tried_first == request->id.n && e->tried_last == request->last_n;
+        fresh = fresh && e->tried_at == 0 && !e->dead;
+        if (request->sent_at < e->tried_at)
+            return; /* it was on its way for long */
+        if (e->tried_at != 0 && !same && !is_settled(lane, e))
+            broken("n %llu was tried as %llu..%llu, and goes as %s now", (unsigned long long)n,
+                   (unsigned long long)e->tried_first, (unsigned long long)e->tried_last, request->id_text);
+        e->rejected = e->rejected && same;
+        e->tried_first = request->id.n;
+        e->tried_last = request->last_n;
+        e->tried_at = request->sent_at;
+        e->unrecorded = is_full();
+    }
+    check_size(request);
+    if (fresh && !is_full())
+        check_patience(request);
+}
+
+void oracle_rejected(const struct request *request)
+{
+    for (uint64_t n = request->id.n; n <= request->last_n; n++)
+        entry(request->id.lane, n)->rejected = true;
 }
 
 /* ---- what lies in flash ---- */

@@ -96,6 +96,23 @@ static int add(char *json, size_t size, int at, const char *format, ...)
     return at + written;
 }
 
+/* What a request of a route carries. */
+static int add_body(char *json, size_t size, int at, const struct plan *plan)
+{
+    static const char *const words[] = {"raw", "json_array", "json_lines", "cloudevent"};
+    uint64_t kind = dice_below(DICE_BATCH, 100);
+    uint64_t body = dice_below(DICE_BATCH, 4);
+    if (dice_chance(DICE_BATCH, 300))
+        at = add(json, size, at, ",\"content_type\":\"text/plain\"");
+    if (kind < 50)
+        return kind < 40 ? at : add(json, size, at, ",\"body\":\"%s\"", words[body]);
+    uint64_t most = dice_span(DICE_BATCH, 200, 2 * plan->payload_max);
+    return add(json, size, at, ",\"body\":\"%s\",\"batch\":{\"max_count\":%u,\"max_size\":%u,\"max_delay_ms\":%u}",
+               words[body % 3], (unsigned)dice_span(DICE_BATCH, 2, 40),
+               (unsigned)(most < IFL_PAYLOAD_SIZE_MAX ? most : IFL_PAYLOAD_SIZE_MAX),
+               dice_chance(DICE_BATCH, 600) ? (unsigned)dice_span(DICE_BATCH, 100, 1200000) : 0);
+}
+
 /* Through the real parser, so that keys which come later have the defaults that everybody has. */
 static void plan_settings(struct plan *plan)
 {
@@ -113,15 +130,18 @@ static void plan_settings(struct plan *plan)
     at = add(json, sizeof json, at, "\"probe\":{\"first_ms\":%u,\"cap_ms\":%u},", (unsigned)first_ms,
              (unsigned)(cap_ms * 2 > first_ms ? cap_ms * 2 : first_ms));
     at = add(json, sizeof json, at, "\"idle_close_ms\":%u,\"routes\":{", (unsigned)pick(1000, 50000));
-    for (size_t i = 0; i < plan->route_count; i++)
+    for (size_t i = 0; i < plan->route_count; i++) {
         at = add(json, sizeof json, at,
                  "%s\"r%u\":{\"path\":\"/http/r%u\",\"priority\":%u,\"full\":\"%s\",\"timeout_ms\":%u,\"max_rate\":%u,"
-                 "\"max_age_min\":%u,\"on_flow_error\":{\"dead_letter_after\":%u}}",
+                 "\"max_age_min\":%u,\"on_flow_error\":{\"dead_letter_after\":%u}",
                  i > 0 ? "," : "", (unsigned)i, (unsigned)i, (unsigned)pick(0, 3),
                  dice_chance(DICE_PLAN, 300) ? "give_up_oldest" : "refuse", (unsigned)pick(2000, 60000),
                  dice_chance(DICE_PLAN, 600) ? (unsigned)dice_span(DICE_PLAN, 6, 600) : 0,
                  dice_chance(DICE_AGE, 150) ? (unsigned)dice_between(DICE_AGE, 30, 3000) : 0,
                  dice_chance(DICE_PLAN, 200) ? (unsigned)pick(1, 4) : 0);
+        at = add_body(json, sizeof json, at, plan);
+        at = add(json, sizeof json, at, "}");
+    }
     at = add(json, sizeof json, at, "}}");
     struct settings_error error;
     if (settings_parse(&plan->settings, bytes_of(json, (size_t)at), &error) != IFL_OK)

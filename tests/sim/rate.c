@@ -5,7 +5,7 @@
  *   backoff         waits are uniform in 0..I(k) = min(cap, base * 2^k). A single wait may be 0, so the sum of all waits of a streak is judged: n waits add up
  *                   to t or less with probability t^n / (n! * I(1)*...*I(n)) at most; less than e^-25 isn't chance
  *   jitter          eight waits in a row of exactly I(k) aren't chance either
- *   max_rate        after an accepted message the next one of its route comes no earlier than that
+ *   max_rate        after an accepted request the next one of its route comes no earlier than its messages at that rate
  *   in general      no more than LIMIT requests a minute without any success
  */
 #include <math.h>
@@ -35,7 +35,7 @@ static struct {
     uint64_t reset_at;
     struct streak connections, host, routes[SIM_ROUTES];
     struct hold host_hold, route_holds[SIM_ROUTES];
-    uint64_t n[SIM_ROUTES], accepted_at[SIM_ROUTES];
+    uint64_t n[SIM_ROUTES], accepted_at[SIM_ROUTES], accepted_count[SIM_ROUTES];
     bool fresh_token[SIM_ROUTES];
     uint64_t minute, minute_count;
 } rate;
@@ -174,16 +174,27 @@ static void count_request(void)
         broken("more than %d requests within a minute, and none succeeds", LIMIT);
 }
 
-void rate_request(unsigned route, bool head, uint64_t n, uint64_t sent_at)
+/* After a batch of k messages the pause is k times as long. */
+static void check_max_rate(unsigned route, uint64_t sent_at)
 {
+    uint64_t max_rate = world.plan.settings.routes[route].max_rate, last_at = rate.accepted_at[route];
+    if (max_rate > 0 && last_at > 0 && sent_at >= last_at &&
+        sent_at + SLACK_MS < last_at + MINUTE * rate.accepted_count[route] / max_rate)
+        broken("route %u sends %llu ms after the %llu messages before, max_rate is %u a minute", route,
+               (unsigned long long)(sent_at - last_at), (unsigned long long)rate.accepted_count[route],
+               (unsigned)max_rate);
+}
+
+void rate_request(const struct request *request)
+{
+    unsigned route = request->route;
+    bool head = request->head;
+    uint64_t n = request->id.n, sent_at = request->sent_at;
     count_request();
     if (sent_at <= rate.reset_at)
         return;
-    uint32_t max_rate = world.plan.settings.routes[route].max_rate;
-    if (!head && max_rate > 0 && rate.accepted_at[route] > 0 && sent_at >= rate.accepted_at[route] &&
-        sent_at + SLACK_MS < rate.accepted_at[route] + MINUTE / max_rate)
-        broken("route %u sends %llu ms after the message before, max_rate is %u a minute", route,
-               (unsigned long long)(sent_at - rate.accepted_at[route]), (unsigned)max_rate);
+    if (!head)
+        check_max_rate(route, sent_at);
     if (!head && rate.n[route] != n)
         over(&rate.routes[route], &rate.route_holds[route]); /* another message: what was before is settled */
     if (!head)
@@ -226,8 +237,10 @@ static bool is_of_route_now(bool cut, enum meaning meaning)
     return cut && is_of_host(meaning) && host_state() == SENDER_ROUTE_GOING;
 }
 
-void rate_answer(unsigned route, bool head, bool cut, enum meaning meaning, uint64_t retry_after_ms)
+void rate_answer(const struct request *request, bool cut, enum meaning meaning, uint64_t retry_after_ms)
 {
+    unsigned route = request->route;
+    bool head = request->head;
     bool fresh = rate.fresh_token[route];
     if (meaning == MEANS_ONCE_MORE)
         return;
@@ -238,8 +251,10 @@ void rate_answer(unsigned route, bool head, bool cut, enum meaning meaning, uint
     }
     if (!is_of_host(meaning))
         over(&rate.host, &rate.host_hold);
-    if (meaning == MEANS_DONE)
+    if (meaning == MEANS_DONE) {
         rate.accepted_at[route] = world.now;
+        rate.accepted_count[route] = request->last_n - request->id.n + 1;
+    }
     if (meaning == MEANS_DONE || meaning == MEANS_DEAD_LETTER)
         succeeded(route);
     else if (meaning == MEANS_RETRY_ROUTE || (meaning == MEANS_CSRF && (fresh || head)))

@@ -48,6 +48,7 @@ enum dice {
     DICE_WEATHER,
     DICE_DISK,
     DICE_AGE,
+    DICE_BATCH,
     DICE_COUNT
 };
 
@@ -76,6 +77,7 @@ bool dice_chance(enum dice dice, unsigned per_mille);
     X(RESET, "connection %llu is reset after %lld bytes")                                                              \
     X(SERVER_CLOSE, "server closes connection %llu; reason %lld")                                                      \
     X(REQUEST, "request for route %llu, n %lld")                                                                       \
+    X(BATCH, "a batch: n %llu to %lld")                                                                                \
     X(ACCEPTED, "the flow accepts n %llu of route %lld")                                                               \
     X(DUPLICATE, "the flow drops the duplicate n %llu of route %lld")                                                  \
     X(ANSWER, "answer %llu, effect %lld")                                                                              \
@@ -180,20 +182,41 @@ uint64_t producers_last_lines(void);
 /* The bytes that belong to a token; returns their number. */
 size_t payload_make(uint64_t token, uint8_t *to);
 
+/* ---- body.c: what a request carries ---- */
+
+/* As the server reads it. */
+struct request {
+    bool head; /* HEAD, else POST */
+    unsigned route;
+    struct outbox_id id;
+    uint64_t last_n;  /* of a batch; else id.n */
+    uint64_t sent_at; /* its first byte */
+    bool fetch;
+    char id_text[OUTBOX_ID_TEXT_SIZE + 24], type[64], token[64], cookie[256];
+};
+/* True: the body is exactly what settings and id say, in bytes. Calls `message` for each payload in it, in order. */
+bool body_read(const struct request *request, const uint8_t *body, size_t size,
+               void (*message)(const struct request *request, uint64_t n, uint64_t token));
+
 /* ---- oracle.c: the promise ---- */
 
 void oracle_start(void);
 void oracle_free(void);
 uint64_t oracle_token(unsigned route, uint32_t size); /* a new payload */
 uint32_t oracle_token_size(uint64_t token);
+unsigned oracle_token_route(uint64_t token);
 uint64_t oracle_token_count(void);
 bool oracle_is_acknowledged(uint64_t token);
 void oracle_acknowledged(uint64_t token, const struct outbox_id *id);
-/* A whole request has arrived at the server. `hash` is that of the body. True: this id was accepted before. */
-bool oracle_requested(unsigned route, const struct outbox_id *id, const uint8_t *body, size_t size);
-void oracle_accepted(unsigned route, const struct outbox_id *id, uint64_t sent_at);
-/* The agent has read the header of a 2xx for this message. */
-void oracle_told(const struct outbox_id *id);
+/* A whole request has arrived at the server. True: its messages were accepted before. */
+bool oracle_requested(const struct request *request, const uint8_t *body, size_t size);
+void oracle_accepted(const struct request *request);
+/* Its head has arrived: the messages in it were tried under this id. */
+void oracle_tried(const struct request *request);
+/* The server says that it will never take this. */
+void oracle_rejected(const struct request *request);
+/* The agent has read the header of a 2xx for these messages. */
+void oracle_told(const struct request *request);
 void oracle_mounted(void);
 void oracle_powered_off(void);
 void oracle_flushed(void);
@@ -204,7 +227,8 @@ uint64_t oracle_queued(void);
 void oracle_requeue_begins(const struct outbox_message *dead);
 void oracle_requeued(const struct outbox_message *dead, enum ifl_status status);
 void oracle_bury(const struct outbox_message *dead);
-extern uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count;
+extern uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count,
+    oracle_batch_count;
 
 /* ---- rate.c: nothing hammers the tenant ---- */
 
@@ -224,10 +248,10 @@ void rate_reset(void); /* a boot, or the operator's `retry` */
 void rate_opened(void);
 /* `fine`: an answer was read, or nothing was asked. */
 void rate_connection_ended(bool fine);
-void rate_request(unsigned route, bool head, uint64_t n, uint64_t sent_at);
+void rate_request(const struct request *request);
 void rate_buried(unsigned route); /* its first message became a dead letter */
 /* `cut`: its end never came. */
-void rate_answer(unsigned route, bool head, bool cut, enum meaning meaning, uint64_t retry_after_ms);
+void rate_answer(const struct request *request, bool cut, enum meaning meaning, uint64_t retry_after_ms);
 extern uint64_t rate_request_count, rate_open_count;
 
 /* ---- link.c: the network ---- */
@@ -266,14 +290,12 @@ struct peer {
     uint64_t body_expected;
     uint64_t sent_at; /* when the agent sent the first byte of this request */
     uint64_t last_use;
-    uint8_t body[IFL_PAYLOAD_SIZE_MAX + 1024];
+    uint8_t body[2 * IFL_PAYLOAD_SIZE_MAX + 1024];
     size_t body_size;
     /* the last answer, for the moment at which the agent has read it */
     bool answering;
-    bool head_request;
+    struct request request;
     uint64_t answer_begins, answer_head_ends, answer_ends; /* positions in the stream of bytes to the agent */
-    unsigned route;
-    struct outbox_id id;
     enum meaning meaning;
     unsigned answer_number;
     uint64_t retry_after_ms;
@@ -355,7 +377,8 @@ enum flow_weather {
 void weather_start(void);
 void weather_run(void);
 uint64_t weather_next(void);
-void weather_calm(void); /* everything works from now on */
+void weather_calm(void);    /* everything works from now on */
+void weather_restart(void); /* the agent is stopped and comes back */
 enum network_weather weather_network(void);
 enum host_weather weather_host(void);
 enum flow_weather weather_flow(unsigned route);

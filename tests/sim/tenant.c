@@ -13,14 +13,6 @@
 #define START_UNIX_S 1795000000
 #define LARGE_SIZE 100000
 
-struct request {
-    bool head; /* HEAD, else POST */
-    unsigned route;
-    struct outbox_id id;
-    char token[64], cookie[256];
-    bool fetch;
-};
-
 static struct flow {
     uint64_t session; /* of the token in force; 0 = none */
 } flows[SIM_ROUTES];
@@ -105,10 +97,25 @@ static bool read_line(const char *head, struct request *request)
     return known;
 }
 
-static bool read_request(const char *head, struct request *request)
+/* "<log id>-<lane>-<n>", of a batch "<log id>-<lane>-<first n>..<last n>" */
+static bool read_id(const char *text, struct request *request)
+{
+    const char *dots = strstr(text, "..");
+    size_t size = dots == NULL ? strlen(text) : (size_t)(dots - text);
+    if (console_id_parse(bytes_of(text, size), &request->id) != IFL_OK)
+        return false;
+    request->last_n = request->id.n;
+    if (dots == NULL)
+        return true;
+    return bytes_to_u64(bytes_of_string(dots + 2), &request->last_n) && request->last_n > request->id.n;
+}
+
+static bool read_request(const struct peer *peer, struct request *request)
 {
     char value[256];
+    const char *head = peer->head;
     memset(request, 0, sizeof *request);
+    request->sent_at = peer->sent_at;
     if (!read_line(head, request))
         return false;
     if (field(head, "Host", value, sizeof value) == NULL || strcmp(value, SIM_HOST) != 0)
@@ -118,9 +125,10 @@ static bool read_request(const char *head, struct request *request)
     (void)field(head, "Cookie", request->cookie, sizeof request->cookie);
     if (request->head)
         return true;
-    if (field(head, "SAP_ApplicationID", value, sizeof value) == NULL ||
-        console_id_parse(bytes_of_string(value), &request->id) != IFL_OK)
-        broken("a POST without an id: %s", value);
+    (void)field(head, "Content-Type", request->type, sizeof request->type);
+    if (field(head, "SAP_ApplicationID", request->id_text, sizeof request->id_text) == NULL ||
+        !read_id(request->id_text, request))
+        broken("a POST without an id: %s", request->id_text);
     if (field(head, "SAP_Sender", value, sizeof value) == NULL || strcmp(value, "sim") != 0)
         broken("a POST without its sender");
     return !world.broken;
@@ -195,7 +203,7 @@ static bool has_good_token(const struct request *request)
 static bool is_picked(const struct request *request)
 {
     unsigned picky = world.plan.picky[request->route];
-    return picky > 0 && !world.calm && request->id.n % picky == 0;
+    return picky > 0 && !world.calm && request->last_n / picky > (request->id.n - 1) / picky;
 }
 
 /* In the middle of good weather; it may tell everybody to wait for an hour. */
@@ -296,14 +304,15 @@ static void send_answer(struct connection *connection, struct peer *peer, const 
     struct answer_more more = {.headers = headers, .head_request = request->head};
     size_t size = answer_render(name, &more, bytes, sizeof bytes, &head_size);
     peer->answering = effect != CUTS_HEAD;
-    peer->head_request = request->head;
-    peer->route = request->route;
-    peer->id = request->id;
+    peer->request = *request;
     peer->answer_number = name;
     peer->meaning = meaning_of(name, request->head, peer);
     peer->answer_begins = link_stream_position(connection);
     peer->answer_head_ends = peer->answer_begins + head_size;
     peer->answer_ends = peer->answer_begins + size;
+    bool may_be_dead = name == ANSWER_500_FLOW && world.plan.settings.routes[request->route].dead_letter_after > 0;
+    if (!request->head && (peer->meaning == MEANS_DEAD_LETTER || may_be_dead))
+        oracle_rejected(request);
     if (effect == CUTS_HEAD)
         size = (size_t)dice_below(DICE_TENANT, head_size);
     if (effect == CUTS_BODY)
@@ -382,9 +391,10 @@ static bool goes_away(struct connection *connection, enum effect effect, uint64_
 /* The flow takes the message; a duplicate is dropped by its id, and answered in the same way. */
 static void run_flow(const struct request *request, const struct peer *peer)
 {
-    bool before = oracle_requested(request->route, &request->id, peer->body, peer->body_size);
-    note(before ? NOTE_DUPLICATE : NOTE_ACCEPTED, request->id.n, request->route);
-    oracle_accepted(request->route, &request->id, peer->sent_at);
+    bool before = oracle_requested(request, peer->body, peer->body_size);
+    for (uint64_t n = request->id.n; n <= request->last_n; n++)
+        note(before ? NOTE_DUPLICATE : NOTE_ACCEPTED, n, request->route);
+    oracle_accepted(request);
 }
 
 static uint64_t work_ms(const struct request *request)
@@ -408,7 +418,7 @@ static void handle(struct connection *connection, struct peer *peer, const struc
     if (done && !before && !nonsense)
         run_flow(request, peer);
     else if (!request->head)
-        oracle_requested(request->route, &request->id, peer->body, peer->body_size);
+        oracle_requested(request, peer->body, peer->body_size);
     if (goes_away(connection, effect, delay_ms))
         return;
     if (weather_host() == HOST_GARBAGE)
@@ -456,7 +466,7 @@ static bool answers_early(struct connection *connection, struct peer *peer, cons
 static void end_request(struct connection *connection, struct peer *peer)
 {
     struct request request;
-    if (read_request(peer->head, &request) && !peer->deaf)
+    if (read_request(peer, &request) && !peer->deaf)
         handle(connection, peer, &request);
     peer->in_body = false;
     peer->head_size = peer->body_size = 0;
@@ -471,10 +481,14 @@ static void end_head(struct connection *connection, struct peer *peer)
         connect_through(connection, peer);
         return;
     }
-    if (!read_request(peer->head, &request))
+    if (!read_request(peer, &request))
         return;
     note(NOTE_REQUEST, request.route, request.head ? -1 : (int64_t)request.id.n);
-    rate_request(request.route, request.head, request.id.n, peer->sent_at);
+    if (request.last_n > request.id.n)
+        note(NOTE_BATCH, request.id.n, (int64_t)request.last_n);
+    rate_request(&request);
+    if (!request.head)
+        oracle_tried(&request);
     (void)field(peer->head, "Content-Length", length, sizeof length);
     peer->body_expected = request.head ? 0 : strtoull(length, NULL, 10);
     peer->body_size = 0;

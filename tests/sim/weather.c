@@ -253,7 +253,7 @@ static bool is_time_to_stop(void)
            sender_state(&agent()->sender) >= SENDER_POST;
 }
 
-static void restart_cleanly(void)
+void weather_restart(void)
 {
     stop_next = world.now + dice_below(DICE_POWER, world.plan.duration_ms / 10);
     if (agent_stop())
@@ -350,7 +350,7 @@ void weather_run(void)
     if (is_due(operator_next))
         operator_acts();
     if (!world.calm && is_time_to_stop())
-        restart_cleanly();
+        weather_restart();
     look_at_routes();
 }
 
