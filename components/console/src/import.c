@@ -54,6 +54,9 @@ enum ifl_status import_begin(struct console *console, struct words *words, const
     intake->cut = false;
     intake->new_tenant = new_tenant;
     intake->paste = paste;
+    if (intake->ready != NULL) {
+        intake->ready(intake->ctx, paste->what);
+    }
     if (!console->json) {
         answer_str(console, paste->prompt);
     }
@@ -68,7 +71,8 @@ static enum ifl_status take_key(const struct console *console, struct bytes text
 
 enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste KEY = {"Paste the service key (JSON) or the PEM files, then a line with a dot.\n",
+    static const struct console_paste KEY = {"the key",
+                                             "Paste the service key (JSON) or the PEM files, then a line with a dot.\n",
                                              true, take_key, console_verb_identity};
     (void)now;
     return import_begin(console, words, &KEY);

@@ -60,7 +60,8 @@ static enum ifl_status take_chain(const struct console *console, struct bytes te
 
 static enum ifl_status take_certificate(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste CHAIN = {"Paste the certificates (PEM), then a line with a dot.\n", true,
+    static const struct console_paste CHAIN = {"the certificates",
+                                               "Paste the certificates (PEM), then a line with a dot.\n", true,
                                                take_chain, console_verb_identity};
     (void)now;
     return console->wiring->slots->request < 0 ? IFL_NOT_FOUND : import_begin(console, words, &CHAIN);

@@ -43,8 +43,8 @@ static enum ifl_status take_roots(const struct console *console, struct bytes te
 
 static enum ifl_status verb_trust(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste ROOTS = {"Paste the roots (PEM), then a line with a dot.\n", false, take_roots,
-                                               verb_trust};
+    static const struct console_paste ROOTS = {"the roots", "Paste the roots (PEM), then a line with a dot.\n", false,
+                                               take_roots, verb_trust};
     const struct console_trust *trust = console->wiring->trust;
     const struct bytes word = words_next(words);
     if (bytes_equal(word, bytes_of_string("install"))) {

@@ -44,6 +44,7 @@ enum ifl_status console_verb_settings(struct console *console, struct words *wor
 enum ifl_status import_take_buffer(const struct console *console);
 /* What is pasted, and what is done with it. */
 struct console_paste {
+    const char *what;     /* "the key": what is waited for */
     const char *prompt;   /* to a person */
     bool leads_somewhere; /* the word `new-tenant` makes sense */
     enum ifl_status (*take)(const struct console *console, struct bytes text, ifl_ms now);

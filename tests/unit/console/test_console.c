@@ -698,6 +698,29 @@ static void certificates_are_taken_only_for_a_key_that_waits(void)
     TEST_ASSERT_TRUE(is_wiped());
 }
 
+static const char *waited_for;
+
+static void note_ready(void *ctx, const char *what)
+{
+    (void)ctx;
+    TEST_ASSERT_TRUE(console_is_secret(&console));
+    waited_for = what;
+}
+
+static void a_program_is_told_when_what_is_pasted_may_come(void)
+{
+    with_keys();
+    slots.request = 1;
+    intake.ready = note_ready;
+    waited_for = NULL;
+    (void)type("import old-tenant\nidentity csr\n");
+    TEST_ASSERT_NULL(waited_for);
+    (void)type("json import\n.\n");
+    TEST_ASSERT_EQUAL_STRING("the key", waited_for);
+    (void)type("identity certificate\n.\n");
+    TEST_ASSERT_EQUAL_STRING("the certificates", waited_for);
+}
+
 static void a_program_that_makes_no_keys_refuses_both(void)
 {
     with_intake();
@@ -977,6 +1000,7 @@ int main(void)
     RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
     RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);
+    RUN_TEST(a_program_is_told_when_what_is_pasted_may_come);
     RUN_TEST(a_lock_keeps_closed_what_changes_something_and_nothing_else);
     RUN_TEST(a_lock_closes_by_itself_ten_minutes_after_its_last_use);
     RUN_TEST(wrong_pins_are_looked_at_more_and_more_rarely);

@@ -69,6 +69,9 @@ struct console_intake {
     /* Where `buf` isn't there all the time: bring it about (set buf and size), and take it back after it was wiped. A `begin` that isn't OK refuses the
      * import. `end` follows each `begin` that was OK, whatever came of the import. NULL: `buf` stays. */
     enum ifl_status (*begin)(void *ctx);
+    /* What comes from now on is taken as pasted: `what` is "the key", "the certificates" or "the roots". For a program that must say so before it can
+     * be sent. NULL: it needn't. */
+    void (*ready)(void *ctx, const char *what);
     void (*end)(void *ctx);
     /* Check `text` and store it beside the identity in force. OK: it's pending, or in use already. KEY_*, STORE_*, FLASH_*: nothing has changed. */
     enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
