@@ -220,9 +220,9 @@ static void keep(char to[IDENTITY_TEXT_SIZE], const char *from)
         memcpy(to, from, IDENTITY_TEXT_SIZE);
 }
 
-enum ifl_status request_answer(struct bytes text, const struct identity *waiting, struct arena *arena,
-                               const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
-                               struct service_key_report *report)
+enum ifl_status request_answer_once(struct bytes text, const struct identity *waiting, void (*taken)(void *ctx),
+                                    void *ctx, struct arena *arena, const struct ifl_random *random, void *buf,
+                                    size_t buf_size, struct identity *identity, struct service_key_report *report)
 {
     const size_t size = waiting->key.size / 2 * 3 + 128; /* base64, line ends and the two lines around it */
     struct text pem;
@@ -234,7 +234,8 @@ enum ifl_status request_answer(struct bytes text, const struct identity *waiting
     text_init(&pem, pem_buf, size);
     put_pem(&pem, strncmp(waiting->key_type, "RSA", 3) == 0 ? "RSA PRIVATE KEY" : "EC PRIVATE KEY", waiting->key);
     const struct bytes inputs[2] = {text, bytes_of(pem_buf, pem.len)};
-    const enum ifl_status status = service_key_read(inputs, 2, arena, random, buf, buf_size, identity, report);
+    const enum ifl_status status =
+        service_key_read_once(inputs, 2, taken, ctx, arena, random, buf, buf_size, identity, report);
     arena_free(arena, pem_buf); /* wiped by it */
     if (status == IFL_OK) {
         if (identity->url[0] == '\0')
@@ -243,4 +244,11 @@ enum ifl_status request_answer(struct bytes text, const struct identity *waiting
         keep(identity->tokenurl, waiting->tokenurl);
     }
     return status;
+}
+
+enum ifl_status request_answer(struct bytes text, const struct identity *waiting, struct arena *arena,
+                               const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
+                               struct service_key_report *report)
+{
+    return request_answer_once(text, waiting, NULL, NULL, arena, random, buf, buf_size, identity, report);
 }

@@ -127,6 +127,27 @@ static void the_chain_for_the_key_makes_an_identity(void)
     TEST_ASSERT_TRUE(arena_empty(&arena));
 }
 
+static void drop(void *ctx)
+{
+    char *text = ctx;
+    TEST_ASSERT_TRUE(text[0] != '\0');
+    memset(text, 0, strlen(text));
+}
+
+static void the_text_may_go_before_the_proof(void)
+{
+    static char text[8192];
+    make(false);
+    strcpy(text, sign());
+    TEST_ASSERT_EQUAL_MESSAGE(IFL_OK,
+                              request_answer_once(bytes_of_string(text), &waiting, drop, text, &arena, &fixture_random,
+                                                  answer_buf, sizeof answer_buf, &answered, &report),
+                              report.detail);
+    TEST_ASSERT_EQUAL_STRING("", text);
+    TEST_ASSERT_TRUE(bytes_equal(waiting.key, answered.key));
+    TEST_ASSERT_TRUE(arena_empty(&arena));
+}
+
 static void a_chain_for_another_key_is_refused(void)
 {
     make(false);
@@ -188,6 +209,7 @@ int main(void)
     RUN_TEST(openssl_verifies_the_request_of_an_ec_key);
     RUN_TEST(openssl_verifies_the_request_of_an_rsa_key);
     RUN_TEST(the_chain_for_the_key_makes_an_identity);
+    RUN_TEST(the_text_may_go_before_the_proof);
     RUN_TEST(a_chain_for_another_key_is_refused);
     RUN_TEST(a_private_key_in_the_answer_is_refused);
     RUN_TEST(a_leaf_without_its_issuer_is_refused);

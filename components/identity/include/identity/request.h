@@ -34,5 +34,9 @@ enum ifl_status request_write(struct arena *arena, const struct ifl_random *rand
 enum ifl_status request_answer(struct bytes text, const struct identity *waiting, struct arena *arena,
                                const struct ifl_random *random, void *buf, size_t buf_size, struct identity *identity,
                                struct service_key_report *report);
+/* The same, as service_key_read_once(): taken(ctx) is called when `text` isn't looked at any more. `waiting` and its key stay. */
+enum ifl_status request_answer_once(struct bytes text, const struct identity *waiting, void (*taken)(void *ctx),
+                                    void *ctx, struct arena *arena, const struct ifl_random *random, void *buf,
+                                    size_t buf_size, struct identity *identity, struct service_key_report *report);
 
 #endif
