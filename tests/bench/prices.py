@@ -14,6 +14,7 @@ BUILD = ROOT / "build" / "prices"
 # What costs more than 4 KB and isn't needed by everybody.
 OPTIONS = {
     "IFL_NODE_IMPORT": "the console takes a pasted service key",
+    "IFL_NODE_CSR": "the console makes a key and its certificate request",
     "IFL_NODE_TLS12": "TLS 1.2",
     "IFL_NODE_TLS13": "TLS 1.3",
     "IFL_NODE_TEXTS": "cause and remedy in words",

@@ -4,19 +4,12 @@
 #include <string.h>
 
 #include "board/board.h"
+#include "intake.h"
 #include "node.h"
 
 #define TEXT_SIZE 11264u /* a service key has 9 to 10 KB, with one RSA-4096 CA more */
 
-/* Said also in front of JSON: what is sent before may come in the middle of a handshake, and find the ring of the UART full. */
-static const char READY[] = "log: paste the key now, then a line with a dot\n";
 static uint32_t lost_before; /* characters of the console, when the paste began */
-
-struct work {
-    struct identity identity;
-    struct service_key_report report;
-    uint8_t der[IFL_IDENTITY_SIZE_MAX]; /* a secret */
-};
 
 static enum ifl_status begin(void *ctx)
 {
@@ -27,16 +20,24 @@ static enum ifl_status begin(void *ctx)
     node.intake.size = TEXT_SIZE;
     node.pasting = node.intake.buf != NULL;
     node.pasted = board_now();
+    node.paste_limit = ifl_ms_after(node.pasted, IMPORT_MAX_MS);
     lost_before = board_uart_lost_count(0);
-    if (node.pasting) {
-        uart_print(READY);
-    } else {
+    if (!node.pasting) {
         (void)renewal_slots_changed(&node.renewal, board_now());
     }
     return node.pasting ? IFL_OK : IFL_NO_MEMORY;
 }
 
-static void drop_text(void *ctx)
+/* Said also in front of JSON: what is sent before may come in the middle of a handshake, and find the ring of the UART full. */
+static void ready(void *ctx, const char *what)
+{
+    (void)ctx;
+    uart_print("log: paste ");
+    uart_print(what);
+    uart_print(" now, then a line with a dot\n");
+}
+
+void intake_drop_text(void *ctx)
 {
     (void)ctx;
     arena_free(&node.arena, node.intake.buf); /* wiped there */
@@ -46,7 +47,7 @@ static void drop_text(void *ctx)
 
 static void end(void *ctx)
 {
-    drop_text(ctx);
+    intake_drop_text(ctx);
     node.pasting = false;
     const enum ifl_status status = renewal_slots_changed(&node.renewal, board_now());
     if (status != IFL_OK) {
@@ -81,17 +82,58 @@ static enum ifl_status check_tenant(const struct identity *identity, bool new_te
     return status == IFL_OK && !new_tenant && strcmp(host, node.host) != 0 ? IFL_KEY_OTHER_TENANT : status;
 }
 
+static void pause(void)
+{
+    board_watchdog_feed();
+    board_wait(ifl_ms_after(board_now(), 1));
+}
+
+void intake_wait_for_flash(void)
+{
+    while (node.tls_context.storage_is_busy(NULL)) {
+        pause();
+    }
+}
+
+enum ifl_status intake_prepare_slot(void)
+{
+    enum ifl_status status;
+    while ((status = identity_slots_prepare(&node.slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
+        pause();
+    }
+    return status;
+}
+
 static enum ifl_status store(const struct identity *identity)
 {
     if (holds(node.slots.pending, identity) || (node.slots.pending < 0 && holds(node.slots.active, identity))) {
         return IFL_OK;
     }
-    enum ifl_status status;
-    while ((status = identity_slots_prepare(&node.slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
-        board_watchdog_feed();
-        board_wait(ifl_ms_after(board_now(), 1));
-    }
+    const enum ifl_status status = intake_prepare_slot();
     return status == IFL_OK ? identity_slots_write(&node.slots, identity, node.slots.active < 0) : status;
+}
+
+struct intake_work *intake_begin_work(void)
+{
+    if (board_uart_lost_count(0) != lost_before) {
+        uart_print("log: characters were lost on the way: paste more slowly\n");
+    }
+    return arena_calloc(&node.arena, 1, sizeof(struct intake_work));
+}
+
+enum ifl_status intake_end_work(struct intake_work *work, enum ifl_status status, bool new_tenant,
+                                enum ifl_status (*store_it)(const struct identity *identity))
+{
+    if (status != IFL_OK && work->report.detail[0] != '\0') {
+        uart_log_status(status, work->report.detail);
+    }
+    status = status == IFL_OK ? check_tenant(&work->identity, new_tenant) : status;
+    status = status == IFL_OK ? store_it(&work->identity) : status;
+    if (status == IFL_OK) {
+        tell(&work->report);
+    }
+    arena_free(&node.arena, work);
+    return status;
 }
 
 static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)
@@ -99,25 +141,13 @@ static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_m
     (void)ctx;
     (void)now;
     const struct ifl_random random = seed_random(&node.seed);
-    if (board_uart_lost_count(0) != lost_before) {
-        uart_print("log: characters were lost on the way: paste more slowly\n");
-    }
-    struct work *work = arena_calloc(&node.arena, 1, sizeof *work);
+    struct intake_work *work = intake_begin_work();
     if (work == NULL) {
         return IFL_NO_MEMORY;
     }
-    enum ifl_status status = service_key_read_once(&text, 1, drop_text, NULL, &node.arena, &random, work->der,
-                                                   sizeof work->der, &work->identity, &work->report);
-    if (status != IFL_OK && work->report.detail[0] != '\0') {
-        uart_log_status(status, work->report.detail);
-    }
-    status = status == IFL_OK ? check_tenant(&work->identity, new_tenant) : status;
-    status = status == IFL_OK ? store(&work->identity) : status;
-    if (status == IFL_OK) {
-        tell(&work->report);
-    }
-    arena_free(&node.arena, work);
-    return status;
+    const enum ifl_status status = service_key_read_once(&text, 1, intake_drop_text, NULL, &node.arena, &random,
+                                                         work->der, sizeof work->der, &work->identity, &work->report);
+    return intake_end_work(work, status, new_tenant, store);
 }
 
 static enum ifl_status rollback(void *ctx, ifl_ms now)
@@ -129,16 +159,18 @@ static enum ifl_status rollback(void *ctx, ifl_ms now)
 
 void intake_init(void)
 {
-    node.intake = (struct console_intake){.begin = begin, .end = end, .take = take, .rollback = rollback};
+    node.intake =
+        (struct console_intake){.begin = begin, .ready = ready, .end = end, .take = take, .rollback = rollback};
 }
 
 ifl_ms intake_step(ifl_ms now)
 {
-    const ifl_ms limit = ifl_ms_after(node.pasted, IMPORT_QUIET_MS);
+    const ifl_ms limit = ifl_ms_min(ifl_ms_after(node.pasted, IMPORT_QUIET_MS), node.paste_limit);
     if (now < limit) {
         return limit;
     }
     console_end(&node.console);
-    uart_print("log: the import is given up: nothing was pasted for a minute\n");
+    uart_print("log: what was pasted is given up: ");
+    uart_print(now < node.paste_limit ? "nothing came for a minute\n" : "it has no end after 10 minutes\n");
     return now;
 }

@@ -450,9 +450,12 @@ static enum ifl_status name_it(enum ifl_status status, struct text *detail, cons
 
 static void wire_console(void)
 {
-    static const struct console_verb *const more[] = {&CONSOLE_TRUST,  &CONSOLE_REBOOT, &CONSOLE_WIPE,
-                                                      &CONSOLE_UNLOCK, &CONSOLE_LOCK,   NULL};
+    static const struct console_verb *more[6 + OWN_KEY_VERB_COUNT] = {&CONSOLE_TRUST, &CONSOLE_REBOOT, &CONSOLE_WIPE,
+                                                                      &CONSOLE_UNLOCK, &CONSOLE_LOCK};
     intake_init();
+    if (node.renewing) {
+        own_key_init(&more[5]);
+    }
     node.console_wiring =
         (struct console_wiring){.settings = &node.settings,
                                 .outbox = &node.outbox,

@@ -48,10 +48,11 @@ struct node {
     ifl_ms retry_at; /* the network came back: then don't wait any longer */
     bool time_told;  /* by a time server, for the first time */
     bool sending, network_was_usable;
-    bool renewing; /* the identity is a certificate */
-    bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
-    ifl_ms pasted; /* when the last character came */
-    bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
+    bool renewing;      /* the identity is a certificate */
+    bool pasting;       /* the arena is lent to the console: neither sender nor renewal may be stepped */
+    ifl_ms pasted;      /* when the last character came */
+    ifl_ms paste_limit; /* when a paste without an end is given up */
+    bool on_duty;       /* in the middle of a signature (below): log lines wait for the loop */
     struct console_intake intake;
 };
 
@@ -73,10 +74,15 @@ void uart_print(const char *text);
 void uart_log_status(enum ifl_status status, const char *detail);
 
 /* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's
- * over, at the latest IMPORT_QUIET_MS after the last character. */
+ * over, at the latest IMPORT_QUIET_MS after the last character, and IMPORT_MAX_MS after its begin: a line that is noisy or was joined to something that
+ * talks can't hold them up. (What fits takes a second at 115,200 baud.) */
 #define IMPORT_QUIET_MS 60000u
+#define IMPORT_MAX_MS (10u * 60u * 1000u)
 void intake_init(void);
 ifl_ms intake_step(ifl_ms now);
+/* The console's `identity csr` and `identity certificate`, behind intake_init(): the verbs for its wiring; untouched where this build has none. */
+#define OWN_KEY_VERB_COUNT 2
+void own_key_init(const struct console_verb *verbs[OWN_KEY_VERB_COUNT]);
 
 /* The console's `reboot`, `wipe` and `unlock`. */
 void device_wire(struct console_wiring *wiring);
