@@ -1,4 +1,4 @@
-/* iflowctl: an engineer's tool: looks at keys and configurations, sends a message, asks a running iflowd. */
+/* iflowctl: an engineer's tool: looks at keys and configurations, sends a message, asks a running iflowd or a node. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,31 +26,43 @@ const struct verb VERBS[] = {
      "--key --config --board --ca --mac --pin-file --passphrase-file --json --help"},
     {"node", "console", verb_node_console, "PORT [COMMAND...]", "a node's console: a conversation, or one command",
      "--pin-file --json --timeout --help"},
-    {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing", "--run --json"},
-    {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when", "--run --json"},
+    {"status", NULL, verb_status, "[--run DIR]", "how iflowd is doing", "--run --port --pin-file --timeout --json"},
+    {"routes", NULL, verb_routes, "[--run DIR]", "each route: state, why it waits, until when",
+     "--run --port --pin-file --timeout --json"},
     {"queue", "list", verb_queue_list, "[ROUTE] [N] [--run DIR]", "messages that wait, and dead letters",
-     "--run --json"},
-    {"queue", "show", verb_queue_show, "ID [--run DIR]", "one message: where it is, and why", "--run --json"},
-    {"queue", "export", verb_queue_export, "ID [--run DIR]", "its payload, as base64", "--run --json"},
+     "--run --port --pin-file --timeout --json"},
+    {"queue", "show", verb_queue_show, "ID [--run DIR]", "one message: where it is, and why",
+     "--run --port --pin-file --timeout --json"},
+    {"queue", "export", verb_queue_export, "ID [--run DIR]", "its payload, as base64",
+     "--run --port --pin-file --timeout --json"},
     {"queue", "retry", verb_queue_retry, "ID [--run DIR]", "a dead letter goes to its route again, under its id",
-     "--run --json"},
-    {"queue", "drop", verb_queue_drop, "ID [--run DIR]", "a dead letter is given up for good", "--run --json"},
-    {"identity", "show", verb_identity_show, "[--run DIR]", "the certificates iflowd has", "--run --json"},
-    {"identity", "install", verb_identity_install, "FILE... [--new-tenant] [--run DIR]",
-     "give iflowd a new service key; it's used when it's proven", "--new-tenant --passphrase-file --run --json --help"},
-    {"identity", "rollback", verb_identity_rollback, "[--run DIR]", "back to the identity before", "--run --json"},
-    {"identity", "csr", verb_identity_csr, "[ec|rsa] [--run DIR]",
-     "the request (PKCS#10) for a key that iflowd makes and keeps", "--run --json"},
-    {"identity", "certificate", verb_identity_certificate, "FILE... [--new-tenant] [--run DIR]",
-     "give iflowd the certificates for that key; they are used when they are proven",
-     "--new-tenant --run --json --help"},
-    {"trust", "show", verb_trust_show, "[--run DIR]", "which roots iflowd trusts", "--run --json"},
+     "--run --port --pin-file --timeout --json"},
+    {"queue", "drop", verb_queue_drop, "ID [--run DIR]", "a dead letter is given up for good",
+     "--run --port --pin-file --timeout --json"},
+    {"identity", "show", verb_identity_show, "[--run DIR|--port PORT]", "the certificates that iflowd or a node has",
+     "--run --port --pin-file --timeout --json"},
+    {"identity", "install", verb_identity_install, "FILE... [--new-tenant] [--run DIR|--port PORT]",
+     "give iflowd or a node a new service key; it's used when it's proven",
+     "--new-tenant --passphrase-file --run --port --pin-file --timeout --json --help"},
+    {"identity", "rollback", verb_identity_rollback, "[--run DIR|--port PORT]", "back to the identity before",
+     "--run --port --pin-file --timeout --json"},
+    {"identity", "csr", verb_identity_csr, "[ec|rsa] [--run DIR|--port PORT]",
+     "the request (PKCS#10) for a key that iflowd or a node makes and keeps",
+     "--run --port --pin-file --timeout --json"},
+    {"identity", "certificate", verb_identity_certificate, "FILE... [--new-tenant] [--run DIR|--port PORT]",
+     "give it the certificates for that key; they are used when they are proven",
+     "--new-tenant --run --port --pin-file --timeout --json --help"},
+    {"trust", "show", verb_trust_show, "[--run DIR]", "which roots iflowd trusts",
+     "--run --port --pin-file --timeout --json"},
     {"trust", "install", verb_trust_install, "FILE... [--run DIR]",
-     "give iflowd new roots; they are in force when the tenant chains to them", "--run --json --help"},
-    {"trust", "rollback", verb_trust_rollback, "[--run DIR]", "back to the roots before", "--run --json"},
-    {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd", "--run --json"},
-    {"logs", NULL, verb_log, "[N] [--run DIR]", "the same as log", "--run --json"},
-    {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting", "--run --json"},
+     "give iflowd new roots; they are in force when the tenant chains to them",
+     "--run --port --pin-file --timeout --json --help"},
+    {"trust", "rollback", verb_trust_rollback, "[--run DIR]", "back to the roots before",
+     "--run --port --pin-file --timeout --json"},
+    {"log", NULL, verb_log, "[N] [--run DIR]", "the last events of iflowd", "--run --port --pin-file --timeout --json"},
+    {"logs", NULL, verb_log, "[N] [--run DIR]", "the same as log", "--run --port --pin-file --timeout --json"},
+    {"retry", NULL, verb_retry, "[ROUTE] [--run DIR]", "let iflowd try at once instead of waiting",
+     "--run --port --pin-file --timeout --json"},
     {"completion", "bash", verb_completion_bash, "", "completion for bash: source <(iflowctl completion bash)", ""},
     {"completion", "zsh", verb_completion_zsh, "", "completion for zsh: source <(iflowctl completion zsh)", ""},
 };
@@ -69,7 +81,10 @@ static void help(FILE *out)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         describe(out, &VERBS[i]);
     }
-    fputs("\nEvery verb that reports takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n", out);
+    fputs(
+        "\nEvery verb that takes --run DIR, where iflowd runs, takes --port PORT instead: it asks the node at this serial port.\n"
+        "Every verb that reports takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n",
+        out);
 }
 
 static bool matches(const struct verb *verb, int argc, char **argv)

@@ -16,7 +16,8 @@
 struct paste_options {
     const char *files[SERVICE_KEY_INPUT_MAX];
     size_t count;
-    const char *run_dir, *usage_text;
+    struct console_at at;
+    const char *usage_text;
     bool json, new_tenant, takes_new_tenant;
 };
 
@@ -34,6 +35,13 @@ static int parse(int argc, char **argv, struct paste_options *options)
 {
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
+        const int taken = console_at_option(&options->at, argc, argv, &i);
+        if (taken < 0) {
+            return usage(options, "its value is missing or wrong: ", word);
+        }
+        if (taken == 1) {
+            continue;
+        }
         if (strcmp(word, "--help") == 0) {
             fputs(options->usage_text, stdout);
             return 0;
@@ -42,8 +50,6 @@ static int parse(int argc, char **argv, struct paste_options *options)
             options->json = true;
         } else if (strcmp(word, "--new-tenant") == 0 && options->takes_new_tenant) {
             options->new_tenant = true;
-        } else if (strcmp(word, "--run") == 0 && i + 1 < argc) {
-            options->run_dir = argv[++i];
         } else if (word[0] == '-' && word[1] != '\0') {
             return usage(options, "unknown option: ", word);
         } else if (options->count == SERVICE_KEY_INPUT_MAX) {
@@ -88,7 +94,7 @@ static enum ifl_status read_files(const struct paste_options *options, struct te
 int pasted_certificates(const char *command, const char *usage_text, int takes_new_tenant, int argc, char **argv)
 {
     struct paste_options options = {
-        .run_dir = DAEMON_RUN_DIR, .usage_text = usage_text, .takes_new_tenant = takes_new_tenant != 0};
+        .at = CONSOLE_AT_DEFAULT, .usage_text = usage_text, .takes_new_tenant = takes_new_tenant != 0};
     char buf[1024];
     struct text detail, out;
     const int end = parse(argc, argv, &options);
@@ -102,7 +108,7 @@ int pasted_certificates(const char *command, const char *usage_text, int takes_n
     text_str(&out, options.new_tenant ? " new-tenant\n" : "\n");
     const enum ifl_status status = read_files(&options, &out, &detail);
     text_str(&out, "\n.\n");
-    const int result = status == IFL_OK ? daemon_talk(options.run_dir, options.json, bytes_of(text_buf, out.len))
+    const int result = status == IFL_OK ? console_talk(&options.at, options.json, bytes_of(text_buf, out.len))
                                         : daemon_refuse(options.json, status, buf);
     bytes_wipe(text_buf, sizeof text_buf);
     return result;

@@ -1,8 +1,9 @@
 /* verb_daemon.c: `iflowctl status`, `routes`, `queue list|show|export|retry|drop`, `identity show|rollback|csr`, `trust show|install|rollback`, `log` (also `logs`) and `retry`:
- * questions to a running iflowd, on its console's socket. What the answers say is decided there (components/console). */
+ * questions to a running iflowd, on its console's socket, or to a node, on its serial port. What the answers say is decided there (components/console). */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "daemon.h"
 #include "linux/unix_socket.h"
+#include "node_line.h"
 #include "pasted.h"
 #include "report.h"
 #include "verbs.h"
@@ -17,7 +19,7 @@
 #define COMMAND_SIZE 256
 
 struct question {
-    const char *run_dir;
+    struct console_at at;
     bool json;
     char command[COMMAND_SIZE]; /* the console's command, with its line end */
 };
@@ -46,7 +48,7 @@ static bool add_word(struct question *question, const char *word)
 /* 0, or the exit status. `verb` is what the console calls it (one or more words); words of the line follow as they are. */
 static int parse(struct question *question, const char *verb, int argc, char **argv)
 {
-    *question = (struct question){.run_dir = DAEMON_RUN_DIR};
+    *question = (struct question){.at = CONSOLE_AT_DEFAULT};
     bool fits = true;
     for (int i = 1; i < argc; i++) { /* "json" goes in front of everything, so it's looked for first */
         question->json = question->json || strcmp(argv[i], "--json") == 0;
@@ -58,16 +60,15 @@ static int parse(struct question *question, const char *verb, int argc, char **a
         if (strcmp(argv[i], "--json") == 0) {
             continue;
         }
-        if (strcmp(argv[i], "--run") == 0) {
-            if (++i == argc) {
-                return usage("--run wants a directory");
-            }
-            question->run_dir = argv[i];
-        } else if (argv[i][0] == '-') {
-            return usage("that option isn't known here");
-        } else {
-            fits = add_word(question, argv[i]);
+        const int taken = console_at_option(&question->at, argc, argv, &i);
+        if (taken < 0) {
+            return usage(
+                "--run wants a directory, --port a serial port, --pin-file a file, --timeout 1 to 3600 seconds");
         }
+        if (taken == 0 && argv[i][0] == '-') {
+            return usage("that option isn't known here");
+        }
+        fits = taken == 1 || add_word(question, argv[i]);
     }
     if (!fits) {
         return usage("a word is empty, too long or has a space in it");
@@ -192,11 +193,55 @@ int daemon_talk(const char *run_dir, bool json, struct bytes text)
     return result;
 }
 
+int console_at_option(struct console_at *at, int argc, char **argv, int *i)
+{
+    const char *word = argv[*i];
+    const char **value = strcmp(word, "--run") == 0        ? &at->run_dir
+                         : strcmp(word, "--port") == 0     ? &at->port
+                         : strcmp(word, "--pin-file") == 0 ? &at->pin_file
+                                                           : NULL;
+    if (value == NULL && strcmp(word, "--timeout") != 0) {
+        return 0;
+    }
+    if (++*i >= argc) {
+        return -1;
+    }
+    if (value != NULL) {
+        *value = argv[*i];
+        return 1;
+    }
+    char *end = NULL;
+    const long seconds = strtol(argv[*i], &end, 10);
+    at->timeout_ms = (int)(seconds * 1000);
+    return seconds < 1 || seconds > 3600 || *end != '\0' ? -1 : 1;
+}
+
+static int ask_node(const struct console_at *at, bool json, struct bytes text)
+{
+    static struct node_line line;
+    line = (struct node_line){.port = at->port, .json = json, .tell = true, .timeout_ms = at->timeout_ms, .fd = -1};
+    if (node_line_open(&line) != IFL_OK) {
+        return node_line_report(&line, IFL_FILE, strerror(errno));
+    }
+    const size_t command = bytes_find(text, bytes_of_string("\n")) + 1;
+    int result = at->pin_file != NULL ? node_line_unlock(&line, at->pin_file) : 0;
+    if (result == 0) {
+        result = node_line_ask(&line, bytes_head(text, command), bytes_tail(text, command));
+    }
+    close(line.fd);
+    return result;
+}
+
+int console_talk(const struct console_at *at, bool json, struct bytes text)
+{
+    return at->port == NULL ? daemon_talk(at->run_dir, json, text) : ask_node(at, json, text);
+}
+
 static int run(const char *verb, int argc, char **argv)
 {
     struct question question;
     const int wrong = parse(&question, verb, argc, argv);
-    return wrong != 0 ? wrong : daemon_talk(question.run_dir, question.json, bytes_of_string(question.command));
+    return wrong != 0 ? wrong : console_talk(&question.at, question.json, bytes_of_string(question.command));
 }
 
 int verb_status(int argc, char **argv)

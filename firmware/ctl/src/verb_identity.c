@@ -1,7 +1,7 @@
-/* verb_identity.c: `iflowctl identity install`: a new service key for a running iflowd; `iflowctl identity certificate`: the certificates for a key
- * that it made itself.
+/* verb_identity.c: `iflowctl identity install`: a new service key for a running iflowd or a node; `iflowctl identity certificate`: the certificates for a
+ * key that it made itself.
  *
- * It is read and proven here, whatever form it has, and goes to iflowd's console as the plain service key that `import` takes. There it's proven
+ * It is read and proven here, whatever form it has, and goes to the console as the plain service key that `import` takes. There it's proven
  * once more, stored beside the identity in force, and tried. */
 #include <stdio.h>
 #include <string.h>
@@ -18,15 +18,17 @@
 #define LINE_BYTES 48u           /* 64 characters of base64 */
 
 static const char USAGE[] =
-    "usage: iflowctl identity install FILE... [--new-tenant] [--passphrase-file FILE] [--run DIR] [--json]\n\n"
-    "Gives a new service key (as `iflowctl key check` takes it) to the running iflowd. It's stored beside the identity in\n"
+    "usage: iflowctl identity install FILE... [--new-tenant] [--passphrase-file FILE] [--run DIR | --port PORT]\n"
+    "                                 [--pin-file FILE] [--timeout SECONDS] [--json]\n\n"
+    "Gives a new service key (as `iflowctl key check` takes it) to the running iflowd, or to the node at this port. It's stored beside the identity in\n"
     "force and used only when it's proven; `iflowctl identity show` says which one is in force. --new-tenant allows that it\n"
     "leads to another tenant although messages wait.\n";
 
 struct install_options {
     const char *files[SERVICE_KEY_INPUT_MAX];
     size_t count;
-    const char *run_dir, *passphrase_file;
+    struct console_at at;
+    const char *passphrase_file;
     bool json, new_tenant;
 };
 
@@ -42,9 +44,16 @@ static int usage(const char *why, const char *word)
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct install_options *options)
 {
-    *options = (struct install_options){.run_dir = DAEMON_RUN_DIR};
+    *options = (struct install_options){.at = CONSOLE_AT_DEFAULT};
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
+        const int taken = console_at_option(&options->at, argc, argv, &i);
+        if (taken < 0) {
+            return usage("its value is missing or wrong: ", word);
+        }
+        if (taken == 1) {
+            continue;
+        }
         if (strcmp(word, "--help") == 0) {
             fputs(USAGE, stdout);
             return 0;
@@ -53,8 +62,6 @@ static int parse(int argc, char **argv, struct install_options *options)
             options->json = true;
         } else if (strcmp(word, "--new-tenant") == 0) {
             options->new_tenant = true;
-        } else if (strcmp(word, "--run") == 0 && i + 1 < argc) {
-            options->run_dir = argv[++i];
         } else if (strcmp(word, "--passphrase-file") == 0 && i + 1 < argc) {
             options->passphrase_file = argv[++i];
         } else if (word[0] == '-' && word[1] != '\0') {
@@ -136,7 +143,7 @@ int verb_identity_install(int argc, char **argv)
     }
     int result = 1;
     if (status == IFL_OK) {
-        result = daemon_talk(options.run_dir, options.json, write_import(&options));
+        result = console_talk(&options.at, options.json, write_import(&options));
     } else {
         (void)daemon_refuse(options.json, status, buf);
     }
@@ -148,8 +155,9 @@ int verb_identity_install(int argc, char **argv)
 int verb_identity_certificate(int argc, char **argv)
 {
     static const char text[] =
-        "usage: iflowctl identity certificate FILE... [--new-tenant] [--run DIR] [--json]\n\n"
-        "Gives the certificates (PEM, or DER) for the key of `iflowctl identity csr` to the running iflowd: the leaf, and what leads from it to its\n"
-        "root. They are stored beside the identity in force and used only when they are proven.\n";
+        "usage: iflowctl identity certificate FILE... [--new-tenant] [--run DIR | --port PORT] [--pin-file FILE]\n"
+        "                                     [--timeout SECONDS] [--json]\n\n"
+        "Gives the certificates (PEM, or DER) for the key of `iflowctl identity csr` to the running iflowd, or to the node at this port: the leaf, and\n"
+        "what leads from it to its root. They are stored beside the identity in force and used only when they are proven.\n";
     return pasted_certificates("identity certificate", text, 1, argc, argv);
 }
