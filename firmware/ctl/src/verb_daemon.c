@@ -297,8 +297,8 @@ int verb_trust_rollback(int argc, char **argv)
 int verb_trust_install(int argc, char **argv)
 {
     static const char text[] =
-        "usage: iflowctl trust install FILE... [--run DIR] [--json]\n\n"
-        "Gives the roots in these files (PEM, or DER) to the running iflowd, up to 128 KB. They are tried at once with a handshake, and in force when the\n"
+        "usage: iflowctl trust install FILE... [--run DIR | --port PORT] [--json]\n\n"
+        "Gives the roots in these files (PEM, or DER) to the running iflowd (up to 128 KB) or node. They are tried at once with a handshake, and in force when the\n"
         "tenant's chain ends at one of them; else those of before go on.\n";
     return pasted_certificates("trust install", text, 0, argc, argv);
 }
