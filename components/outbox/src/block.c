@@ -14,7 +14,8 @@
 
 #define MAGIC 0x424F4649u /* "IFOB" */
 #define VERSION 1u
-#define SWEEP_COUNT 16u /* blocks looked at in one step */
+#define CRC_OF_WHOLE 0x48674BC7u /* of bytes with their check sum behind them, whatever they are */
+#define SWEEP_COUNT 16u          /* blocks looked at in one step */
 
 /* ---- layout ---- */
 
@@ -33,29 +34,25 @@ uint32_t outbox_block_records(const struct outbox *box, uint32_t index)
     return header2_at(box, index, 2);
 }
 
-static uint32_t header_crc(const struct block *block, uint32_t size, uint8_t **stored)
+static uint32_t header_size(uint8_t kind)
 {
-    *stored = (uint8_t *)block + size - 4;
-    return crc32c(0, block, size - 4);
+    return kind == 1 ? HEADER1_SIZE : HEADER2_SIZE;
 }
 
-bool outbox_header_valid(const struct block *block, uint8_t kind, uint32_t size)
+bool outbox_header_valid(const struct block *block, uint8_t kind)
 {
-    uint8_t *stored;
-    uint32_t crc = header_crc(block, size, &stored);
-    return block->magic == MAGIC && block->kind == kind && le32_get(stored) == crc;
+    return block->magic == MAGIC && block->kind == kind && crc32c(0, block, header_size(kind)) == CRC_OF_WHOLE;
 }
 
-void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t kind, uint32_t size)
+void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t kind)
 {
-    uint8_t *stored;
+    uint32_t size = header_size(kind) - 4;
     block->magic = MAGIC;
     block->version = VERSION;
     block->kind = kind;
     block->prog_size = (uint16_t)flash_prog_size(box->region);
     block->size = box->block_size;
-    uint32_t crc = header_crc(block, size, &stored);
-    le32_put(stored, crc);
+    le32_put((uint8_t *)block + size, crc32c(0, block, size));
 }
 
 /* ---- reading headers ---- */
@@ -63,7 +60,7 @@ void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t k
 static bool header2_load(struct outbox *box, uint32_t index, unsigned copy, struct block *block)
 {
     outbox_load(box, header2_at(box, index, copy), block, HEADER2_SIZE);
-    return outbox_header_valid(block, 2, HEADER2_SIZE) && block->version == VERSION && block->index == index &&
+    return outbox_header_valid(block, 2) && block->version == VERSION && block->index == index &&
            block->size == box->block_size && block->progress.route[IFL_ROUTE_NAME_SIZE - 1] == '\0';
 }
 
@@ -87,7 +84,7 @@ enum block_state outbox_block_load(struct outbox *box, uint32_t index, struct bl
     }
     memset(block, 0, sizeof *block);
     outbox_load(box, outbox_block_start(box, index), block, HEADER1_SIZE);
-    bool valid = outbox_header_valid(block, 1, HEADER1_SIZE);
+    bool valid = outbox_header_valid(block, 1);
     block->index = index;
     if (!valid) {
         block->erase_count = box->erase_count_max;
@@ -168,7 +165,7 @@ static uint32_t shares_of_others(struct outbox *box, const struct outbox_lane *o
         }
         if (lane->min_blocks > lane->block_count) {
             sum += (uint32_t)lane->min_blocks - lane->block_count;
-        } else if (lane->block_count > 0 && !outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0)) {
+        } else if (lane->block_count > 0 && !outbox_has_room(box, lane, box->record_size, 0)) {
             sum += !frees_another(box, lane);
         }
     }
@@ -258,7 +255,7 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     block->tag = box->device_tag;
     block->first_n = lane->last_n + 1;
     block->progress = lane->progress;
-    outbox_header_seal(box, block, 2, HEADER2_SIZE);
+    outbox_header_seal(box, block, 2);
     enum ifl_status status = outbox_program(box, at, block, HEADER2_SIZE);
     if (status == IFL_STORE_FULL) { /* nothing was written: it's still free */
         box->free_count = before;
@@ -308,7 +305,7 @@ enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block)
     bool blank = outbox_is_blank(box, start, start + box->block_size);
     enum ifl_status status = box->fault != IFL_OK ? box->fault : blank ? outbox_sync_inside(box) : IFL_FLASH_VERIFY;
     if (status == IFL_OK) {
-        outbox_header_seal(box, block, 1, HEADER1_SIZE);
+        outbox_header_seal(box, block, 1);
         status = outbox_program(box, start, block, HEADER1_SIZE);
     }
     return status;
@@ -395,7 +392,7 @@ static bool reads_free(struct outbox *box, uint32_t index)
 {
     struct block block;
     bool is_free = false;
-    for (int i = 0; i < WEAK_READS && !is_free && !outbox_is_cached(box); i++) {
+    for (int i = 0; i < WEAK_READS && !is_free && !box->cached; i++) {
         is_free = outbox_block_load(box, index, &block) == BLOCK_FREE;
     }
     return is_free;

@@ -82,21 +82,22 @@ _Static_assert(sizeof(struct block) == HEADER2_SIZE && offsetof(struct block, cr
 
 /* From record to record through the blocks of a lane. */
 struct walk {
-    struct block block;
-    struct record rec; /* found last */
+    bool boundary; /* `at` is directly behind a whole record */
+    bool whole;    /* the body's check sum is right */
+    bool damaged;  /* one on the way wasn't whole */
+    struct outbox_lane *lane;
     uint32_t at, stop;
-    uint32_t buried; /* dead letters that outbox_seek() passed over */
-    bool boundary;   /* `at` is directly behind a whole record */
-    bool whole;      /* the body's check sum is right */
-    bool damaged;    /* one on the way wasn't whole */
+    uint32_t buried;   /* dead letters that outbox_seek() passed over */
+    struct record rec; /* found last */
+    struct block block;
 };
 
 /* ---- record.c ---- */
 uint32_t outbox_padded(const struct outbox *box, uint32_t size);
 /* False: see above. */
 bool outbox_load(struct outbox *box, uint32_t at, void *to, uint32_t size);
-/* Forget an old fault; false: the medium can't be read now (box->fault: FLASH_BUSY, FLASH_IO). Public functions begin with it. */
-bool outbox_enter(struct outbox *box);
+/* Forget an old fault. FLASH_BUSY, FLASH_IO: the medium can't be read now. Public functions begin with it. */
+enum ifl_status outbox_enter(struct outbox *box);
 /* All bytes from `at` to `end`. */
 bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end);
 /* NULL: there is no such lane. */
@@ -109,7 +110,7 @@ uint32_t outbox_record_body(const struct record *rec);                          
 uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec); /* bytes with padding */
 /* It reads the same, and right, however often it's read. */
 bool outbox_record_steady(struct outbox *box, const struct record *rec);
-/* Set up for the records of walk->block, all of them. */
+/* Set up for the records of walk->block of walk->lane, all of them. */
 void outbox_walk_block(const struct outbox *box, struct walk *walk);
 /* Set up for the records from address `at` of the lane on; 0: from its oldest block. False: there is no block of the lane. */
 bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at, struct walk *walk);
@@ -119,9 +120,9 @@ bool outbox_walk_next(struct outbox *box, struct walk *walk);
 /* ---- block.c ---- */
 uint32_t outbox_block_start(const struct outbox *box, uint32_t index);   /* address */
 uint32_t outbox_block_records(const struct outbox *box, uint32_t index); /* address of the first record */
-/* A right header of `size` bytes, of any version. */
-bool outbox_header_valid(const struct block *block, uint8_t kind, uint32_t size);
-void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t kind, uint32_t size);
+/* A right header 1 or 2, of any version. */
+bool outbox_header_valid(const struct block *block, uint8_t kind);
+void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t kind);
 enum block_state outbox_block_load(struct outbox *box, uint32_t index, struct block *block);
 /* Of the lane's blocks with a serial larger than `after`: the one with the smallest serial. False: there is none, *block is untouched. */
 bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint32_t after, struct block *block);
@@ -134,8 +135,6 @@ bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane);
 bool outbox_erase_step(struct outbox *box, bool start);
 
 /* ---- write.c ---- */
-bool outbox_is_cached(const struct outbox *box);
-uint32_t outbox_program_size(const struct outbox *box); /* bytes of a message that one program takes at most */
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size);
 enum ifl_status outbox_sync_inside(struct outbox *box);
 /* For a record of `size` bytes in the lane's newest block, leaving `reserve` free. */

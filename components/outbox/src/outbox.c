@@ -54,7 +54,8 @@ enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size
     if (size > box->payload_max) {
         return IFL_TOO_LARGE;
     }
-    return outbox_enter(box) ? outbox_data_begin(box, l, size, &time, NULL) : box->fault;
+    enum ifl_status status = outbox_enter(box);
+    return status == IFL_OK ? outbox_data_begin(box, l, size, &time, NULL) : status;
 }
 
 enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
@@ -94,7 +95,7 @@ enum ifl_status outbox_sync(struct outbox *box)
  * same for all records up to it. */
 static outbox_n fence_of(struct outbox *box, const struct walk *walk)
 {
-    struct outbox_lane *lane = &box->lanes[walk->block.progress.lane];
+    struct outbox_lane *lane = walk->lane;
     uint32_t at = walk->rec.at;
     if (at < lane->fence_from || at >= lane->fence_at) {
         struct walk ahead = *walk;
@@ -128,11 +129,11 @@ bool outbox_seek(struct outbox *box, struct walk *walk, outbox_n after)
 {
     while (outbox_walk_next(box, walk)) {
         const struct record *rec = &walk->rec;
-        if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after ||
-            rec->n > box->lanes[walk->block.progress.lane].durable_n || rec->n > fence_of(box, walk)) {
+        if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after || rec->n > walk->lane->durable_n ||
+            rec->n > fence_of(box, walk)) {
             continue;
         }
-        bool buried = walk->block.progress.lane == OUTBOX_LANE_DEAD && is_buried(box, walk, rec->n);
+        bool buried = walk->lane == &box->lanes[OUTBOX_LANE_DEAD] && is_buried(box, walk, rec->n);
         if (!buried) {
             return box->fault == IFL_OK;
         }
@@ -150,24 +151,25 @@ bool outbox_origin(struct outbox *box, const struct record *rec, struct origin *
 static enum ifl_status show(struct outbox *box, const struct walk *walk, struct outbox_message *message)
 {
     const struct record *rec = &walk->rec;
-    struct origin origin = {.log = walk->block.log, .lane = walk->block.progress.lane, .n = rec->n};
-    message->body_crc = rec->crc;
-    if (outbox_origin(box, rec, &origin)) {
-        message->body_crc = crc32c(rec->crc, &origin, ORIGIN_SIZE);
-    }
-    message->id.log = origin.log;
-    message->id.lane = origin.lane;
-    message->id.n = origin.n;
-    message->lane = walk->block.progress.lane;
+    struct origin origin;
+    message->lane = walk->lane->progress.lane;
     message->n = rec->n;
     message->size = rec->size;
     message->time.unix_s = (int64_t)(rec->time & TIME_MASK);
     message->time.uptime_min = (uint32_t)(rec->time >> TIME_BITS);
     message->time.quality = rec->quality;
-    message->reason = origin.reason;
     message->at = rec->at;
     message->body = outbox_record_body(rec);
     message->read_pos = 0;
+    if (outbox_origin(box, rec, &origin)) {
+        message->body_crc = crc32c(rec->crc, &origin, ORIGIN_SIZE);
+        message->id = (struct outbox_id){.log = origin.log, .lane = origin.lane, .n = origin.n};
+        message->reason = origin.reason;
+    } else {
+        message->body_crc = rec->crc;
+        message->id = (struct outbox_id){.log = walk->block.log, .lane = message->lane, .n = rec->n};
+        message->reason = IFL_OK;
+    }
     return box->fault;
 }
 
@@ -187,7 +189,7 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     struct walk walk;
-    if (!outbox_enter(box) || l == NULL || l->progress.cursor >= l->durable_n) {
+    if (outbox_enter(box) != IFL_OK || l == NULL || l->progress.cursor >= l->durable_n) {
         return box->fault != IFL_OK ? box->fault : IFL_END;
     }
     if (!outbox_walk_from(box, l, l->read_at, &walk) && !outbox_walk_from(box, l, 0, &walk)) {
@@ -208,8 +210,8 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
 enum ifl_status outbox_next(struct outbox *box, struct outbox_message *message)
 {
     struct walk walk;
-    bool found = outbox_enter(box) && message->lane < IFL_LANE_COUNT &&
-                 outbox_walk_from(box, &box->lanes[message->lane], message->at, &walk) &&
+    struct outbox_lane *lane = outbox_lane_at(box, message->lane);
+    bool found = outbox_enter(box) == IFL_OK && lane != NULL && outbox_walk_from(box, lane, message->at, &walk) &&
                  outbox_seek(box, &walk, message->n);
     return found ? show(box, &walk, message) : box->fault != IFL_OK ? box->fault : IFL_END;
 }
@@ -220,12 +222,13 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
 {
     uint32_t pos = message->read_pos, left = message->size - pos, stored;
     uint32_t piece = size < left ? (uint32_t)size : left;
+    const struct outbox_lane *lane = outbox_lane_at(box, message->lane);
     *got = 0;
     box->active = true;
-    if (message->lane >= IFL_LANE_COUNT || message->n <= box->lanes[message->lane].progress.cursor) {
+    if (lane == NULL || message->n <= lane->progress.cursor) {
         return IFL_NOT_FOUND;
     }
-    outbox_enter(box);
+    (void)outbox_enter(box);
     outbox_load(box, message->body + pos, buf, piece);
     uint32_t crc = crc32c(pos == 0 ? message->body_crc : message->crc, buf, piece);
     if (piece == left && piece > 0) { /* held back until all of it is known to be right */
@@ -309,7 +312,10 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
         return message->n < first ? IFL_NOT_FOUND : IFL_INVALID;
     }
     box->active = true;
-    enum ifl_status status = outbox_enter(box) ? outbox_room_for_record(box, lane) : box->fault; /* for the cursor */
+    enum ifl_status status = outbox_enter(box);
+    if (status == IFL_OK) {
+        status = outbox_room_for_record(box, lane); /* for the cursor */
+    }
     if (status == IFL_OK) {
         status = move_to(box, message, &box->lanes[OUTBOX_LANE_DEAD], reason);
     }
@@ -324,8 +330,9 @@ enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enu
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
-    if (l == NULL || !outbox_enter(box)) {
-        return l == NULL ? IFL_INVALID : box->fault;
+    enum ifl_status status = l != NULL ? outbox_enter(box) : IFL_INVALID;
+    if (status != IFL_OK) {
+        return status;
     }
     outbox_n cursor = l->progress.cursor;
     n = n < l->durable_n ? n : l->durable_n;
@@ -357,7 +364,10 @@ enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *
         return IFL_INVALID;
     }
     box->active = true;
-    enum ifl_status status = outbox_enter(box) ? is_dead_letter(box, dead->n, dead->at) : box->fault;
+    enum ifl_status status = outbox_enter(box);
+    if (status == IFL_OK) {
+        status = is_dead_letter(box, dead->n, dead->at);
+    }
     if (status == IFL_OK) {
         status = outbox_room_for_record(box, &box->lanes[OUTBOX_LANE_DEAD]); /* for the TOMB */
     }
@@ -369,7 +379,8 @@ enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *
 
 enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead)
 {
-    return outbox_enter(box) ? outbox_bury_n(box, dead->n, dead->at) : box->fault;
+    enum ifl_status status = outbox_enter(box);
+    return status == IFL_OK ? outbox_bury_n(box, dead->n, dead->at) : status;
 }
 
 /* ---- batches ---- */
@@ -384,7 +395,10 @@ enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n la
     box->active = true;
     l->progress.batch_count = (uint16_t)(last_n - l->progress.cursor);
     l->progress.batch_format = format;
-    enum ifl_status status = outbox_enter(box) ? outbox_tell(box, l, RECORD_TRY, 0) : box->fault;
+    enum ifl_status status = outbox_enter(box);
+    if (status == IFL_OK) {
+        status = outbox_tell(box, l, RECORD_TRY, 0);
+    }
     if (status != IFL_OK) {
         l->progress.batch_count = 0;
     }
@@ -434,7 +448,7 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
         box->quiet_at = ifl_ms_after(now, QUIET_MS);
     }
     bool quiet = now >= box->quiet_at;
-    if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box)) {
+    if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box) == IFL_OK) {
         (void)save_cursors(box, quiet);
         if (quiet) {
             (void)outbox_sync_inside(box);
@@ -453,11 +467,12 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
 
 enum ifl_status outbox_flush(struct outbox *box)
 {
-    if (!outbox_enter(box)) {
-        return box->fault;
+    enum ifl_status status = outbox_enter(box);
+    if (status != IFL_OK) {
+        return status;
     }
     enum ifl_status saved = save_cursors(box, true);
-    enum ifl_status status = outbox_sync(box);
+    status = outbox_sync(box);
     return status == IFL_OK ? saved : status;
 }
 

@@ -26,11 +26,12 @@ bool outbox_load(struct outbox *box, uint32_t at, void *to, uint32_t size)
     return box->fault == IFL_OK;
 }
 
-bool outbox_enter(struct outbox *box)
+enum ifl_status outbox_enter(struct outbox *box)
 {
     uint8_t byte;
     box->fault = IFL_OK;
-    return outbox_load(box, 0, &byte, sizeof byte);
+    outbox_load(box, 0, &byte, sizeof byte);
+    return box->fault;
 }
 
 bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end)
@@ -123,7 +124,7 @@ bool outbox_record_steady(struct outbox *box, const struct record *rec)
 {
     uint8_t raw[RECORD_SIZE], first[RECORD_SIZE];
     outbox_load(box, rec->at, first, sizeof first);
-    for (int i = 0; i < WEAK_READS && !outbox_is_cached(box); i++) {
+    for (int i = 0; i < WEAK_READS && !box->cached; i++) {
         outbox_load(box, rec->at, raw, sizeof raw);
         if (memcmp(raw, first, sizeof raw) != 0 || !body_is_whole(box, rec)) {
             return false;
@@ -136,7 +137,7 @@ bool outbox_record_steady(struct outbox *box, const struct record *rec)
 
 void outbox_walk_block(const struct outbox *box, struct walk *walk)
 {
-    const struct outbox_lane *lane = &box->lanes[walk->block.progress.lane];
+    const struct outbox_lane *lane = walk->lane;
     uint32_t limit = outbox_block_start(box, walk->block.index + 1) - RECORD_SIZE + 1;
     walk->at = outbox_block_records(box, walk->block.index);
     walk->stop = walk->block.serial == lane->newest_serial && lane->write_at < limit ? lane->write_at : limit;
@@ -145,6 +146,7 @@ void outbox_walk_block(const struct outbox *box, struct walk *walk)
 
 bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at, struct walk *walk)
 {
+    walk->lane = lane;
     walk->buried = 0;
     walk->damaged = false;
     bool found = at == 0 ? outbox_block_find(box, lane, lane->oldest_serial - 1, &walk->block)
@@ -178,13 +180,13 @@ bool outbox_walk_next(struct outbox *box, struct walk *walk)
                 walk->boundary = walk->whole = body_is_whole(box, rec);
                 walk->damaged = walk->damaged || !walk->whole;
                 /* Behind a body that isn't whole the next record may begin anywhere: the power went while it was written. */
-                walk->at += walk->whole ? outbox_record_extent(box, rec) : outbox_padded(box, RECORD_SIZE);
+                walk->at += walk->whole ? outbox_record_extent(box, rec) : box->record_size;
                 return box->fault == IFL_OK;
             }
             walk->boundary = false;
             walk->at += next_candidate(box, rec);
         }
-        if (!outbox_block_find(box, &box->lanes[walk->block.progress.lane], walk->block.serial, &walk->block)) {
+        if (!outbox_block_find(box, walk->lane, walk->block.serial, &walk->block)) {
             return false;
         }
         outbox_walk_block(box, walk);

@@ -25,7 +25,7 @@ static enum ifl_status find_format(struct outbox *box)
         int reads = 0;
         do {
             outbox_load(box, at, &header, HEADER1_SIZE);
-        } while (outbox_header_valid(&header, 1, HEADER1_SIZE) && reads++ < WEAK_READS);
+        } while (outbox_header_valid(&header, 1) && reads++ < WEAK_READS);
         if (reads <= WEAK_READS) {
             continue;
         }
@@ -63,7 +63,7 @@ static enum fill block_fill(struct outbox *box, uint32_t index)
     const uint8_t *image = (const uint8_t *)&header;
     uint8_t any = 0, all = 0xFF,
             begun = 0; /* bits that differ from blank: anywhere, everywhere, where a header 1 has none */
-    outbox_header_seal(box, &header, 1, HEADER1_SIZE);
+    outbox_header_seal(box, &header, 1);
     memset(&header.erase_count, ~erased, sizeof header.erase_count); /* of whatever erase */
     memset((uint8_t *)&header + HEADER1_SIZE - 4, ~erased, 4);
     for (uint32_t done = 0; done < box->block_size; done += PIECE_SIZE) {
@@ -208,6 +208,7 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     tail = find_tail(box, lane, tail, granule < PIECE_SIZE ? granule : PIECE_SIZE);
     lane->seed = walk.block.crc;
     lane->write_at = tail;
+    walk.lane = lane;
     walk.damaged = false;
     do {
         read_lane(box, lane, &walk, &last, &behind);
@@ -215,7 +216,7 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
         box->resumed = box->resumed || !walk.boundary || !steady;
         lane->write_at = last.at;
     } while (!steady && box->fault == IFL_OK);
-    tail += outbox_is_cached(box) ? 0 : outbox_program_size(box);
+    tail += box->cached ? 0 : box->program_size;
     lane->write_at = outbox_padded(box, tail > behind ? tail : behind);
     lane->cursor_saved = lane->progress.cursor;
     lane->durable_n = lane->last_n;
@@ -367,6 +368,16 @@ static enum ifl_status first_header(struct outbox *box, uint32_t first)
     return status == IFL_FLASH_VERIFY ? IFL_OK : status; /* the first block is erased instead */
 }
 
+/* Programs are small where a torn one can leave bits that hover: recovery leaves as much room behind the last record. */
+static void look_at_medium(struct outbox *box)
+{
+    uint32_t granule = flash_prog_size(box->region);
+    uint32_t size = granule > PIECE_SIZE ? granule : PIECE_SIZE;
+    box->cached = box->region.flash->driver->sync != NULL;
+    box->program_size = (uint16_t)(box->cached ? IFL_OUTBOX_BUFFER_SIZE / granule * granule : size);
+    box->record_size = (uint16_t)outbox_padded(box, RECORD_SIZE);
+}
+
 static void set_limits(struct outbox *box, const struct outbox_config *config)
 {
     uint32_t count = box->region.size / box->block_size;
@@ -383,6 +394,7 @@ enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, con
     box->region = region;
     box->random = config->random;
     box->device_tag = config->device_tag;
+    look_at_medium(box);
     enum ifl_status status = find_format(box);
     bool format = status == IFL_END;
     if (format) {

@@ -8,21 +8,6 @@
 
 /* ---- the medium ---- */
 
-bool outbox_is_cached(const struct outbox *box)
-{
-    return box->region.flash->driver->sync != NULL;
-}
-
-/* Small where a torn program can leave bits that hover: recovery leaves as much room behind the last record. */
-uint32_t outbox_program_size(const struct outbox *box)
-{
-    uint32_t granule = flash_prog_size(box->region);
-    if (outbox_is_cached(box)) {
-        return IFL_OUTBOX_BUFFER_SIZE / granule * granule;
-    }
-    return granule > PIECE_SIZE ? granule : PIECE_SIZE;
-}
-
 /* A header: padded to whole granules, read back. */
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size)
 {
@@ -37,7 +22,7 @@ enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from
 /* A failure is kept for outbox_sync(): it speaks of messages that nobody was told are safe. */
 enum ifl_status outbox_sync_inside(struct outbox *box)
 {
-    if (!box->dirty || !outbox_is_cached(box)) {
+    if (!box->dirty || !box->cached) {
         return IFL_OK;
     }
     enum ifl_status status = flash_sync(box->region);
@@ -91,7 +76,7 @@ static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane
     enum ifl_status status = outbox_program(box, lane->write_at, &rec, RECORD_SIZE);
     lane->closed = lane->closed || is_worn(status);
     if (status == IFL_OK) {
-        lane->write_at += outbox_padded(box, RECORD_SIZE);
+        lane->write_at += box->record_size;
         lane->cursor_saved = type == RECORD_TOMB ? lane->cursor_saved : progress->cursor;
     }
     return status;
@@ -110,7 +95,7 @@ static enum ifl_status write_resume(struct outbox *box, struct outbox_lane *lane
 
 bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve)
 {
-    uint32_t resume = lane->resume_due ? outbox_padded(box, RECORD_SIZE) : 0;
+    uint32_t resume = lane->resume_due ? box->record_size : 0;
     uint32_t end = outbox_block_start(box, lane->newest + 1u);
     return lane->newest_serial != 0 && !lane->closed && lane->write_at < end &&
            end - lane->write_at >= size + resume + reserve;
@@ -118,8 +103,7 @@ bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, u
 
 enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *lane)
 {
-    return outbox_has_room(box, lane, outbox_padded(box, RECORD_SIZE), 0) ? IFL_OK
-                                                                          : outbox_block_open(box, lane, false);
+    return outbox_has_room(box, lane, box->record_size, 0) ? IFL_OK : outbox_block_open(box, lane, false);
 }
 
 /* Header 2 and RESUME say all that the others say, but for TOMB. */
@@ -127,7 +111,7 @@ static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, e
 {
     bool told = type != RECORD_TOMB && lane->resume_due;
     enum ifl_status status;
-    if (outbox_has_room(box, lane, told ? 0 : outbox_padded(box, RECORD_SIZE), 0)) {
+    if (outbox_has_room(box, lane, told ? 0 : box->record_size, 0)) {
         status = write_resume(box, lane);
     } else {
         status = outbox_block_open(box, lane, false);
@@ -213,7 +197,7 @@ static enum ifl_status put_bytes(struct outbox *box, const void *from, size_t si
 {
     struct outbox_put *put = &box->put;
     const uint8_t *bytes = from;
-    uint32_t room = outbox_program_size(box);
+    uint32_t room = box->program_size;
     enum ifl_status status = IFL_OK;
     while (size > 0 && status == IFL_OK) {
         size_t piece = size < room - put->fill ? size : room - put->fill;
@@ -267,15 +251,13 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
 }
 
 /* What has failed is begun again from the start. */
-static bool put_enter(struct outbox *box)
+static enum ifl_status put_enter(struct outbox *box)
 {
-    if (outbox_enter(box)) {
-        return true;
-    }
-    if (box->fault != IFL_FLASH_BUSY) {
+    enum ifl_status status = outbox_enter(box);
+    if (status != IFL_OK && status != IFL_FLASH_BUSY) {
         outbox_put_abandon(box);
     }
-    return false;
+    return status;
 }
 
 enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece)
@@ -284,8 +266,9 @@ enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece)
     if (!put->active || piece.size > put->left) {
         return IFL_INVALID;
     }
-    if (!put_enter(box)) {
-        return box->fault;
+    enum ifl_status status = put_enter(box);
+    if (status != IFL_OK) {
+        return status;
     }
     put->crc = crc32c(put->crc, piece.data, piece.size);
     put->left -= (uint32_t)piece.size;
@@ -313,13 +296,16 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
     if (!put->active || put->left > 0) {
         return IFL_INVALID;
     }
-    enum ifl_status status = put_enter(box) ? put_end(box) : box->fault;
+    enum ifl_status status = put_enter(box);
+    if (status == IFL_OK) {
+        status = put_end(box);
+    }
     if (status != IFL_OK) {
         return status;
     }
     outbox_put_abandon(box);
     lane->last_n++;
-    if (!outbox_is_cached(box)) {
+    if (!box->cached) {
         lane->durable_n = lane->last_n;
     }
     *id = (struct outbox_id){.log = box->log_id, .lane = lane->progress.lane, .n = lane->last_n};

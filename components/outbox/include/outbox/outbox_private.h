@@ -85,10 +85,13 @@ struct outbox {
     uint8_t erase_state;         /* enum outbox_erase_state */
     bool resumed;
     bool moved;
-    bool dirty;    /* something isn't synced */
-    bool active;   /* was used since the last step */
-    bool wanted;   /* a message waits for a block: erase now */
-    bool no_space; /* the file system is full: no block can be prepared */
+    bool dirty;            /* something isn't synced */
+    bool active;           /* was used since the last step */
+    bool wanted;           /* a message waits for a block: erase now */
+    bool no_space;         /* the file system is full: no block can be prepared */
+    bool cached;           /* what is programmed is durable only after a sync */
+    uint16_t record_size;  /* bytes on flash of a record without a body */
+    uint16_t program_size; /* bytes of a message that one program takes at most */
     uint16_t block_count;
     uint16_t free_count;
     uint16_t retired_count;
