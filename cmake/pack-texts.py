@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Packs the texts of diag.def (name, cause and remedy of each row) to two fifths of their size: byte pair encoding with codes of ten bits.
 
-    pack-texts.py diag.def OUT.inc [SOURCE… | --names]
+    pack-texts.py diag.def OUT.inc [SOURCE… | --names NAME…]
 
 Code 0 ends a text, 1 to 95 are the printable characters of ASCII, and a code from 96 on stands for two others: the numbers 2 (code - 96) and the next one of
 the same stream, which begins with all pairs. The pair that occurs most often becomes the next code, until none occurs three times: it costs two codes
 itself. Code n lies in the ten bits from bit 10 n on, the lowest bit of a byte first. components/base/src/status.c is the reader.
 
-With --names, only the name of each cause is there, and where to look it up. With SOURCEs, the firmware's: a cause whose name none of them has can't come up, and what it says is replaced by where to look it up.
+With --names, only the name of each cause is there, and where to look it up; the causes named have their sentences all the same. With SOURCEs, the firmware's: a cause whose name none of them has can't come up, and what it says is replaced by where to look it up.
 """
 import collections
 import pathlib
@@ -20,7 +20,7 @@ import diag_def  # noqa: E402
 CHARACTERS = [chr(code) for code in range(0x20, 0x7F)]
 FIRST_PAIR = 1 + len(CHARACTERS)
 CODE_BITS = 10
-UNTOLD = dict(cause="This image has no texts.", remedy="Look its number up in docs/troubleshooting.md.")
+UNTOLD = dict(cause="Its words can't be read at the moment.", remedy="Look its number up in docs/troubleshooting.md.")
 LEFT_OUT = dict(cause="This can't happen to a node.", remedy="Look its number up in docs/troubleshooting.md.")
 
 
@@ -72,8 +72,11 @@ def texts_of(source, mentioned, instead):
 
 def main():
     source, target, *users = sys.argv[1:]
-    names_only = users == ["--names"]
-    mentioned = {name for user in ([] if names_only else users) for name in re.findall(r"\bIFL_(\w+)", pathlib.Path(user).read_text())}
+    names_only = users[:1] == ["--names"]
+    if names_only:
+        mentioned = set(users[1:])
+    else:
+        mentioned = {name for user in users for name in re.findall(r"\bIFL_(\w+)", pathlib.Path(user).read_text())}
     plain = list(texts_of(pathlib.Path(source).read_text(), mentioned if users else None, UNTOLD if names_only else LEFT_OUT))
     strange = [text for text in plain if not set(text) <= set(CHARACTERS)]
     if strange:

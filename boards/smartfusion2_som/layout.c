@@ -22,6 +22,7 @@ const struct board_layout board_layout_smartfusion2_som = {
             [BOARD_STATE] = {0x140000, 128 * KB},
             [BOARD_ENTROPY] = {0x160000, 128 * KB},
             [BOARD_NAMEPLATE] = {0x180000, 64 * KB},
+            [BOARD_TEXTS] = {0x190000, 64 * KB},
             [BOARD_OUTBOX] = {0x200000, 13 * MB},
         },
 };

@@ -17,7 +17,6 @@ OPTIONS = {
     "IFL_NODE_CSR": "the console makes a key and its certificate request",
     "IFL_NODE_TLS12": "TLS 1.2",
     "IFL_NODE_TLS13": "TLS 1.3",
-    "IFL_NODE_TEXTS": "cause and remedy in words",
 }
 
 

@@ -16,7 +16,7 @@ PIN = "correct-horse"
 SECTOR_SIZE = 64 << 10
 FIRMWARE_SIZE = 0x080000  # what stays (boards/smartfusion2_som/layout.c)
 STATE, STATE_SIZE = 0x140000, 0x020000
-PARTS = 9
+PARTS = 10
 
 
 def error_of(answer):

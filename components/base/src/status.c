@@ -47,9 +47,21 @@ static size_t text_at(size_t number)
     return at;
 }
 
+static bool (*read_elsewhere)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size);
+static void *elsewhere;
+
+void ifl_texts_from(bool (*read)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size),
+                    void *ctx)
+{
+    read_elsewhere = read;
+    elsewhere = ctx;
+}
+
 /* Behind one code stands a tree of pairs: the left part is read at once, the right ones wait. */
 const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
 {
+    if (which != IFL_TEXT_NAME && read_elsewhere != NULL && read_elsewhere(elsewhere, status, which, buf, size))
+        return buf;
     size_t at = text_at((size_t)(ifl_diag(status) - rows) * 3 + which), waiting_count = 0, len = 0;
     uint16_t waiting[PAIR_DEPTH];
     for (unsigned code = code_at(at++); code != 0;

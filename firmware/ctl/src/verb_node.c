@@ -20,6 +20,7 @@
 #include "image/nameplate.h"
 #include "image/seed.h"
 #include "image/stored.h"
+#include "image/texts.h"
 #include "image/trust_store.h"
 #include "key_files.h"
 #include "linux/entropy.h"
@@ -468,6 +469,18 @@ static void put_device(struct image *image, const struct node_options *options)
     }
 }
 
+static void put_texts(struct image *image)
+{
+    static uint8_t body[TEXTS_SIZE_MAX];
+    size_t size = 0;
+    texts_make(body, &size);
+    const enum ifl_status status =
+        stored_write(region_of(image, BOARD_TEXTS), STORED_TEXTS, 1, 0, 1, bytes_of(body, size));
+    if (status != IFL_OK) {
+        report_add(&image->report, status, "the texts");
+    }
+}
+
 /* ---- outbox ---- */
 
 /* The empty outbox, every block ready: else the node's first start would read all of its flash to see that it's blank. */
@@ -548,6 +561,7 @@ int verb_node_image(int argc, char **argv)
         put_settings(&image, &options);
         put_trust(&image, &options);
         put_device(&image, &options);
+        put_texts(&image);
         put_outbox(&image);
     }
     if (report_is_good(&image.report)) {

@@ -108,7 +108,7 @@ static void tell_progress(unsigned part)
     text_init(&text, buf, sizeof buf);
     text_str(&text, "log: wiping, part ");
     text_u64(&text, part);
-    text_str(&text, " of 9\n");
+    text_str(&text, " of 10\n");
     uart_print(buf);
 }
 
@@ -116,7 +116,7 @@ enum ifl_status device_wipe_if_ordered(void)
 {
     /* The identity first; the mark last. The firmware's regions hold no secret. */
     static const uint8_t PARTS[] = {BOARD_IDENTITY_A, BOARD_IDENTITY_B, BOARD_SETTINGS,  BOARD_ENTROPY, BOARD_OUTBOX,
-                                    BOARD_TRUST_A,    BOARD_TRUST_B,    BOARD_NAMEPLATE, BOARD_STATE};
+                                    BOARD_TRUST_A,    BOARD_TRUST_B,    BOARD_NAMEPLATE, BOARD_TEXTS,   BOARD_STATE};
     uint8_t ordered = 0;
     size_t len = 0;
     if (state_get(&node.state, STATE_WIPE, &ordered, 1, &len) != IFL_OK || ordered == 0) {

@@ -475,8 +475,18 @@ static void wire_console(void)
     uart_console_start();
 }
 
+/* Without them numbers and names are told. */
+static void start_texts(void)
+{
+    struct flash_region texts;
+    if (region(BOARD_TEXTS, &texts) == IFL_OK) {
+        (void)texts_use(&node.texts, texts);
+    }
+}
+
 static enum ifl_status start_storage(struct text *detail)
 {
+    start_texts();
     enum ifl_status status = name_it(start_state(), detail, "state");
     status = status == IFL_OK ? name_it(start_device(), detail, "nameplate or seed") : status;
     if (status == IFL_OK) {

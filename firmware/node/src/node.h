@@ -10,6 +10,7 @@
 #include "identity/slots.h"
 #include "image/nameplate.h"
 #include "image/seed.h"
+#include "image/texts.h"
 #include "net/net.h"
 #include "outbox/outbox.h"
 #include "renewal/expiry.h"
@@ -21,6 +22,7 @@
 #include "tls/tls.h"
 
 struct node {
+    struct texts texts;
     struct nameplate plate;
     struct seed seed;
     struct settings settings;

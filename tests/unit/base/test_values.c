@@ -34,14 +34,14 @@ static void every_cause_has_its_own_number_and_two_whole_sentences(void)
     }
 }
 
-/* A node leaves out what only programs on Linux can meet; they leave out nothing. */
+/* A node leaves out what only programs on Linux can meet, or reads sentences from its flash image; programs on Linux leave out nothing. */
 static bool is_left_out(enum ifl_status status)
 {
 #ifdef __linux__
     (void)status;
     return false;
 #else
-    return strcmp(ifl_cause(status), "This can't happen to a node.") == 0;
+    return strstr(ifl_remedy(status), "docs/troubleshooting.md") != NULL;
 #endif
 }
 
@@ -64,22 +64,46 @@ static void every_text_reads_as_it_was_written(void)
     }
 }
 
-static void a_node_leaves_out_the_texts_of_linux_and_no_others(void)
+static void what_comes_up_without_a_flash_image_is_told_everywhere(void)
 {
-    TEST_ASSERT_FALSE(is_left_out(IFL_OK));
-    TEST_ASSERT_FALSE(is_left_out(IFL_KEY_EXPIRED));
-    TEST_ASSERT_FALSE(is_left_out(IFL_ANSWER_NOT_DEPLOYED));
-    TEST_ASSERT_FALSE(is_left_out(IFL_TLS_UNTRUSTED));
+    TEST_ASSERT_FALSE(is_left_out(IFL_NO_IMAGE));
+    TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_IO));
+    TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_UNKNOWN));
+    TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_PROTECTED));
 #ifndef __linux__
     TEST_ASSERT_TRUE(is_left_out(IFL_NO_DAEMON));
 #endif
 }
 
+static bool read_one(void *ctx, enum ifl_status status, enum ifl_text which, char *to, size_t size)
+{
+    (void)ctx;
+    if (status != IFL_NET_DNS) {
+        return false;
+    }
+    TEST_ASSERT_GREATER_THAN(8, size);
+    strcpy(to, which == IFL_TEXT_CAUSE ? "Cause." : "Remedy.");
+    return true;
+}
+
+static void sentences_may_come_from_elsewhere(void)
+{
+    char before[IFL_TEXT_SIZE];
+    strcpy(before, ifl_cause(IFL_NET_DOWN));
+    ifl_texts_from(read_one, NULL);
+    TEST_ASSERT_EQUAL_STRING("Cause.", ifl_cause(IFL_NET_DNS));
+    TEST_ASSERT_EQUAL_STRING("Remedy.", ifl_remedy(IFL_NET_DNS));
+    TEST_ASSERT_EQUAL_STRING("NET_DNS", ifl_name(IFL_NET_DNS)); /* names never do */
+    TEST_ASSERT_EQUAL_STRING(before, ifl_cause(IFL_NET_DOWN));
+    ifl_texts_from(NULL, NULL);
+    TEST_ASSERT_TRUE(strcmp("Cause.", ifl_cause(IFL_NET_DNS)) != 0);
+}
+
 static void a_text_that_is_too_long_for_its_buffer_is_cut(void)
 {
     char small[5] = "####";
-    TEST_ASSERT_EQUAL_STRING("Clou", ifl_text(IFL_ACCEPTED, IFL_TEXT_CAUSE, small, sizeof small));
-    TEST_ASSERT_EQUAL_STRING("", ifl_text(IFL_ACCEPTED, IFL_TEXT_CAUSE, small, 1));
+    TEST_ASSERT_EQUAL_STRING("ACCE", ifl_text(IFL_ACCEPTED, IFL_TEXT_NAME, small, sizeof small));
+    TEST_ASSERT_EQUAL_STRING("", ifl_text(IFL_ACCEPTED, IFL_TEXT_NAME, small, 1));
 }
 
 static void an_unknown_status_is_shown_as_a_defect(void)
@@ -280,9 +304,11 @@ static void the_end_of_time_is_never_passed(void)
 
 static void a_status_shows_number_cause_and_remedy(void)
 {
-    text_status(fresh(), IFL_NET_DNS);
+    text_status(fresh(), IFL_NO_IMAGE);
     TEST_ASSERT_EQUAL_STRING(
-        "E500 The host name can't be resolved. Check the DNS servers and the host name in the service key.", buf);
+        "E814 The flash holds no image of this node: it is new, or it was wiped. Write it an image "
+        "(`iflowctl node image`).",
+        buf);
 }
 
 static enum ifl_status counting(void *ctx, void *to, size_t size)
@@ -320,7 +346,8 @@ int main(void)
     UNITY_BEGIN();
     RUN_TEST(every_cause_has_its_own_number_and_two_whole_sentences);
     RUN_TEST(every_text_reads_as_it_was_written);
-    RUN_TEST(a_node_leaves_out_the_texts_of_linux_and_no_others);
+    RUN_TEST(what_comes_up_without_a_flash_image_is_told_everywhere);
+    RUN_TEST(sentences_may_come_from_elsewhere);
     RUN_TEST(a_text_that_is_too_long_for_its_buffer_is_cut);
     RUN_TEST(an_unknown_status_is_shown_as_a_defect);
     RUN_TEST(every_action_has_a_name);

@@ -5,6 +5,7 @@
 #include "image/nameplate.h"
 #include "image/seed.h"
 #include "image/stored.h"
+#include "image/texts.h"
 #include "image/trust_store.h"
 #include "unity.h"
 
@@ -164,6 +165,40 @@ static void a_longer_text_is_never_the_pin(void)
     pin_make(&pin, bytes_of(text, PIN_LEN_MAX));
     TEST_ASSERT_TRUE(pin_matches(&pin, bytes_of(text, PIN_LEN_MAX)));
     TEST_ASSERT_FALSE(pin_matches(&pin, bytes_of_string(text)));
+}
+
+/* ---- texts ---- */
+
+static void sentences_are_read_from_flash_by_number(void)
+{
+    static uint8_t body[TEXTS_SIZE_MAX];
+    static struct texts texts;
+    char cause[IFL_TEXT_SIZE], remedy[IFL_TEXT_SIZE], small[5];
+    size_t size = 0;
+    flash_double_free(&medium);
+    struct flash_double_options options = {
+        .geometry = {.size = 16 * SECTOR, .sector_size = SECTOR, .prog_size = 16, .erased = 0xFF}, .erase_polls = 1};
+    flash_double_init(&medium, &options);
+    TEST_ASSERT_EQUAL(IFL_OK, flash_region(&medium.flash, SECTOR, 14 * SECTOR, &region));
+    texts_make(body, &size);
+    TEST_ASSERT_LESS_THAN(TEXTS_SIZE_MAX / 2, size);
+    TEST_ASSERT_EQUAL(IFL_NOT_FOUND, texts_use(&texts, region));
+    strcpy(cause, ifl_cause(IFL_NET_DNS));
+    strcpy(remedy, ifl_remedy(IFL_NET_DNS));
+    body[le32_get(body + 4 + 8)] = '#'; /* to be seen: the first entry's cause */
+    TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_TEXTS, 1, 0, 1, bytes_of(body, size)));
+    TEST_ASSERT_EQUAL(IFL_OK, texts_use(&texts, region));
+    TEST_ASSERT_EQUAL_STRING(cause, ifl_cause(IFL_NET_DNS));
+    TEST_ASSERT_EQUAL_STRING(remedy, ifl_remedy(IFL_NET_DNS));
+    TEST_ASSERT_EQUAL('#', ifl_cause(ifl_diag_at(0)->status)[0]);
+    TEST_ASSERT_EQUAL_STRING("#one", ifl_text(IFL_OK, IFL_TEXT_CAUSE, small, sizeof small));
+    TEST_ASSERT_EQUAL_STRING(ifl_cause(IFL_INVALID),
+                             ifl_cause((enum ifl_status)9999)); /* no entry: the program's own */
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, 13 * SECTOR));
+    TEST_ASSERT_EQUAL('D', ifl_cause(IFL_OK)[0]); /* busy: the program's own */
+    while (flash_poll(region) == IFL_FLASH_BUSY) {
+    }
+    ifl_texts_from(NULL, NULL);
 }
 
 /* ---- trust bundles ---- */
@@ -351,6 +386,7 @@ int main(void)
     RUN_TEST(the_newer_document_counts_and_a_damaged_one_does_not);
     RUN_TEST(a_power_cut_in_any_write_leaves_the_old_document_or_the_new_one);
     RUN_TEST(what_does_not_fit_a_place_is_refused);
+    RUN_TEST(sentences_are_read_from_flash_by_number);
     RUN_TEST(roots_are_found_by_subject_and_told_apart_by_content);
     RUN_TEST(a_nameplate_comes_back);
     RUN_TEST(a_pin_is_known_again_but_not_kept);

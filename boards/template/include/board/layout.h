@@ -19,6 +19,7 @@ enum board_region {
     BOARD_STATE,     /* at least two sectors */
     BOARD_ENTROPY,   /* the seed, replaced before its use; two sectors */
     BOARD_NAMEPLATE, /* who this device is: MAC address and serial number */
+    BOARD_TEXTS,     /* what goes wrong, in words; 32 KB */
     BOARD_OUTBOX,
     BOARD_REGION_COUNT
 };

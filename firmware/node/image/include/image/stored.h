@@ -1,4 +1,4 @@
-/* stored.h: one document in flash (settings, trust bundle, nameplate), whole or not there, in one of several places of a region. Bytes: SPEC.md.
+/* stored.h: one document in flash (settings, trust bundle, nameplate, texts), whole or not there, in one of several places of a region. Bytes: SPEC.md.
  *
  * A document is written into a place that isn't the one in use; its header comes last and makes it valid. After a power cut the document
  * of before is still there. Nothing blocks: whoever writes erases the place first. No memory of its own. */
@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "flash/flash.h"
 
-enum stored_kind { STORED_SETTINGS = 1, STORED_TRUST = 2, STORED_NAMEPLATE = 3 };
+enum stored_kind { STORED_SETTINGS = 1, STORED_TRUST = 2, STORED_NAMEPLATE = 3, STORED_TEXTS = 4 };
 
 /* A document that was found, and is whole. */
 struct stored {
