@@ -329,6 +329,19 @@ static int on_trial(const struct identity_slots *slots)
     return found;
 }
 
+/* The same for a key: something newer that was finished in the other slot passes it over. */
+static int key_that_waits(const struct identity_slots *slots)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct identity_slot *slot = &slots->slot[i], *other = &slots->slot[1 - i];
+        bool stale = other->state != IDENTITY_SLOT_EMPTY && other->state != IDENTITY_SLOT_BAD &&
+                     other->generation > slot->generation;
+        if (slot->state == IDENTITY_SLOT_REQUEST && !stale)
+            return i;
+    }
+    return -1;
+}
+
 static bool is_usable(struct flash_region region)
 {
     uint32_t prog_size = flash_prog_size(region);
@@ -350,8 +363,7 @@ enum ifl_status identity_slots_mount(struct identity_slots *slots, struct flash_
         settle(slots, i, &counts[i]);
     slots->active = in_force(slots);
     slots->pending = on_trial(slots);
-    for (int i = 0; i < 2; i++)
-        slots->request = slots->slot[i].state == IDENTITY_SLOT_REQUEST ? i : slots->request;
+    slots->request = key_that_waits(slots);
     return IFL_OK;
 }
 
@@ -458,15 +470,16 @@ enum ifl_status identity_slots_write(struct identity_slots *slots, const struct 
     slots->slot[index].marks_settled = true; /* just erased */
     enum ifl_status status = write_record(slots, index, record_at(flash_prog_size(slots->region[index])), identity);
     bool waits = identity->kind == IDENTITY_REQUEST;
-    if (status == IFL_OK && trusted && !waits)
-        return put_in_force(slots, index);
-    if (status == IFL_OK)
+    if (status == IFL_OK && trusted && !waits) {
+        status = put_in_force(slots, index);
+    } else if (status == IFL_OK) {
         status = put_mark(slots, index, waits ? MARK_WAITING : MARK_PENDING);
-    if (status != IFL_OK)
-        return status;
-    slots->slot[index].state = waits ? IDENTITY_SLOT_REQUEST : IDENTITY_SLOT_PENDING;
-    *(waits ? &slots->request : &slots->pending) = index;
-    return IFL_OK;
+        if (status == IFL_OK)
+            slots->slot[index].state = waits ? IDENTITY_SLOT_REQUEST : IDENTITY_SLOT_PENDING;
+        slots->pending = status == IFL_OK && !waits ? index : slots->pending;
+    }
+    slots->request = key_that_waits(slots);
+    return status;
 }
 
 /* Bits in which the power went may hover: what shows once in so many readings isn't blank. */

@@ -144,6 +144,39 @@ static void the_only_identity_is_never_erased_even_while_it_is_pending(void)
     in_force(0, 2);
 }
 
+static unsigned waits(void)
+{
+    return world.slots.request < 0 ? 0 : slot_world_number(&world, world.slots.request);
+}
+
+static void the_newest_key_waits(void)
+{
+    for (unsigned i = 0; i < 3; i++) { /* without an identity in force both slots may hold one */
+        const unsigned number = SLOT_WORLD_REQUEST + i;
+        TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, number, false));
+        TEST_ASSERT_EQUAL_UINT(number, waits());
+        TEST_ASSERT_EQUAL(IFL_OK, slot_world_mount(&world));
+        TEST_ASSERT_EQUAL_UINT(number, waits());
+    }
+}
+
+static void the_newest_key_of_two_waits_on_every_geometry(void)
+{
+    on_every_geometry(the_newest_key_waits);
+}
+
+static void a_key_is_passed_over_once_something_newer_is_there(void)
+{
+    use(0);
+    TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, SLOT_WORLD_REQUEST, false));
+    TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, SLOT_WORLD_REQUEST + 1, false));
+    TEST_ASSERT_EQUAL(IFL_OK, identity_slots_answer(&world.slots, slot_world_identity(1)));
+    TEST_ASSERT_EQUAL_UINT(0, waits());
+    TEST_ASSERT_EQUAL(IFL_OK, slot_world_mount(&world));
+    TEST_ASSERT_EQUAL_UINT(0, waits());
+    in_force(0, 1);
+}
+
 static void an_erase_under_way_lets_nothing_be_written(void)
 {
     TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, 1, true));
@@ -356,6 +389,8 @@ int main(void)
     RUN_TEST(nothing_pending_can_be_judged);
     RUN_TEST(only_a_prepared_slot_is_written);
     RUN_TEST(the_only_identity_is_never_erased_even_while_it_is_pending);
+    RUN_TEST(the_newest_key_of_two_waits_on_every_geometry);
+    RUN_TEST(a_key_is_passed_over_once_something_newer_is_there);
     RUN_TEST(an_erase_under_way_lets_nothing_be_written);
     RUN_TEST(an_identity_that_doesnt_fit_is_too_large_and_the_old_one_stays);
     RUN_TEST(an_identity_as_large_as_the_slot_fits_to_the_last_byte);

@@ -12,6 +12,8 @@
  *
  *   EMPTY ─ write (IDENTITY_REQUEST) ─► REQUEST ─ answer ─► PENDING
  *
+ * It waits until something newer, an identity or another key, was written into the other slot (where none is in force yet).
+ *
  * The caller owns the struct; the room needs 600 bytes of stack (twice that for write) and no other memory. Only prepare() takes long, and it's stepped.
  * Nothing is ever half done when a call returns: FLASH_BUSY means that an erase (perhaps another room's) is under way and nothing was changed. */
 #ifndef IDENTITY_SLOTS_H
