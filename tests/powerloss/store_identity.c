@@ -1,14 +1,16 @@
 /* store_identity.c: the identity slots under the sweep. Oracle: from the first identity on there is always one in force that loads, byte for
  * byte: the one before the call that the power went in, or the one after it. (A mark that the power went in may be seen at the second start
  * only: both are proven identities, so the other possibility stays open until the next call that works.) The same for the pending one, and for
- * the one to roll back to, which an erase under way may have damaged. Certificates are random bytes here: slots don't look into them. */
+ * the one to roll back to, and the key that waits for its certificate, which an erase under way may have damaged. Certificates are random bytes here: slots
+ * don't look into them. */
 #include "stores.h"
 
 #include "identity/slots.h"
 
 #include <string.h>
 
-#define STEP_COUNT 14
+#define STEP_COUNT 16
+#define SERIAL_MAX 128 /* of one run */
 #define CHAIN_SIZE_MAX 500
 #define KEY_SIZE_MAX 130
 #define PATIENCE 400
@@ -16,6 +18,7 @@
 /* Serial numbers of identities; 0: none. */
 struct situation {
     uint32_t active, pending, previous;
+    uint32_t request; /* the key that waits for its certificate */
 };
 
 struct world {
@@ -25,6 +28,8 @@ struct world {
     bool eroding;                   /* the slot that isn't in force is being erased: what it held may flicker */
     struct situation eroded;        /* what that was */
     uint32_t last_serial;
+    uint32_t answered;           /* the request that got its certificate last */
+    uint32_t key_of[SERIAL_MAX]; /* serial number of the request that an identity has its key of; 0: it has its own */
     uint64_t random;
 };
 
@@ -38,7 +43,9 @@ static uint64_t choice(struct world *world)
 
 static uint32_t slot_size(const struct sweep_cell *cell)
 {
-    uint32_t needed = identity_slots_size(cell->prog_size, CHAIN_SIZE_MAX + KEY_SIZE_MAX + 400);
+    /* A key and, after two cuts, the third attempt at its certificate behind it. */
+    uint32_t needed = identity_slots_size(cell->prog_size, KEY_SIZE_MAX + 400) +
+                      3 * identity_slots_size(cell->prog_size, CHAIN_SIZE_MAX + KEY_SIZE_MAX + 400);
     return (needed + cell->sector_size - 1) / cell->sector_size * cell->sector_size;
 }
 
@@ -47,20 +54,27 @@ static uint32_t region_size(const struct sweep_cell *cell)
     return 2 * slot_size(cell);
 }
 
-/* The identity with this serial number; its bytes lie in `buf`. */
-static void make_identity(uint32_t serial, uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX], struct identity *identity)
+static struct bytes random_bytes(uint64_t random, uint8_t *buf, size_t size_max)
 {
-    uint64_t random = serial;
-    size_t chain_size = 1 + (size_t)(flash_double_random(&random) % CHAIN_SIZE_MAX);
-    size_t key_size = 1 + (size_t)(flash_double_random(&random) % KEY_SIZE_MAX);
-    memset(identity, 0, sizeof *identity);
-    for (size_t i = 0; i < chain_size + key_size; i++) {
+    const size_t size = 1 + (size_t)(flash_double_random(&random) % size_max);
+    for (size_t i = 0; i < size; i++) {
         buf[i] = (uint8_t)flash_double_random(&random);
     }
-    identity->kind = IDENTITY_CERTIFICATE;
-    identity->chain_count = 1;
-    identity->chain[0] = bytes_of(buf, chain_size);
-    identity->key = bytes_of(buf + chain_size, key_size);
+    return bytes_of(buf, size);
+}
+
+/* The identity, or the request, with this serial number; its bytes lie in `buf`. */
+static void make_identity(const struct world *world, uint32_t serial, bool request,
+                          uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX], struct identity *identity)
+{
+    const uint32_t key = world->key_of[serial % SERIAL_MAX] != 0 ? world->key_of[serial % SERIAL_MAX] : serial;
+    memset(identity, 0, sizeof *identity);
+    identity->kind = request ? IDENTITY_REQUEST : IDENTITY_CERTIFICATE;
+    identity->key = random_bytes(((uint64_t)key << 32) + 1, buf + CHAIN_SIZE_MAX, KEY_SIZE_MAX);
+    if (!request) {
+        identity->chain_count = 1;
+        identity->chain[0] = random_bytes((uint64_t)serial << 32, buf, CHAIN_SIZE_MAX);
+    }
     memcpy(identity->url, "https://a.it-cpi001-rt.cfapps.eu10.hana.ondemand.com", 52);
     le32_put(identity->leaf_sha256, serial);
     identity->not_after = 2000000000 + (int64_t)serial;
@@ -80,10 +94,11 @@ static uint32_t serial_in(struct sweep_run *run, int slot, bool may_be_damaged)
         return 0;
     }
     uint32_t serial = le32_get(found.leaf_sha256);
-    make_identity(serial, expected_buf, &expected);
-    if (serial == 0 || serial > world->last_serial || found.chain_count != 1 ||
-        !bytes_equal(found.chain[0], expected.chain[0]) || !bytes_equal(found.key, expected.key) ||
-        strcmp(found.url, expected.url) != 0 || found.not_after != expected.not_after) {
+    make_identity(world, serial, slot == world->slots.request, expected_buf, &expected);
+    if (serial == 0 || serial > world->last_serial || found.kind != expected.kind ||
+        found.chain_count != expected.chain_count || !bytes_equal(found.chain[0], expected.chain[0]) ||
+        !bytes_equal(found.key, expected.key) || strcmp(found.url, expected.url) != 0 ||
+        found.not_after != expected.not_after) {
         sweep_fail(run, "the identity in slot %d is damaged", slot);
         return 0;
     }
@@ -103,6 +118,9 @@ static struct situation look(struct sweep_run *run)
     if (slots->pending >= 0) {
         seen.pending = serial_in(run, slots->pending, world->eroding);
     }
+    if (slots->request >= 0) {
+        seen.request = serial_in(run, slots->request, world->eroding);
+    }
     return seen;
 }
 
@@ -111,12 +129,19 @@ static bool is_possible(const struct world *world, uint32_t seen, uint32_t expec
     return seen == expected || (world->eroding && (seen == 0 || seen == eroded));
 }
 
+/* Where a certificate is erased and the key in front of it isn't yet, that key waits again. */
+static bool is_possible_request(const struct world *world, uint32_t seen, uint32_t expected)
+{
+    return is_possible(world, seen, expected, world->eroded.request) || (world->eroding && seen == world->answered);
+}
+
 /* Before the first identity is in force, any pending one is as good as another. */
 static bool fits(const struct world *world, const struct situation *seen, const struct situation *possible)
 {
     bool first = seen->active == 0 && possible->active == 0;
     return seen->active == possible->active &&
            (first || is_possible(world, seen->pending, possible->pending, world->eroded.pending)) &&
+           is_possible_request(world, seen->request, possible->request) &&
            (seen->previous == 0 || is_possible(world, seen->previous, possible->previous, world->eroded.previous));
 }
 
@@ -127,14 +152,16 @@ static void check(struct sweep_run *run)
     if (sweep_is_over(run)) {
         return;
     }
-    sweep_tell(run, "    in force %u, pending %u, previous %u", (unsigned)seen.active, (unsigned)seen.pending,
-               (unsigned)seen.previous);
+    sweep_tell(run, "    in force %u, pending %u, previous %u, request %u", (unsigned)seen.active,
+               (unsigned)seen.pending, (unsigned)seen.previous, (unsigned)seen.request);
     bool old = fits(world, &seen, &world->before), new = fits(world, &seen, &world->after);
     if (!old && !new && !fits(world, &seen, &world->ghost)) {
-        sweep_fail(run, "in force is %u, pending %u, previous %u; expected %u, %u, %u or %u, %u, %u",
-                   (unsigned)seen.active, (unsigned)seen.pending, (unsigned)seen.previous,
-                   (unsigned)world->before.active, (unsigned)world->before.pending, (unsigned)world->before.previous,
-                   (unsigned)world->after.active, (unsigned)world->after.pending, (unsigned)world->after.previous);
+        const struct situation *a = &world->before, *b = &world->after;
+        sweep_fail(run,
+                   "in force is %u, pending %u, previous %u, request %u; expected %u, %u, %u, %u or %u, %u, %u, %u",
+                   (unsigned)seen.active, (unsigned)seen.pending, (unsigned)seen.previous, (unsigned)seen.request,
+                   (unsigned)a->active, (unsigned)a->pending, (unsigned)a->previous, (unsigned)a->request,
+                   (unsigned)b->active, (unsigned)b->pending, (unsigned)b->previous, (unsigned)b->request);
     }
     world->ghost = old ? (new ? world->ghost : world->after) : world->before;
     world->before = world->after = seen;
@@ -184,8 +211,9 @@ static bool prepare(struct sweep_run *run)
 {
     struct world *world = run->world;
     enum ifl_status status = IFL_AGAIN;
-    world->after.pending =
-        world->before.active != 0 ? 0 : world->before.pending; /* without one in force the pending one is kept */
+    const struct situation *before = &world->before;
+    world->after.pending = before->active != 0 ? 0 : before->pending; /* without one in force the pending one is kept */
+    world->after.request = before->active != 0 || before->pending != 0 ? 0 : before->request; /* or else the key */
     world->after.previous = 0;
     if (!world->eroding) {
         world->eroded = world->before;
@@ -202,7 +230,7 @@ static void write(struct sweep_run *run, bool trusted)
     struct world *world = run->world;
     uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX];
     struct identity identity;
-    make_identity(++world->last_serial, buf, &identity);
+    make_identity(world, ++world->last_serial, false, buf, &identity);
     if (trusted) {
         world->after.pending = 0; /* an older one is out of the game */
         world->after.previous = world->before.active;
@@ -210,14 +238,49 @@ static void write(struct sweep_run *run, bool trusted)
     } else {
         world->after.pending = world->last_serial;
     }
+    world->after.request = 0; /* one in the other slot is passed over */
     conclude(run, identity_slots_write(&world->slots, &identity, trusted), trusted ? "write, trusted" : "write");
+}
+
+static void write_pending(struct sweep_run *run)
+{
+    write(run, false);
+}
+
+static void request(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX];
+    struct identity identity;
+    make_identity(world, ++world->last_serial, true, buf, &identity);
+    world->after.request = world->last_serial;
+    conclude(run, identity_slots_write(&world->slots, &identity, false), "request");
+}
+
+/* The certificate for the key that waits; without one the call says so. */
+static void answer(struct sweep_run *run)
+{
+    struct world *world = run->world;
+    uint8_t buf[CHAIN_SIZE_MAX + KEY_SIZE_MAX];
+    struct identity identity;
+    const uint32_t serial = ++world->last_serial;
+    world->key_of[serial % SERIAL_MAX] = world->before.request;
+    make_identity(world, serial, false, buf, &identity);
+    if (world->before.request != 0) {
+        world->answered = world->before.request;
+        world->after.request = 0;
+        world->after.pending = serial;
+    }
+    conclude(run, identity_slots_answer(&world->slots, &identity), "answer");
 }
 
 static void activate(struct sweep_run *run)
 {
     struct world *world = run->world;
     if (world->before.pending != 0) {
-        world->after = (struct situation){.active = world->before.pending, .previous = world->before.active};
+        world->after.active = world->before.pending;
+        world->after.pending = 0;
+        world->after.previous = world->before.active;
     }
     conclude(run, identity_slots_activate(&world->slots), "activate");
 }
@@ -260,7 +323,7 @@ static void step(struct sweep_run *run, size_t index)
 {
     struct world *world = run->world;
     world->random = seed_of(run) + index * 104729;
-    uint64_t what = choice(world) % 16;
+    uint64_t what = choice(world) % 22;
     if (index == 0) {
         recover(run);
     } else if (what < 6 || index == 1) {
@@ -274,18 +337,30 @@ static void step(struct sweep_run *run, size_t index)
         refuse(run);
     } else if (what < 14) {
         rollback(run);
+    } else if (what < 18) {
+        answer(run);
+    } else if (what < 20) {
+        if (prepare(run)) {
+            request(run);
+        }
+        if (!sweep_is_over(run) && choice(world) % 2 == 0) {
+            answer(run);
+        }
     } else if (!run->medium.erasing) {
         recover(run); /* a start without a cut */
     }
 }
 
-/* A new identity can always be brought in. */
+/* A new identity can always be brought in, and a key be made. */
 static void finish(struct sweep_run *run)
 {
     struct world *world = run->world;
-    for (int round = 0; round < 2 && !sweep_is_over(run); round++) {
+    for (int round = 0; round < 3 && !sweep_is_over(run); round++) {
         if (prepare(run)) {
-            write(run, false);
+            (round == 1 ? request : write_pending)(run);
+        }
+        if (round == 1 && !sweep_is_over(run)) {
+            answer(run);
         }
         if (!sweep_is_over(run)) {
             activate(run);
