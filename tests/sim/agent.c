@@ -1,4 +1,5 @@
 /* agent.c: the rooms wired as iflowd and the node wire them: producers, sender, outbox; step everything, then the earliest wish. */
+#include <stdio.h>
 #include <string.h>
 
 #include "ingest/ingest.h"
@@ -77,6 +78,57 @@ static void on_csrf_needed(void *ctx, uint8_t lane, bool needed)
     csrf_remembered[lane] = needed;
 }
 
+/* ---- an access token, as the room `token` would fetch it ---- */
+
+static struct {
+    bool there, fetching, refused_once;
+    ifl_ms until; /* it's used; or it will have been fetched */
+    char value[32];
+} access;
+
+bool agent_renews_token(void)
+{
+    return world.plan.access == ACCESS_TOKEN && !access.refused_once;
+}
+
+static enum ifl_status authorize(void *ctx, ifl_ms now, const char **authorization)
+{
+    (void)ctx;
+    *authorization = access.value;
+    if (access.there && now < access.until)
+        return IFL_OK;
+    access.there = false;
+    if (!access.fetching) {
+        access.fetching = true;
+        access.until = now + (ifl_ms)dice_span(DICE_ACCESS, 20, 5000);
+    }
+    if (now < access.until)
+        return IFL_AGAIN;
+    access.fetching = false;
+    if (!world.calm && dice_chance(DICE_ACCESS, 100))
+        return IFL_NET_TIMEOUT;
+    snprintf(access.value, sizeof access.value, "Bearer %016llx", (unsigned long long)tenant_new_token());
+    access.until = now + (ifl_ms)(world.plan.token_ms - MINUTE);
+    access.there = true;
+    return IFL_OK;
+}
+
+static bool on_token_refused(void *ctx)
+{
+    (void)ctx;
+    bool again = !access.refused_once;
+    access.there = access.fetching = false;
+    access.refused_once = true;
+    return again;
+}
+
+static void on_identity_verdict(void *ctx, enum ifl_status verdict)
+{
+    (void)ctx;
+    if (verdict == IFL_OK)
+        access.refused_once = false;
+}
+
 static void on_event(void *ctx, const struct health_event *event)
 {
     (void)ctx;
@@ -126,7 +178,15 @@ static void start_sender(struct agent *a)
                                    .port = 443,
                                    .proxy = &a->proxy,
                                    .user_agent = "iflow-agent/sim",
-                                   .csrf_needed = on_csrf_needed};
+                                   .csrf_needed = on_csrf_needed,
+                                   .identity_verdict = on_identity_verdict};
+    memset(&access, 0, sizeof access);
+    if (world.plan.access == ACCESS_BASIC)
+        wiring.authorization = AGENT_BASIC;
+    if (world.plan.access == ACCESS_TOKEN) {
+        wiring.authorize = authorize;
+        wiring.token_refused = on_token_refused;
+    }
     if (sender_init(&a->sender, &wiring, agent_now()) != IFL_OK)
         broken("the sender doesn't start");
     for (uint8_t lane = 1; lane < IFL_LANE_COUNT; lane++)
@@ -175,6 +235,7 @@ bool agent_boot(void)
     on = true;
     rate_reset();
     oracle_mounted();
+    wear_mounted();
     start_sender(a);
     producers_power_on(&ingest_wiring);
     return true;
@@ -228,6 +289,8 @@ uint64_t agent_step(void)
     ifl_ms wish = producers_step(&a->outbox, now);
     if (!world.medium.off)
         wish = ifl_ms_min(wish, sender_step(&a->sender, now));
+    if (access.fetching && access.until > now)
+        wish = ifl_ms_min(wish, access.until);
     if (!world.medium.off)
         wish = ifl_ms_min(wish, outbox_step(&a->outbox, now));
     check_ram();

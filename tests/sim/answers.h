@@ -29,6 +29,8 @@ enum source { FROM_ROUTER, FROM_PROXY, FROM_CONTAINER, FROM_FLOW, FROM_LOGIN };
       INVALID_CLIENT("Either the client certificate is not configured exactly once in a service key of a Process "     \
                      "Integration Runtime service instance or client-certificate authentication was not enabled for "  \
                      "your tenant."))                                                                                  \
+    X(401_TOKEN, 401, FROM_CONTAINER, MEANS_HOLD_HOST, 0, HTML "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n", \
+      PAGE("401", "Unauthorized"))                                                                                     \
     X(403_ROLE, 403, FROM_CONTAINER, MEANS_HOLD_ROUTE, 0, HTML, PAGE("403", "Forbidden"))                              \
     X(403_CSRF, 403, FROM_CONTAINER, MEANS_CSRF, 0, "X-CSRF-Token: Required\r\n" HTML, PAGE("403", "Forbidden"))       \
     X(404_UNKNOWN_ROUTE, 404, FROM_ROUTER, MEANS_HOLD_HOST, 0, ROUTER("unknown_route"),                                \

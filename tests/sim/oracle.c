@@ -433,6 +433,8 @@ static void check_progress(struct lane *l, const struct outbox_lane_stats *stats
     }
     if (l->progress_at < since)
         l->progress_at = since;
+    if (l->progress_at < tenant_refuses_until(l->route))
+        l->progress_at = tenant_refuses_until(l->route);
     if (l->progress_at < tenant_odd_at)
         l->progress_at = tenant_odd_at;
     if (world.now > l->progress_at + limit)

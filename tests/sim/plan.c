@@ -78,6 +78,9 @@ static void plan_trouble(struct plan *plan)
     plan->full_disk = plan->flash.cached && dice_chance(DICE_DISK, 400);
     plan->tls13 = dice_chance(DICE_PLAN, 500);
     plan->resumes = dice_chance(DICE_PLAN, 600);
+    plan->role_cache_ms = dice_chance(DICE_ACCESS, 600) ? dice_span(DICE_ACCESS, MINUTE, HOUR) : 0;
+    plan->access = (enum plan_access)(dice_below(DICE_ACCESS, 5) % 3); /* two, two and one in five */
+    plan->token_ms = dice_span(DICE_ACCESS, 5 * MINUTE, 12 * HOUR);
     for (size_t i = 0; i < plan->route_count; i++) {
         plan->csrf[i] = dice_chance(DICE_PLAN, 400);
         plan->picky[i] = dice_chance(DICE_PLAN, 250) ? (unsigned)pick(3, 40) : 0;

@@ -60,6 +60,8 @@ static void run_round(uint64_t end)
         wish = earlier(agent_step(), producers_next());
         if (!world.medium.off)
             oracle_step();
+        if (!world.medium.off)
+            wear_step();
         if (world.medium.off)
             weather_power_went();
     }
@@ -97,7 +99,8 @@ static uint64_t patience_ms(void)
 {
     const struct settings *settings = &world.plan.settings;
     uint64_t pauses_ms = 6 * MINUTE * (agent_is_on() ? oracle_queued() : oracle_token_count());
-    return 2 * (settings->probe_cap_ms + settings->backoff_cap_ms + HOUR) + HOUR + earlier(pauses_ms, world.now / 2);
+    return 2 * (settings->probe_cap_ms + settings->backoff_cap_ms + HOUR) + HOUR + world.plan.role_cache_ms +
+           earlier(pauses_ms, world.now / 2);
 }
 
 /* A store that was full, torn and emptied takes messages as on its first day. Those whose sync had failed are shown only now, and go out first. */
@@ -155,6 +158,7 @@ static void begin(uint64_t seed, bool story)
     flash_double_init(&world.medium, &world.plan.flash);
     oracle_start();
     rate_start();
+    wear_start();
     at_once = moved = 0;
     memset(&hour, 0, sizeof hour);
     agent_start();

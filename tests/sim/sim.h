@@ -49,6 +49,7 @@ enum dice {
     DICE_DISK,
     DICE_AGE,
     DICE_BATCH,
+    DICE_ACCESS,
     DICE_COUNT
 };
 
@@ -124,6 +125,9 @@ struct plan {
     unsigned worn_sectors, flips;
     bool sync_failures, clock_jumps, operators, stops;
     bool full_disk; /* the file system has no space for a while */
+    enum plan_access { ACCESS_CERTIFICATE, ACCESS_BASIC, ACCESS_TOKEN } access;
+    uint64_t token_ms;      /* how long an access token is good */
+    uint64_t role_cache_ms; /* a role that was given or taken is seen so much later */
 };
 void plan_make(struct plan *plan);
 
@@ -165,8 +169,10 @@ uint64_t agent_step(void);
 ifl_ms agent_now(void);
 /* Flush, stop; true if the flush said that nothing finished comes back. */
 bool agent_stop(void);
-/* Told by the rooms; kept like the state room keeps it. */
 extern uint64_t agent_boots;
+#define AGENT_BASIC "Basic c2ltOnNlY3JldA=="
+/* A refusal of its access token will make it fetch another one. */
+bool agent_renews_token(void);
 
 /* ---- producers.c ---- */
 
@@ -192,7 +198,7 @@ struct request {
     uint64_t last_n;  /* of a batch; else id.n */
     uint64_t sent_at; /* its first byte */
     bool fetch;
-    char id_text[OUTBOX_ID_TEXT_SIZE + 24], type[64], token[64], cookie[256];
+    char id_text[OUTBOX_ID_TEXT_SIZE + 24], type[64], token[64], cookie[256], authorization[64];
 };
 /* True: the body is exactly what settings and id say, in bytes. Calls `message` for each payload in it, in order. */
 bool body_read(const struct request *request, const uint8_t *body, size_t size,
@@ -229,6 +235,12 @@ void oracle_requeued(const struct outbox_message *dead, enum ifl_status status);
 void oracle_bury(const struct outbox_message *dead);
 extern uint64_t oracle_accepted_count, oracle_duplicate_count, oracle_dead_count, oracle_gave_up_count,
     oracle_batch_count;
+
+/* ---- wear.c: erases are spread over all blocks ---- */
+
+void wear_start(void);
+void wear_mounted(void);
+void wear_step(void);
 
 /* ---- rate.c: nothing hammers the tenant ---- */
 
@@ -306,7 +318,11 @@ void tenant_bytes(struct connection *connection, struct peer *peer, const uint8_
 /* A silent connection is closed by the load balancer. */
 #define TENANT_IDLE_MS (60 * SECOND)
 void tenant_redeploy(unsigned route, bool csrf);
-void tenant_forget_sessions(void);
+void tenant_forget_sessions(void); /* and access tokens */
+/* The number of a new access token, good for plan.token_ms. */
+uint64_t tenant_new_token(void);
+/* Until then a route may be refused though its role was given. */
+uint64_t tenant_refuses_until(unsigned route);
 extern uint64_t tenant_odd_at; /* when it gave the last odd answer in good weather */
 int64_t world_unix_s(void);
 

@@ -15,7 +15,10 @@
 
 static struct flow {
     uint64_t session; /* of the token in force; 0 = none */
+    bool has_role;    /* as it was looked up last */
+    uint64_t role_until;
 } flows[SIM_ROUTES];
+static uint64_t access_token, access_until; /* the last one that was given */
 
 enum effect {
     ANSWERS,
@@ -41,6 +44,7 @@ uint64_t tenant_odd_at;
 void tenant_start(void)
 {
     memset(flows, 0, sizeof flows);
+    access_token = access_until = 0;
     tenant_odd_at = 0;
 }
 
@@ -54,6 +58,32 @@ void tenant_forget_sessions(void)
 {
     for (size_t i = 0; i < SIM_ROUTES; i++)
         flows[i].session = 0;
+    access_until = 0;
+}
+
+uint64_t tenant_new_token(void)
+{
+    access_token = dice_u64(DICE_ACCESS);
+    access_until = world.now + world.plan.token_ms;
+    return access_token;
+}
+
+/* ---- roles ---- */
+
+/* Looked up when a request comes, and then kept for a while (facts: up to an hour). */
+static bool has_role(unsigned route)
+{
+    struct flow *flow = &flows[route];
+    if (world.now >= flow->role_until) {
+        flow->has_role = weather_flow(route) != FLOW_ROLE;
+        flow->role_until = world.now + world.plan.role_cache_ms;
+    }
+    return flow->has_role;
+}
+
+uint64_t tenant_refuses_until(unsigned route)
+{
+    return flows[route].has_role ? 0 : flows[route].role_until;
 }
 
 void tenant_connected(struct connection *connection, struct peer *peer)
@@ -123,6 +153,7 @@ static bool read_request(const struct peer *peer, struct request *request)
     request->fetch = field(head, "X-CSRF-Token", request->token, sizeof request->token) != NULL &&
                      strcmp(request->token, "Fetch") == 0;
     (void)field(head, "Cookie", request->cookie, sizeof request->cookie);
+    (void)field(head, "Authorization", request->authorization, sizeof request->authorization);
     if (request->head)
         return true;
     (void)field(head, "Content-Type", request->type, sizeof request->type);
@@ -190,6 +221,20 @@ static enum answer_name by_flow(unsigned route)
     return names[weather_flow(route)];
 }
 
+/* User and secret don't change, and a certificate speaks without a header; a token may have ended. */
+static bool is_known(const struct request *request)
+{
+    static const char *const right[] = {[ACCESS_CERTIFICATE] = "", [ACCESS_BASIC] = AGENT_BASIC};
+    char bearer[32];
+    if (world.plan.access != ACCESS_TOKEN) {
+        if (strcmp(request->authorization, right[world.plan.access]) != 0)
+            broken("wrong Authorization: %s", request->authorization);
+        return true;
+    }
+    snprintf(bearer, sizeof bearer, "Bearer %016llx", (unsigned long long)access_token);
+    return strcmp(request->authorization, bearer) == 0 && world.now < access_until;
+}
+
 static bool has_good_token(const struct request *request)
 {
     char token[32], cookie[32];
@@ -220,11 +265,19 @@ static enum answer_name answer_to(const struct request *request, const struct pe
         return ANSWER_401_NO_CERTIFICATE;
     if (name != ANSWER_COUNT)
         return name;
+    if (!is_known(request))
+        return ANSWER_401_TOKEN;
     if (!world.calm && dice_chance(DICE_TENANT, world.plan.odd_answers))
         return odd_answer();
     name = by_flow(request->route);
-    if (name == ANSWER_404_NOT_DEPLOYED || name == ANSWER_403_ROLE || name == ANSWER_405)
+    if (name == ANSWER_404_NOT_DEPLOYED)
         return name;
+    if (!has_role(request->route))
+        return ANSWER_403_ROLE;
+    if (name == ANSWER_405)
+        return name;
+    if (name == ANSWER_403_ROLE) /* the cache still knows it */
+        name = ANSWER_200;
     if (request->head)
         return request->fetch && weather_csrf(request->route) ? ANSWER_TOKEN : ANSWER_202;
     if (weather_csrf(request->route) && !has_good_token(request))
@@ -271,6 +324,10 @@ static enum meaning meaning_of(enum answer_name name, bool head, const struct pe
 {
     enum meaning meaning = tenant_answers[name].meaning;
     if (tenant_answers[name].status == 401 && peer->resumed)
+        return MEANS_ONCE_MORE;
+    if (name == ANSWER_500_TRIAL && world.plan.access != ACCESS_CERTIFICATE) /* no certificate that it could choke on */
+        return MEANS_RETRY_ROUTE;
+    if (name == ANSWER_401_TOKEN && agent_renews_token())
         return MEANS_ONCE_MORE;
     if (!head)
         return meaning;
