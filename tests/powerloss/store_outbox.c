@@ -787,7 +787,7 @@ static void try_batch(struct sweep_run *run)
     if (world->in_batch != NO || !read_first(run, ALPHA, &shown)) {
         return;
     }
-    uint64_t last_n = shown.n;
+    outbox_n last_n = shown.n;
     for (unsigned count = 1 + (unsigned)(choice(world) % 4); count > 0 && read_next(run, &shown); count--) {
         last_n = shown.n;
     }
