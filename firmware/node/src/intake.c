@@ -47,6 +47,9 @@ void intake_drop_text(void *ctx)
 
 static void end(void *ctx)
 {
+    if (board_uart_lost_count(0) != lost_before) {
+        uart_print("log: characters were lost on the way: paste more slowly\n");
+    }
     intake_drop_text(ctx);
     node.pasting = false;
     const enum ifl_status status = renewal_slots_changed(&node.renewal, board_now());
@@ -115,9 +118,6 @@ static enum ifl_status store(const struct identity *identity)
 
 struct intake_work *intake_begin_work(void)
 {
-    if (board_uart_lost_count(0) != lost_before) {
-        uart_print("log: characters were lost on the way: paste more slowly\n");
-    }
     return arena_calloc(&node.arena, 1, sizeof(struct intake_work));
 }
 

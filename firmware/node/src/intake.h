@@ -10,7 +10,7 @@ struct intake_work {
     uint8_t der[IFL_IDENTITY_SIZE_MAX];
 };
 
-/* NO_MEMORY is all that can be wrong where it's NULL. Says where characters of what was pasted were lost on the way. */
+/* NO_MEMORY is all that can be wrong where it's NULL. */
 struct intake_work *intake_begin_work(void);
 /* What was pasted isn't needed any more: its room is free for the proof. */
 void intake_drop_text(void *ctx);
