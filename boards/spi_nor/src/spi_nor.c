@@ -99,6 +99,18 @@ static enum ifl_status outcome(struct spi_nor *nor)
     return failed || hangs ? IFL_FLASH_IO : IFL_OK;
 }
 
+/* An erase is under way. That it has ended is seen by whoever asks first, and how it ended is kept for the next poll: who waits for the chip needn't be who
+ * began the erase. */
+static bool is_erasing(struct spi_nor *nor)
+{
+    if (nor->erasing) {
+        const enum ifl_status status = outcome(nor);
+        nor->erasing = status == IFL_FLASH_BUSY;
+        nor->ended = nor->erasing ? IFL_OK : status;
+    }
+    return nor->erasing;
+}
+
 static enum ifl_status program_within_page(struct spi_nor *nor, uint32_t at, const uint8_t *from, size_t size)
 {
     enum ifl_status status = enable_writing(nor);
@@ -117,7 +129,7 @@ static enum ifl_status do_program(void *ctx, uint32_t at, const void *from, size
 {
     struct spi_nor *nor = ctx;
     const uint8_t *bytes = from;
-    if (nor->erasing) {
+    if (is_erasing(nor)) {
         return IFL_FLASH_BUSY;
     }
     while (size > 0) {
@@ -137,7 +149,7 @@ static enum ifl_status do_program(void *ctx, uint32_t at, const void *from, size
 static enum ifl_status do_erase_start(void *ctx, uint32_t at)
 {
     struct spi_nor *nor = ctx;
-    if (nor->erasing) {
+    if (is_erasing(nor)) {
         return IFL_FLASH_BUSY;
     }
     if (at % nor->part->sector_size != 0) {
@@ -153,24 +165,25 @@ static enum ifl_status do_erase_start(void *ctx, uint32_t at)
     command_at(nor, SECTOR_ERASE, at, NULL, NULL, 0);
     nor->limit = ifl_ms_after(now(nor), nor->part->erase_limit_ms);
     nor->erasing = true;
+    nor->ended = IFL_OK;
     return IFL_OK;
 }
 
 static enum ifl_status do_poll(void *ctx)
 {
     struct spi_nor *nor = ctx;
-    if (!nor->erasing) {
-        return IFL_OK;
+    if (is_erasing(nor)) {
+        return IFL_FLASH_BUSY;
     }
-    enum ifl_status status = outcome(nor);
-    nor->erasing = status == IFL_FLASH_BUSY;
+    const enum ifl_status status = nor->ended;
+    nor->ended = IFL_OK;
     return status;
 }
 
 static enum ifl_status do_read(void *ctx, uint32_t at, void *to, size_t size)
 {
     struct spi_nor *nor = ctx;
-    if (nor->erasing) {
+    if (is_erasing(nor)) {
         return IFL_FLASH_BUSY;
     }
     command_at(nor, READ, at, NULL, to, size);

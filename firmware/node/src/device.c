@@ -42,13 +42,24 @@ static enum ifl_status wipe(void *ctx)
     return status;
 }
 
-static bool opens(void *ctx, struct bytes pin)
+/* An erase that somebody began is waited for: a lock that can't be read now isn't open. */
+static enum ifl_status read_pin(struct pin *pin)
 {
     struct flash_region plate;
+    enum ifl_status status = board_flash_region(BOARD_NAMEPLATE, &plate);
+    if (status == IFL_OK) {
+        while ((status = nameplate_pin(plate, pin)) == IFL_FLASH_BUSY) {
+            pause();
+        }
+    }
+    return status;
+}
+
+static bool opens(void *ctx, struct bytes pin)
+{
     struct pin known;
     (void)ctx;
-    return board_flash_region(BOARD_NAMEPLATE, &plate) == IFL_OK && nameplate_pin(plate, &known) == IFL_OK &&
-           pin_matches(&known, pin);
+    return read_pin(&known) == IFL_OK && pin_matches(&known, pin);
 }
 
 static const struct console_device device = {.reboot = reboot, .wipe = wipe};
@@ -56,12 +67,9 @@ static struct console_lock lock = {.opens = opens};
 
 void device_wire(struct console_wiring *wiring)
 {
-    struct flash_region plate;
     struct pin pin;
-    const bool open =
-        board_flash_region(BOARD_NAMEPLATE, &plate) == IFL_OK && nameplate_pin(plate, &pin) == IFL_NOT_FOUND;
     wiring->device = &device;
-    wiring->lock = open ? NULL : &lock;
+    wiring->lock = read_pin(&pin) == IFL_NOT_FOUND ? NULL : &lock;
 }
 
 ifl_ms device_step(ifl_ms now)

@@ -124,7 +124,7 @@ static void an_erase_takes_its_time_and_everything_else_waits(void)
     uint8_t byte;
     open_it();
     TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x20000, data, 16));
-    chip.busy_polls = 3;
+    chip.busy_polls = 6;
     TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x20000));
     TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_read(all, 0, &byte, 1));
     TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_program(all, 0x30000, data, 16));
@@ -137,6 +137,34 @@ static void an_erase_takes_its_time_and_everything_else_waits(void)
     TEST_ASSERT_EQUAL_HEX8(0xFF, byte);
     TEST_ASSERT_EQUAL_UINT(1, chip.erases);
     TEST_ASSERT_FALSE(chip.write_enabled);
+}
+
+/* Whoever began it may be busy with something else, or be waiting for this very read. */
+static void an_erase_ends_by_itself_and_its_result_waits_for_a_poll(void)
+{
+    uint8_t byte;
+    become_the_part_with_error_bits();
+    open_it();
+    for (int fails = 0; fails < 2; fails++) {
+        chip.busy_polls = 2;
+        chip.fails = fails == 1;
+        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
+        int reads = 0;
+        while (flash_read(all, 0, &byte, 1) == IFL_FLASH_BUSY) {
+            TEST_ASSERT_LESS_THAN(10, ++reads);
+        }
+        chip.fails = false;
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x80000u + 16u * (uint32_t)fails, data, 16));
+        TEST_ASSERT_EQUAL(fails == 1 ? IFL_FLASH_IO : IFL_OK, flash_poll(all));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
+    }
+    chip.fails = true; /* not told yet, and a new erase begins: its own result counts */
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
+    while (flash_read(all, 0, &byte, 1) == IFL_FLASH_BUSY) {
+    }
+    chip.fails = false;
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
+    TEST_ASSERT_EQUAL(IFL_OK, wait_for_erase());
 }
 
 static void no_erase_begins_while_erases_are_held(void)
@@ -211,6 +239,7 @@ int main(void)
     RUN_TEST(what_is_programmed_is_read_back_across_pages);
     RUN_TEST(every_start_within_a_page_and_every_length_stays_within_pages);
     RUN_TEST(an_erase_takes_its_time_and_everything_else_waits);
+    RUN_TEST(an_erase_ends_by_itself_and_its_result_waits_for_a_poll);
     RUN_TEST(no_erase_begins_while_erases_are_held);
     RUN_TEST(an_unaligned_erase_never_reaches_the_chip);
     RUN_TEST(an_erase_that_never_ends_is_given_up_and_told_once);

@@ -47,8 +47,9 @@ struct spi_nor {
     struct spi_nor_bus bus;
     const struct spi_nor_part *part; /* NULL: not open */
     bool opening, erasing;
-    bool hold_erases; /* the caller's: while true, an erase doesn't begin (FLASH_BUSY) */
-    ifl_ms limit;     /* the operation under way must have ended by then */
+    bool hold_erases;      /* the caller's: while true, an erase doesn't begin (FLASH_BUSY) */
+    enum ifl_status ended; /* how the last erase did, until a poll tells it */
+    ifl_ms limit;          /* the operation under way must have ended by then */
 };
 
 /* The caller keeps *nor, which must not move. */
