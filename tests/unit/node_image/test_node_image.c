@@ -173,7 +173,7 @@ static void sentences_are_read_from_flash_by_number(void)
 {
     static uint8_t body[TEXTS_SIZE_MAX];
     static struct texts texts;
-    char cause[IFL_TEXT_SIZE], remedy[IFL_TEXT_SIZE], small[5];
+    char cause[IFL_TEXT_SIZE], remedy[IFL_TEXT_SIZE], small[5], own[5] = "";
     size_t size = 0;
     flash_double_free(&medium);
     struct flash_double_options options = {
@@ -185,17 +185,20 @@ static void sentences_are_read_from_flash_by_number(void)
     TEST_ASSERT_EQUAL(IFL_NOT_FOUND, texts_use(&texts, region));
     strcpy(cause, ifl_cause(IFL_NET_DNS));
     strcpy(remedy, ifl_remedy(IFL_NET_DNS));
+    memcpy(own, ifl_cause(IFL_OK), sizeof own - 1);
+    const char first = own[0];
+    own[0] = '#';
     body[le32_get(body + 4 + 8)] = '#'; /* to be seen: the first entry's cause */
     TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_TEXTS, 1, 0, 1, bytes_of(body, size)));
     TEST_ASSERT_EQUAL(IFL_OK, texts_use(&texts, region));
     TEST_ASSERT_EQUAL_STRING(cause, ifl_cause(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING(remedy, ifl_remedy(IFL_NET_DNS));
     TEST_ASSERT_EQUAL('#', ifl_cause(ifl_diag_at(0)->status)[0]);
-    TEST_ASSERT_EQUAL_STRING("#one", ifl_text(IFL_OK, IFL_TEXT_CAUSE, small, sizeof small));
+    TEST_ASSERT_EQUAL_STRING(own, ifl_text(IFL_OK, IFL_TEXT_CAUSE, small, sizeof small));
     TEST_ASSERT_EQUAL_STRING(ifl_cause(IFL_INVALID),
                              ifl_cause((enum ifl_status)9999)); /* no entry: the program's own */
     TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, 13 * SECTOR));
-    TEST_ASSERT_EQUAL('D', ifl_cause(IFL_OK)[0]); /* busy: the program's own */
+    TEST_ASSERT_EQUAL(first, ifl_cause(IFL_OK)[0]); /* busy: the program's own */
     while (flash_poll(region) == IFL_FLASH_BUSY) {
     }
     ifl_texts_from(NULL, NULL);
