@@ -36,7 +36,7 @@ static void count(struct tls *tls)
 }
 
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now)
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms now)
 {
     tls_close(tls);
     tls->facts = (struct tls_facts){.server_not_after = 4102444800};
@@ -45,7 +45,8 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
     tls->deadline = ifl_ms_after(now, timeout_ms);
     tls->state = TLS_CONNECTING;
     rate_opened();
-    enum ifl_status status = net_open(&tls->net, address != NULL ? address : host, port, proxy, timeout_ms, now);
+    enum ifl_status status =
+        net_open(&tls->net, address != NULL && address[0] != '\0' ? address : host, port, proxy, timeout_ms, now);
     return status == IFL_OK ? IFL_OK : fail(tls, status);
 }
 

@@ -132,9 +132,8 @@ static void connect_with(struct renewal *renewal, int slot, ifl_ms now)
         return; /* step_connect() comes back */
     }
     if (status == IFL_OK) {
-        const bool direct = wiring->address == NULL || wiring->address[0] == '\0';
-        status = tls_open(wiring->tls, wiring->host, *wiring->port, direct ? NULL : wiring->address, wiring->proxy,
-                          true, CONNECT_MS, now);
+        status =
+            tls_open(wiring->tls, wiring->host, *wiring->port, wiring->address, wiring->proxy, true, CONNECT_MS, now);
     } else if (slot == wiring->slots->pending && renewal->refused == IFL_OK) {
         tell(renewal, status, "the new identity can't be used", now);
         renewal->refused = status;

@@ -47,7 +47,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
         batch->full = false;
     }
     enum ifl_status status = IFL_OK;
-    while (batch->count < limit && !batch->full && status == IFL_OK) {
+    while (status == IFL_OK && batch->count < limit && !batch->full) {
         status = outbox_next(sender->wiring.outbox, &route->seen);
         if (status == IFL_OK)
             take_or_end(route, first);
@@ -56,8 +56,7 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
         sender_poll_flash(sender);
         return false;
     }
-    return batch->count >= limit || batch->full ||
-           !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
+    return status == IFL_OK || !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
 }
 
 static uint8_t format_of(const struct settings_route *settings)

@@ -94,16 +94,13 @@ void sender_disconnect(struct sender *sender)
 static void connect(struct sender *sender)
 {
     const struct sender_wiring *wiring = &sender->wiring;
-    const char *address = wiring->settings->resolve;
     sender->state = SENDER_CONNECT;
     sender->host.view.attempts++;
-    enum ifl_status status = tls_open(wiring->tls, wiring->host, wiring->port, address[0] == '\0' ? NULL : address,
-                                      wiring->proxy, sender->fresh, CONNECT_MS, sender->now);
+    (void)tls_open(wiring->tls, wiring->host, wiring->port, wiring->settings->resolve, wiring->proxy, sender->fresh,
+                   CONNECT_MS, sender->now); /* step_connect() sees what became of it */
     sender->bytes_sent = 0;
     sender->bytes_received = 0;
     sender->heard = false;
-    if (status != IFL_OK && status != IFL_AGAIN)
-        verdict_failure(sender, status);
 }
 
 static void enter_ready(struct sender *sender)

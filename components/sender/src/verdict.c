@@ -91,15 +91,13 @@ static void dead_letter(struct sender *sender, enum ifl_status reason)
 static void rejected(struct sender *sender, enum ifl_status status)
 {
     struct sender_route *route = sender->route;
-    if (route->batch.count > 1) {
-        dead_letter(sender, status);
-        return;
+    if (status == IFL_ANSWER_REJECTED && route->batch.count == 1) {
+        if (route->rejected_count == REJECTED_LIMIT - 1) {
+            wait_begin(sender, &route->wait, IFL_ANSWER_REJECTS_ALL, true);
+            return;
+        }
+        route->rejected_count++;
     }
-    if (status == IFL_ANSWER_REJECTED && route->rejected_count + 1 >= REJECTED_LIMIT) {
-        wait_begin(sender, &route->wait, IFL_ANSWER_REJECTS_ALL, true);
-        return;
-    }
-    route->rejected_count = (uint8_t)(route->rejected_count + (status == IFL_ANSWER_REJECTED));
     dead_letter(sender, status);
 }
 
@@ -181,7 +179,10 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
         sender_disconnect(sender);
         return;
     }
-    set_detail(sender, asked ? ifl_name(status) : sender->wiring.host);
+    if (asked)
+        ifl_text(status, IFL_TEXT_NAME, sender->detail, sizeof sender->detail);
+    else
+        set_detail(sender, sender->wiring.host);
     if (reset && is_refusal(sender))
         status = IFL_TLS_CLIENT_DROPPED;
     else if (ended)

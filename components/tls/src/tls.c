@@ -83,7 +83,7 @@ static enum ifl_status remember_peer(struct tls *tls, const char *host, uint16_t
 }
 
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now)
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms now)
 {
     tls_close(tls);
     tls->context->now = now;
@@ -98,7 +98,8 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
         tls_forget_session(tls);
     }
     if (status == IFL_OK) {
-        status = net_open(&tls->net, address != NULL ? address : host, port, proxy, timeout_ms, now);
+        status =
+            net_open(&tls->net, address != NULL && address[0] != '\0' ? address : host, port, proxy, timeout_ms, now);
     }
     if (status != IFL_OK) {
         return fail(tls, status);

@@ -161,7 +161,7 @@ static enum ifl_status connect_now(struct exchange *exchange, bool resume)
 {
     struct probe *probe = exchange->probe;
     const ifl_ms now = loop_now();
-    const uint64_t timeout_ms = probe->timeout_s * UINT64_C(1000);
+    const uint32_t timeout_ms = probe->timeout_s * 1000u;
     exchange->deadline = ifl_ms_after(now, timeout_ms + 1000); /* tls has its own, which comes first */
     enum ifl_status status =
         tls_open(probe->tls, probe->host, probe->port, probe->address, probe->proxy, !resume, timeout_ms, now);

@@ -160,7 +160,7 @@ enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, uint64_t n, enu
 /* ---- the connection: refused, or an answer at once ---- */
 
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms at)
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms at)
 {
     (void)host, (void)port, (void)address, (void)proxy, (void)fresh, (void)timeout_ms, (void)at;
     struct agent *agent = agent_of(tls);

@@ -115,7 +115,7 @@ static const char *answer_of(enum meets meets, bool probe)
 /* ---- tls.h ---- */
 
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t to_port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now)
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms now)
 {
     (void)tls, (void)host, (void)to_port, (void)address, (void)proxy, (void)timeout_ms, (void)now;
     TEST_ASSERT_TRUE_MESSAGE(world.paused, "the connection is the sender's");

@@ -223,13 +223,13 @@ static struct {
 } peer;
 
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now)
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms now)
 {
     (void)tls, (void)proxy, (void)timeout_ms;
     TEST_ASSERT_EQUAL(TLS_IDLE, peer.state); /* the last connection was closed */
     TEST_ASSERT_EQUAL_STRING(world.wiring.host, host);
     TEST_ASSERT_EQUAL_UINT(world.wiring.port, port);
-    TEST_ASSERT_TRUE(address == NULL || address[0] != '\0');
+    TEST_ASSERT_EQUAL_STRING(world.wiring.settings->resolve, address);
     world.connection_count++;
     world.last_open_fresh = fresh;
     enum ifl_status status = world.open_next < world.open_count ? world.opens[world.open_next++] : world.open_default;
@@ -247,8 +247,11 @@ enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const
     peer.facts.certificate_sent = world.sends_certificate && !peer.facts.resumed;
     peer.facts.server_not_after = 2000000000;
     peer.facts.bytes_sent = status == IFL_NET_REFUSED ? 0 : 100;
-    if (world.open_answer != IFL_OK)
+    if (world.open_answer != IFL_OK) {
         peer.state = TLS_FAILED;
+        peer.status = world.open_answer;
+        peer.facts.bytes_sent = 0;
+    }
     return world.open_answer;
 }
 

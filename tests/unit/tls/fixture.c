@@ -186,7 +186,7 @@ void settle(void)
 
 enum ifl_status connect_to(const char *host)
 {
-    enum ifl_status status = tls_open(&client.tls, host, FIXTURE_PORT, NULL, NULL, false, 30000, client.now);
+    enum ifl_status status = tls_open(&client.tls, host, FIXTURE_PORT, "", NULL, false, 30000, client.now);
     if (status != IFL_OK) {
         return status;
     }

@@ -117,11 +117,11 @@ struct tls_facts {
 enum ifl_status tls_setup(struct tls_context *context);
 void tls_init(struct tls *tls, struct tls_context *context);
 
-/* Connect to `address` (or `host` where NULL) and shake hands as `host`; both are copied. A saved session of the same
+/* Connect to `address` (or `host` where NULL or "") and shake hands as `host`; both are copied. A saved session of the same
  * host, port and identity generation is offered unless `fresh`. `timeout_ms` is for everything until TLS_OPEN. What
  * was open before is closed. OK: it's under way; else as tls_status(), and the state is TLS_FAILED. */
 enum ifl_status tls_open(struct tls *tls, const char *host, uint16_t port, const char *address,
-                         const struct net_proxy *proxy, bool fresh, uint64_t timeout_ms, ifl_ms now);
+                         const struct net_proxy *proxy, bool fresh, uint32_t timeout_ms, ifl_ms now);
 
 /* Do what can be done now; see tls_state(). Also pushes out what tls_write() has taken. */
 ifl_ms tls_step(struct tls *tls, ifl_ms now);
