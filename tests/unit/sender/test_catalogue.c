@@ -195,6 +195,10 @@ static void the_mpl_id_comes_from_the_field_or_from_the_text(void)
     const struct example text = {"", 500, false, PLAIN, FAILED, IFL_OK, IFL_ACTION_NONE};
     classify(&text, false, 1000);
     TEST_ASSERT_EQUAL_STRING("AGx-77", answer.mpl_id);
+    const struct example page = {
+        "", 500, false, HTML, "<p>The MPL ID for the failed message is : AGx-79</p>", IFL_OK, IFL_ACTION_NONE};
+    classify(&page, false, 1000);
+    TEST_ASSERT_EQUAL_STRING("AGx-79", answer.mpl_id);
 }
 
 static void a_zero_in_a_text_hides_nothing_behind_it(void)

@@ -188,6 +188,17 @@ static void an_urgent_message_overtakes_those_that_wait(void)
     TEST_ASSERT_EQUAL_INT(1, world.requests[2].route);
 }
 
+static void a_long_answer_is_not_read_to_its_end(void)
+{
+    static char answer[6000] = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    memset(answer + strlen(answer), 'x', sizeof answer - 1 - strlen(answer));
+    world_reply(answer, IFL_AGAIN);
+    world_put(0, 10);
+    world_run_for(1000);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_EQUAL(SENDER_IDLE, sender_state(&world.sender));
+}
+
 static void an_idle_connection_is_kept_for_50_seconds_and_closed_by_us(void)
 {
     world.idle_close_ms = 60000;
@@ -520,6 +531,7 @@ int main(void)
     RUN_TEST(routes_of_one_priority_take_turns);
     RUN_TEST(a_higher_priority_goes_first);
     RUN_TEST(an_urgent_message_overtakes_those_that_wait);
+    RUN_TEST(a_long_answer_is_not_read_to_its_end);
     RUN_TEST(an_idle_connection_is_kept_for_50_seconds_and_closed_by_us);
     RUN_TEST(an_idle_connection_that_the_other_side_closes_is_let_go_without_a_word);
     RUN_TEST(an_answer_that_ends_the_connection_is_followed_by_a_new_one);
