@@ -18,6 +18,11 @@ WORDS = {
                       "Set-Cookie: ", "Retry-After: "],
     "retry_after": ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "GMT", "close", "18446744073709551615"],
 }  # fmt: skip
+COMMANDS = ["status", "routes", "queue", "queue telemetry 1", "queue show ", "queue export ", "queue retry ", "queue drop ", "identity", "identity rollback",
+            "identity csr ec", "identity certificate", "trust", "trust install", "trust rollback", "import new-tenant", "send telemetry 1", "retry alarm", "log 3",
+            "settings", "reboot", "wipe everything", "unlock 135790", "unlock x", "lock", "help"]  # fmt: skip
+ID = "4242424242424242-1-1"
+WORDS["console"] = [*COMMANDS, "json ", ID, "4242424242424242-2-1", "\\x0d\\x0a.\\x0d\\x0a", "\\x0a.\\x0a"]
 WORDS["pem"] = WORDS["service_key"]
 
 ANSWERS = [
@@ -114,6 +119,9 @@ def main():
     write(directory, "outbox", outboxes())
     write(directory, "http_response", ["\0\7" + answer for answer in ANSWERS] + ["\1\1" + ANSWERS[0]])
     write(directory, "retry_after", ["\2" + value for value in VALUES])
+    lines = [command + (ID if command.endswith(" ") else "") for command in COMMANDS]
+    write(directory, "console", ["\0" + "\n".join(lines) + "\n", "\1" + "\r\n".join(f"json {line}" for line in lines) + "\r\n",
+                                 "\2import\n" + "x" * 400 + "\n.\nstatus\n", "\3unlock 135790\nsend alarm 7\n" + "y" * 700 + "\nlock\nretry\n"])
     for name, words in WORDS.items():
         with open(os.path.join(directory, name + ".dict"), "w", encoding="utf-8") as file:
             file.writelines(f'"{word}"\n' for word in words)

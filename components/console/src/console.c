@@ -173,7 +173,8 @@ static void finish_answer(struct console *console)
 
 static void finish_line(struct console *console, ifl_ms now)
 {
-    struct bytes line = bytes_of(console->line, console->line_len);
+    const struct bytes used = bytes_of(console->line, console->line_len);
+    struct bytes line = used;
     const bool cut = console->line_cut;
     console->line_len = 0;
     console->line_cut = false;
@@ -185,7 +186,7 @@ static void finish_line(struct console *console, ifl_ms now)
     }
     console->json = bytes_starts_with(line, bytes_of_string("json "));
     const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
-    bytes_wipe(console->line, sizeof console->line); /* it may have held a PIN */
+    bytes_wipe(console->line, used.size); /* it may have held a PIN */
     if (status != IFL_OK) {
         console_refuse(console, status);
     } else if (!console_is_secret(console)) { /* else the answer comes when all is pasted */
