@@ -70,13 +70,13 @@ static void on_event(void *ctx, const struct flash_file_event *event)
 {
     struct replay *replay = ctx;
     if (event->kind == FLASH_FILE_WRITE) {
-        flash_program(replay->shadow_region, event->at, event->data, event->size);
+        flash_program(&replay->shadow_region, event->at, event->data, event->size);
     } else if (event->kind == FLASH_FILE_ERASE) {
-        flash_erase_start(replay->shadow_region, event->at);
+        flash_erase_start(&replay->shadow_region, event->at);
     }
     crash_in_all_ways(replay); /* a sync: before it has had its effect */
     if (event->kind == FLASH_FILE_SYNC) {
-        flash_sync(replay->shadow_region);
+        flash_sync(&replay->shadow_region);
     }
 }
 
@@ -105,7 +105,7 @@ static void compare(struct replay *replay)
 {
     static uint8_t piece[4096];
     for (uint32_t at = 0; at < replay->live.region.size; at += (uint32_t)sizeof piece) {
-        if (flash_read(replay->live.region, at, piece, sizeof piece) != IFL_OK ||
+        if (flash_read(&replay->live.region, at, piece, sizeof piece) != IFL_OK ||
             memcmp(piece, replay->shadow.bytes + at, sizeof piece) != 0) {
             printf("FAILED: the file differs from what was recorded, at 0x%x\n", (unsigned)at);
             replay->failures++;

@@ -472,7 +472,7 @@ static void mount(struct sweep_run *run)
     for (unsigned i = 0; i < PATIENCE && status == IFL_FLASH_BUSY && !run->medium.off; i++) {
         status = outbox_mount(&world->box, run->region, &config);
         if (status == IFL_FLASH_BUSY) {
-            flash_poll(run->region);
+            flash_poll(&run->region);
         }
     }
     sweep_tell(run, "    mount: %s", ifl_name(status));

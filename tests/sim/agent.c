@@ -161,7 +161,7 @@ static enum ifl_status mount(const struct settings *settings)
         failures += status == IFL_FLASH_IO;
         status = outbox_mount(&ram.agent.outbox, region, &config);
         if (status == IFL_FLASH_BUSY)
-            (void)flash_poll(region);
+            (void)flash_poll(&region);
     }
     return status;
 }

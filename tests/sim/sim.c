@@ -141,7 +141,7 @@ static void run_calm(void)
     drain(end);
     if (!world.broken && oracle_queued() == 0)
         write_once_more();
-    for (int i = 0; i < 100 && agent_is_on() && flash_poll(agent()->outbox.region) == IFL_FLASH_BUSY; i++)
+    for (int i = 0; i < 100 && agent_is_on() && flash_poll(&agent()->outbox.region) == IFL_FLASH_BUSY; i++)
         run_until(world.now + SECOND);
     if (!world.broken)
         oracle_finish();

@@ -11,9 +11,9 @@ static size_t piece_size(size_t rest)
 }
 
 /* size and at are compared so that no sum can wrap. */
-static bool within(struct flash_region region, uint32_t at, size_t size)
+static bool within(const struct flash_region *region, uint32_t at, size_t size)
 {
-    return at <= region.size && size <= region.size - at;
+    return at <= region->size && size <= region->size - at;
 }
 
 static bool aligned(uint32_t value, uint32_t unit)
@@ -34,7 +34,7 @@ enum ifl_status flash_region(const struct flash *flash, uint32_t start, uint32_t
     return IFL_OK;
 }
 
-enum ifl_status flash_read(struct flash_region region, uint32_t at, void *to, size_t size)
+enum ifl_status flash_read(const struct flash_region *region, uint32_t at, void *to, size_t size)
 {
     if (!within(region, at, size)) {
         return IFL_FLASH_GEOMETRY;
@@ -42,10 +42,10 @@ enum ifl_status flash_read(struct flash_region region, uint32_t at, void *to, si
     if (size == 0) {
         return IFL_OK;
     }
-    return region.flash->driver->read(region.flash->ctx, region.start + at, to, size);
+    return region->flash->driver->read(region->flash->ctx, region->start + at, to, size);
 }
 
-enum ifl_status flash_program(struct flash_region region, uint32_t at, const void *from, size_t size)
+enum ifl_status flash_program(const struct flash_region *region, uint32_t at, const void *from, size_t size)
 {
     uint32_t granule = flash_prog_size(region);
     if (!within(region, at, size) || !aligned(at, granule) || size % granule != 0) {
@@ -54,10 +54,10 @@ enum ifl_status flash_program(struct flash_region region, uint32_t at, const voi
     if (size == 0) {
         return IFL_OK;
     }
-    return region.flash->driver->program(region.flash->ctx, region.start + at, from, size);
+    return region->flash->driver->program(region->flash->ctx, region->start + at, from, size);
 }
 
-static enum ifl_status verify(struct flash_region region, uint32_t at, const uint8_t *expected, size_t size)
+static enum ifl_status verify(const struct flash_region *region, uint32_t at, const uint8_t *expected, size_t size)
 {
     uint8_t piece[PIECE_SIZE];
     enum ifl_status status = IFL_OK;
@@ -73,28 +73,28 @@ static enum ifl_status verify(struct flash_region region, uint32_t at, const uin
     return status;
 }
 
-enum ifl_status flash_program_verified(struct flash_region region, uint32_t at, const void *from, size_t size)
+enum ifl_status flash_program_verified(const struct flash_region *region, uint32_t at, const void *from, size_t size)
 {
     enum ifl_status status = flash_program(region, at, from, size);
     return status == IFL_OK ? verify(region, at, from, size) : status;
 }
 
-enum ifl_status flash_erase_start(struct flash_region region, uint32_t at)
+enum ifl_status flash_erase_start(const struct flash_region *region, uint32_t at)
 {
-    if (at >= region.size || !aligned(at, flash_sector_size(region))) {
+    if (at >= region->size || !aligned(at, flash_sector_size(region))) {
         return IFL_FLASH_GEOMETRY;
     }
-    return region.flash->driver->erase_start(region.flash->ctx, region.start + at);
+    return region->flash->driver->erase_start(region->flash->ctx, region->start + at);
 }
 
-enum ifl_status flash_poll(struct flash_region region)
+enum ifl_status flash_poll(const struct flash_region *region)
 {
-    return region.flash->driver->poll(region.flash->ctx);
+    return region->flash->driver->poll(region->flash->ctx);
 }
 
-enum ifl_status flash_sync(struct flash_region region)
+enum ifl_status flash_sync(const struct flash_region *region)
 {
-    const struct flash *flash = region.flash;
+    const struct flash *flash = region->flash;
     return flash->driver->sync != NULL ? flash->driver->sync(flash->ctx) : IFL_OK;
 }
 
@@ -108,14 +108,14 @@ static bool all_bytes(const uint8_t *data, size_t size, uint8_t value)
     return true;
 }
 
-enum ifl_status flash_is_blank(struct flash_region region, uint32_t at, size_t size, bool *blank)
+enum ifl_status flash_is_blank(const struct flash_region *region, uint32_t at, size_t size, bool *blank)
 {
     uint8_t piece[PIECE_SIZE];
     if (!within(region, at, size)) {
         return IFL_FLASH_GEOMETRY;
     }
-    if (region.flash->driver->is_blank != NULL) {
-        return region.flash->driver->is_blank(region.flash->ctx, region.start + at, size, blank);
+    if (region->flash->driver->is_blank != NULL) {
+        return region->flash->driver->is_blank(region->flash->ctx, region->start + at, size, blank);
     }
     for (size_t done = 0; done < size;) {
         size_t len = piece_size(size - done);
@@ -133,10 +133,10 @@ enum ifl_status flash_is_blank(struct flash_region region, uint32_t at, size_t s
     return IFL_OK;
 }
 
-const uint8_t *flash_map(struct flash_region region, uint32_t at, size_t size)
+const uint8_t *flash_map(const struct flash_region *region, uint32_t at, size_t size)
 {
-    if (region.flash->map == NULL || !within(region, at, size)) {
+    if (region->flash->map == NULL || !within(region, at, size)) {
         return NULL;
     }
-    return region.flash->map + region.start + at;
+    return region->flash->map + region->start + at;
 }

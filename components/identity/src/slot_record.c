@@ -43,17 +43,17 @@ struct writer {
 
 static size_t writer_room(const struct writer *writer)
 {
-    uint32_t prog_size = flash_prog_size(writer->region);
+    uint32_t prog_size = flash_prog_size(&writer->region);
     return prog_size < RECORD_PIECE_SIZE ? RECORD_PIECE_SIZE : prog_size; /* both are powers of two */
 }
 
 static void writer_flush(struct writer *writer)
 {
-    uint32_t prog_size = flash_prog_size(writer->region);
+    uint32_t prog_size = flash_prog_size(&writer->region);
     while (writer->len % prog_size != 0)
-        writer->granule[writer->len++] = flash_erased_value(writer->region);
+        writer->granule[writer->len++] = flash_erased_value(&writer->region);
     if (writer->status == IFL_OK && writer->len > 0)
-        writer->status = flash_program_verified(writer->region, writer->at, writer->granule, writer->len);
+        writer->status = flash_program_verified(&writer->region, writer->at, writer->granule, writer->len);
     writer->at += (uint32_t)writer->len;
     writer->len = 0;
 }
@@ -138,7 +138,7 @@ enum ifl_status record_write(struct flash_region region, uint32_t at, const stru
     writer_flush(&writer);
     enum ifl_status status = writer.status;
     bytes_wipe(&writer, sizeof writer); /* it held pieces of the key */
-    return status == IFL_OK ? flash_sync(region) : status;
+    return status == IFL_OK ? flash_sync(&region) : status;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ struct reader {
 static void reader_get(struct reader *reader, void *to, size_t size)
 {
     if (reader->status == IFL_OK)
-        reader->status = flash_read(reader->region, reader->at, to, size);
+        reader->status = flash_read(&reader->region, reader->at, to, size);
     if (reader->status == IFL_OK)
         reader->crc = crc32c(reader->crc, to, size);
     reader->at += (uint32_t)size;
@@ -274,7 +274,7 @@ static void read_texts(struct reader *reader, const struct record_header *header
 /* Certificates and key lie in one piece: where they are in flash, or copied. */
 static enum ifl_status read_der(struct reader *reader, size_t size, uint8_t *buf, size_t buf_size, const uint8_t **der)
 {
-    *der = flash_map(reader->region, reader->at, size);
+    *der = flash_map(&reader->region, reader->at, size);
     if (*der != NULL) {
         reader_skip(reader, size);
         return reader->status;

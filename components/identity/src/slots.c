@@ -80,16 +80,16 @@ static void count_mark(struct identity_slot *slot, const uint8_t found[MARK_SIZE
 /* Read all entries: what they say, and where the last one that isn't erased ends. */
 static enum ifl_status read_marks(struct flash_region region, struct identity_slot *slot, struct mark_counts *counts)
 {
-    uint32_t step = entry_size(flash_prog_size(region));
+    uint32_t step = entry_size(flash_prog_size(&region));
     *counts = (struct mark_counts){0};
     slot->mark_end = 0;
     slot->marks_settled = false;
     for (uint32_t i = 0; i < MARK_COUNT; i++) {
         uint8_t found[MARK_SIZE];
         bool blank;
-        enum ifl_status status = flash_read(region, i * step, found, sizeof found);
+        enum ifl_status status = flash_read(&region, i * step, found, sizeof found);
         if (status == IFL_OK)
-            status = flash_is_blank(region, i * step, step, &blank);
+            status = flash_is_blank(&region, i * step, step, &blank);
         if (status != IFL_OK)
             return status;
         if (!blank)
@@ -113,11 +113,11 @@ static bool next_entry(struct identity_slot *slot, uint32_t *entry)
 static enum ifl_status program_entry(struct flash_region region, uint32_t entry, const uint8_t mark[MARK_SIZE])
 {
     uint8_t padded[IFL_FLASH_PROG_SIZE_MAX];
-    uint32_t step = entry_size(flash_prog_size(region));
-    memset(padded, flash_erased_value(region), sizeof padded);
+    uint32_t step = entry_size(flash_prog_size(&region));
+    memset(padded, flash_erased_value(&region), sizeof padded);
     memcpy(padded, mark, MARK_SIZE);
-    enum ifl_status status = flash_program_verified(region, entry * step, padded, step);
-    return status == IFL_OK ? flash_sync(region) : status;
+    enum ifl_status status = flash_program_verified(&region, entry * step, padded, step);
+    return status == IFL_OK ? flash_sync(&region) : status;
 }
 
 static enum ifl_status put_mark_once(struct identity_slots *slots, int index, enum mark_kind kind)
@@ -136,7 +136,7 @@ static enum ifl_status put_mark_once(struct identity_slots *slots, int index, en
 
 static enum ifl_status put_mark(struct identity_slots *slots, int index, enum mark_kind kind)
 {
-    enum ifl_status status = flash_poll(slots->region[index]);
+    enum ifl_status status = flash_poll(&slots->region[index]);
     if (status == IFL_FLASH_BUSY)
         return status;
     status = put_mark_once(slots, index, kind);
@@ -182,7 +182,7 @@ static enum ifl_status put_in_force(struct identity_slots *slots, int index)
 {
     uint32_t before = slots->slot[index].rank;
     enum ifl_status status =
-        flash_poll(slots->region[index]) == IFL_FLASH_BUSY ? IFL_FLASH_BUSY : check_firm(slots, index);
+        flash_poll(&slots->region[index]) == IFL_FLASH_BUSY ? IFL_FLASH_BUSY : check_firm(slots, index);
     if (status != IFL_OK)
         return status;
     slots->slot[index].rank = next_number(slots);
@@ -204,8 +204,8 @@ static enum ifl_status put_in_force(struct identity_slots *slots, int index)
 static enum ifl_status look_at_damage(struct flash_region region, struct identity_slot *slot)
 {
     bool blank;
-    uint32_t looked_at = record_at(flash_prog_size(region)) + RECORD_HEADER_SIZE;
-    enum ifl_status status = flash_is_blank(region, 0, looked_at < region.size ? looked_at : region.size, &blank);
+    uint32_t looked_at = record_at(flash_prog_size(&region)) + RECORD_HEADER_SIZE;
+    enum ifl_status status = flash_is_blank(&region, 0, looked_at < region.size ? looked_at : region.size, &blank);
     slot->state = blank ? IDENTITY_SLOT_EMPTY : IDENTITY_SLOT_BAD;
     return status;
 }
@@ -273,14 +273,14 @@ static enum ifl_status read_record(struct flash_region region, uint32_t at, stru
 /* The first place behind a slot's record where another one may begin. */
 static uint32_t behind_record(struct flash_region region, const struct identity_slot *slot)
 {
-    uint32_t step = entry_size(flash_prog_size(region)), end = slot->record_at + slot->size;
+    uint32_t step = entry_size(flash_prog_size(&region)), end = slot->record_at + slot->size;
     return (end + step - 1) / step * step;
 }
 
 /* The chain for the key in this slot stands somewhere behind it; of several the last one that marks tell of. */
 static enum ifl_status find_answer(struct flash_region region, struct identity_slot *slot, struct mark_counts *counts)
 {
-    uint32_t step = entry_size(flash_prog_size(region));
+    uint32_t step = entry_size(flash_prog_size(&region));
     for (uint32_t at = behind_record(region, slot); at < region.size; at += step) {
         struct identity_slot found;
         struct mark_counts told;
@@ -299,7 +299,7 @@ static enum ifl_status look_at(struct identity_slots *slots, int index, struct m
 {
     struct flash_region region = slots->region[index];
     struct identity_slot *slot = &slots->slot[index];
-    enum ifl_status status = read_record(region, record_at(flash_prog_size(region)), slot, counts);
+    enum ifl_status status = read_record(region, record_at(flash_prog_size(&region)), slot, counts);
     if (status == IFL_NOT_FOUND || status == IFL_STORE_CORRUPT)
         return look_at_damage(region, slot);
     return status == IFL_OK && slot->state == IDENTITY_SLOT_REQUEST ? find_answer(region, slot, counts) : status;
@@ -344,7 +344,7 @@ static int key_that_waits(const struct identity_slots *slots)
 
 static bool is_usable(struct flash_region region)
 {
-    uint32_t prog_size = flash_prog_size(region);
+    uint32_t prog_size = flash_prog_size(&region);
     return prog_size <= IFL_FLASH_PROG_SIZE_MAX && region.size > record_at(prog_size) + RECORD_HEADER_SIZE;
 }
 
@@ -397,20 +397,20 @@ static enum ifl_status check_erased(struct identity_slots *slots)
 {
     bool blank;
     struct flash_region region = slots->region[slots->erasing];
-    enum ifl_status status = flash_is_blank(region, 0, region.size, &blank);
+    enum ifl_status status = flash_is_blank(&region, 0, region.size, &blank);
     if (status == IFL_OK && !blank)
         status = IFL_FLASH_VERIFY;
-    return status == IFL_OK ? flash_sync(region) : status;
+    return status == IFL_OK ? flash_sync(&region) : status;
 }
 
 /* From the end to the start: the record goes before the marks, so no half of them speaks for it. */
 static enum ifl_status erase_step(struct identity_slots *slots)
 {
     struct flash_region region = slots->region[slots->erasing];
-    enum ifl_status status = flash_poll(region);
+    enum ifl_status status = flash_poll(&region);
     if (status == IFL_OK && slots->erase_at > 0) {
-        uint32_t at = slots->erase_at - flash_sector_size(region);
-        status = flash_erase_start(region, at);
+        uint32_t at = slots->erase_at - flash_sector_size(&region);
+        status = flash_erase_start(&region, at);
         if (status == IFL_OK) {
             slots->erase_at = at;
             return IFL_AGAIN;
@@ -440,7 +440,7 @@ static enum ifl_status write_record(struct identity_slots *slots, int index, uin
     struct identity_slot *slot = &slots->slot[index];
     struct record_header header;
     uint32_t crc;
-    uint32_t size = record_size(identity, flash_prog_size(region));
+    uint32_t size = record_size(identity, flash_prog_size(&region));
     if (size == 0 || at > region.size || size > region.size - at)
         return IFL_TOO_LARGE;
     uint32_t generation = next_number(slots);
@@ -463,12 +463,12 @@ enum ifl_status identity_slots_write(struct identity_slots *slots, const struct 
     int index = slots->erasing;
     if (slots->phase != IDENTITY_SLOTS_PREPARED)
         return IFL_INVALID;
-    if (flash_poll(slots->region[index]) == IFL_FLASH_BUSY)
+    if (flash_poll(&slots->region[index]) == IFL_FLASH_BUSY)
         return IFL_FLASH_BUSY;
     slots->phase = IDENTITY_SLOTS_IDLE;
     slots->slot[index].state = IDENTITY_SLOT_BAD;
     slots->slot[index].marks_settled = true; /* just erased */
-    enum ifl_status status = write_record(slots, index, record_at(flash_prog_size(slots->region[index])), identity);
+    enum ifl_status status = write_record(slots, index, record_at(flash_prog_size(&slots->region[index])), identity);
     bool waits = identity->kind == IDENTITY_REQUEST;
     if (status == IFL_OK && trusted && !waits) {
         status = put_in_force(slots, index);
@@ -488,14 +488,14 @@ static enum ifl_status is_firmly_blank(struct flash_region region, uint32_t at, 
     enum ifl_status status = IFL_OK;
     *blank = true;
     for (unsigned i = 0; i < FIRM_READS && *blank && status == IFL_OK; i++)
-        status = flash_is_blank(region, at, size, blank);
+        status = flash_is_blank(&region, at, size, blank);
     return status;
 }
 
 /* Behind the key that waits and whatever an attempt before has left there. What the power went in may reach a piece further than it shows. */
 static enum ifl_status find_room(struct flash_region region, uint32_t from, uint32_t *at)
 {
-    uint32_t step = entry_size(flash_prog_size(region)), gap = step > RECORD_PIECE_SIZE ? step : RECORD_PIECE_SIZE;
+    uint32_t step = entry_size(flash_prog_size(&region)), gap = step > RECORD_PIECE_SIZE ? step : RECORD_PIECE_SIZE;
     *at = from;
     for (uint32_t place = from; place < region.size; place += step) {
         bool blank;
@@ -527,7 +527,7 @@ enum ifl_status identity_slots_answer(struct identity_slots *slots, const struct
     int index = slots->request;
     if (index < 0)
         return IFL_NOT_FOUND;
-    if (flash_poll(slots->region[index]) == IFL_FLASH_BUSY)
+    if (flash_poll(&slots->region[index]) == IFL_FLASH_BUSY)
         return IFL_FLASH_BUSY;
     struct identity_slot *slot = &slots->slot[index], before = *slot;
     enum ifl_status status = write_answer(slots, index, identity);

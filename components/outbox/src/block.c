@@ -50,7 +50,7 @@ void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t k
     block->magic = MAGIC;
     block->version = VERSION;
     block->kind = kind;
-    block->prog_size = (uint16_t)flash_prog_size(box->region);
+    block->prog_size = (uint16_t)flash_prog_size(&box->region);
     block->size = box->block_size;
     le32_put((uint8_t *)block + size, crc32c(0, block, size));
 }
@@ -205,7 +205,7 @@ static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bo
 static bool erase_begin(struct outbox *box, const struct block *block)
 {
     if (outbox_sync_inside(box) != IFL_OK ||
-        flash_erase_start(box->region, outbox_block_start(box, block->index)) != IFL_OK) {
+        flash_erase_start(&box->region, outbox_block_start(box, block->index)) != IFL_OK) {
         return false;
     }
     box->dirty = true;
@@ -333,10 +333,10 @@ static void prepare(struct outbox *box)
 
 static bool erase_poll(struct outbox *box)
 {
-    enum ifl_status status = flash_poll(box->region);
-    uint32_t next = (box->erase_sector + 1u) * flash_sector_size(box->region);
+    enum ifl_status status = flash_poll(&box->region);
+    uint32_t next = (box->erase_sector + 1u) * flash_sector_size(&box->region);
     if (status == IFL_OK && next < box->block_size) {
-        status = flash_erase_start(box->region, outbox_block_start(box, box->erase_block) + next);
+        status = flash_erase_start(&box->region, outbox_block_start(box, box->erase_block) + next);
         if (status == IFL_OK) {
             box->erase_sector++;
             return true;

@@ -419,7 +419,7 @@ bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_
 /* At the end of a drain, and so often that a cursor costs about 32 bytes of flash a message. */
 static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane)
 {
-    uint32_t interval = flash_prog_size(box->region) / RECORD_SIZE;
+    uint32_t interval = flash_prog_size(&box->region) / RECORD_SIZE;
     outbox_n cursor = lane->progress.cursor;
     return cursor > lane->cursor_saved && (cursor == lane->last_n || cursor - lane->cursor_saved >= interval);
 }

@@ -11,14 +11,14 @@
 
 uint32_t outbox_padded(const struct outbox *box, uint32_t size)
 {
-    uint32_t granule = flash_prog_size(box->region);
+    uint32_t granule = flash_prog_size(&box->region);
     return (size + granule - 1) & ~(granule - 1);
 }
 
 bool outbox_load(struct outbox *box, uint32_t at, void *to, uint32_t size)
 {
     if (box->fault == IFL_OK) {
-        box->fault = flash_read(box->region, at, to, size);
+        box->fault = flash_read(&box->region, at, to, size);
     }
     if (box->fault != IFL_OK) {
         memset(to, 0, size);
@@ -38,7 +38,7 @@ bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end)
 {
     bool blank = false;
     if (box->fault == IFL_OK) {
-        box->fault = flash_is_blank(box->region, at, end - at, &blank);
+        box->fault = flash_is_blank(&box->region, at, end - at, &blank);
     }
     return blank && box->fault == IFL_OK;
 }
@@ -163,7 +163,7 @@ bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at,
 static uint32_t next_candidate(const struct outbox *box, const struct record *rec)
 {
     const uint8_t *raw = (const uint8_t *)rec;
-    uint32_t granule = flash_prog_size(box->region);
+    uint32_t granule = flash_prog_size(&box->region);
     uint32_t skip = granule;
     while (skip < RECORD_SIZE && raw[skip] != MARK) {
         skip += granule;

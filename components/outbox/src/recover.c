@@ -20,7 +20,7 @@
 static enum ifl_status find_format(struct outbox *box)
 {
     struct block header;
-    uint32_t sector_size = flash_sector_size(box->region);
+    uint32_t sector_size = flash_sector_size(&box->region);
     for (uint32_t at = 0; at < box->region.size; at += sector_size) {
         int reads = 0;
         do {
@@ -34,7 +34,7 @@ static enum ifl_status find_format(struct outbox *box)
         }
         box->block_size = header.size;
         bool fits = header.size >= BLOCK_SIZE_MIN && header.size % sector_size == 0 &&
-                    (uint64_t)header.index * header.size == at && header.prog_size == flash_prog_size(box->region);
+                    (uint64_t)header.index * header.size == at && header.prog_size == flash_prog_size(&box->region);
         return fits ? IFL_OK : IFL_FLASH_GEOMETRY;
     }
     return box->fault == IFL_OK ? IFL_END : box->fault;
@@ -42,7 +42,7 @@ static enum ifl_status find_format(struct outbox *box)
 
 static enum ifl_status choose_block_size(struct outbox *box, const struct outbox_config *config)
 {
-    uint32_t sector_size = flash_sector_size(box->region);
+    uint32_t sector_size = flash_sector_size(&box->region);
     uint32_t enough = 4 * ((uint32_t)config->lane_count + 3);
     uint32_t size = config->block_size != 0 ? config->block_size : sector_size;
     while (config->block_size == 0 &&
@@ -58,7 +58,7 @@ enum fill { FILL_BLANK, FILL_BEGUN, FILL_OPPOSITE, FILL_OTHER, FILL_COUNT };
 /* What a block without any header of ours is filled with. BEGUN: blank, but for a part of the bits of a header 1. */
 static enum fill block_fill(struct outbox *box, uint32_t index)
 {
-    uint8_t piece[PIECE_SIZE], erased = flash_erased_value(box->region);
+    uint8_t piece[PIECE_SIZE], erased = flash_erased_value(&box->region);
     struct block header = {.index = index};
     const uint8_t *image = (const uint8_t *)&header;
     uint8_t any = 0, all = 0xFF,
@@ -201,7 +201,7 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     struct walk walk;
     struct record last;
     uint32_t behind = 0;
-    uint32_t granule = flash_prog_size(box->region);
+    uint32_t granule = flash_prog_size(&box->region);
     bool steady;
     outbox_block_load(box, lane->newest, &walk.block);
     uint32_t tail = find_tail(box, lane, outbox_block_start(box, lane->newest + 1u), PIECE_SIZE);
@@ -371,7 +371,7 @@ static enum ifl_status first_header(struct outbox *box, uint32_t first)
 /* Programs are small where a torn one can leave bits that hover: recovery leaves as much room behind the last record. */
 static void look_at_medium(struct outbox *box)
 {
-    uint32_t granule = flash_prog_size(box->region);
+    uint32_t granule = flash_prog_size(&box->region);
     uint32_t size = granule > PIECE_SIZE ? granule : PIECE_SIZE;
     box->cached = box->region.flash->driver->sync != NULL;
     box->program_size = (uint16_t)(box->cached ? IFL_OUTBOX_BUFFER_SIZE / granule * granule : size);

@@ -12,11 +12,11 @@
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size)
 {
     uint8_t granules[IFL_FLASH_PROG_SIZE_MAX];
-    memset(granules, flash_erased_value(box->region), sizeof granules);
+    memset(granules, flash_erased_value(&box->region), sizeof granules);
     memcpy(granules, from, size);
     box->dirty = true;
     return box->fault != IFL_OK ? box->fault
-                                : flash_program_verified(box->region, at, granules, outbox_padded(box, size));
+                                : flash_program_verified(&box->region, at, granules, outbox_padded(box, size));
 }
 
 /* A failure is kept for outbox_sync(): it speaks of messages that nobody was told are safe. */
@@ -25,7 +25,7 @@ enum ifl_status outbox_sync_inside(struct outbox *box)
     if (!box->dirty || !box->cached) {
         return IFL_OK;
     }
-    enum ifl_status status = flash_sync(box->region);
+    enum ifl_status status = flash_sync(&box->region);
     box->dirty = status == IFL_FLASH_BUSY;
     if (status == IFL_FLASH_BUSY) {
         return status;
@@ -54,7 +54,7 @@ static bool is_worn(enum ifl_status status)
 /* Kept free at the end of a block: for records that must always be possible. */
 static uint32_t reserve_size(const struct outbox *box)
 {
-    uint32_t granule = flash_prog_size(box->region);
+    uint32_t granule = flash_prog_size(&box->region);
     return 4 * (granule > 64 ? granule : 64);
 }
 
@@ -182,7 +182,7 @@ static enum ifl_status put_program(struct outbox *box, uint32_t size)
     struct outbox_put *put = &box->put;
     struct outbox_lane *lane = &box->lanes[put->lane];
     box->dirty = lane->unsynced = true;
-    enum ifl_status status = flash_program_verified(box->region, put->next, put->buf, size);
+    enum ifl_status status = flash_program_verified(&box->region, put->next, put->buf, size);
     if (status == IFL_OK) {
         put->next += size;
         put->fill = 0;
@@ -285,7 +285,7 @@ static enum ifl_status put_end(struct outbox *box)
     if (status != IFL_OK || padded == 0) {
         return status;
     }
-    memset(put->buf + put->fill, flash_erased_value(box->region), padded - put->fill);
+    memset(put->buf + put->fill, flash_erased_value(&box->region), padded - put->fill);
     return put_program(box, padded);
 }
 

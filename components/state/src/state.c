@@ -48,7 +48,7 @@ struct record {
 
 static uint32_t unit_of(const struct state *state)
 {
-    uint32_t granule = flash_prog_size(state->region);
+    uint32_t granule = flash_prog_size(&state->region);
     return granule < 8 ? 8 : granule;
 }
 
@@ -106,7 +106,7 @@ static enum ifl_status record_read(const struct state *state, uint32_t at, struc
     if (half_end - at < RECORD_HEAD_SIZE + 4) {
         return IFL_STORE_CORRUPT;
     }
-    enum ifl_status status = flash_read(state->region, at, raw, RECORD_HEAD_SIZE);
+    enum ifl_status status = flash_read(&state->region, at, raw, RECORD_HEAD_SIZE);
     if (status != IFL_OK) {
         return status;
     }
@@ -114,7 +114,7 @@ static enum ifl_status record_read(const struct state *state, uint32_t at, struc
     if (raw[0] != RECORD_MAGIC || size > STATE_VALUE_SIZE_MAX || record_space(state, size) > half_end - at) {
         return IFL_STORE_CORRUPT;
     }
-    status = flash_read(state->region, at + RECORD_HEAD_SIZE, raw + RECORD_HEAD_SIZE, size + 4u);
+    status = flash_read(&state->region, at + RECORD_HEAD_SIZE, raw + RECORD_HEAD_SIZE, size + 4u);
     if (status != IFL_OK) {
         return status;
     }
@@ -136,7 +136,7 @@ static enum ifl_status record_write(const struct state *state, const struct reco
 {
     uint8_t raw[(RECORD_SIZE_MAX > PROG_SIZE_MAX ? RECORD_SIZE_MAX : PROG_SIZE_MAX) + 8];
     uint32_t used = RECORD_HEAD_SIZE + record->size;
-    memset(raw, flash_erased_value(state->region), sizeof raw);
+    memset(raw, flash_erased_value(&state->region), sizeof raw);
     memset(raw, 0, RECORD_HEAD_SIZE);
     raw[0] = RECORD_MAGIC;
     raw[1] = record->flags;
@@ -146,7 +146,7 @@ static enum ifl_status record_write(const struct state *state, const struct reco
     le32_put(raw + 12, record->prev);
     memcpy(raw + RECORD_HEAD_SIZE, record->value, record->size);
     le32_put(raw + used, record_crc(record->at, raw, used));
-    return flash_program_verified(state->region, record->at, raw, record_space(state, record->size));
+    return flash_program_verified(&state->region, record->at, raw, record_space(state, record->size));
 }
 
 /* The next valid record of the half at or behind *at, below `limit`; *at moves behind it. END: none. */
@@ -230,7 +230,7 @@ static enum ifl_status append(struct state *state, struct record *record, uint32
         }
         state->end += space;
         if (status == IFL_OK) {
-            status = flash_sync(state->region);
+            status = flash_sync(&state->region);
             break;
         }
     }
@@ -293,7 +293,7 @@ static enum ifl_status copy_live(struct state *state, struct copying *copying, u
         }
         status = status == IFL_OK ? older(state, &record) : status;
     }
-    return status == IFL_END ? flash_sync(state->region) : status;
+    return status == IFL_END ? flash_sync(&state->region) : status;
 }
 
 /* Bytes that the live values take, without that of `except`. */
@@ -331,8 +331,8 @@ static enum ifl_status check_space(struct state *state, uint16_t key, size_t val
 static enum ifl_status mark_write(const struct state *state, uint32_t half)
 {
     uint8_t raw[PROG_SIZE_MAX];
-    memset(raw, (uint8_t)~flash_erased_value(state->region), sizeof raw);
-    return flash_program_verified(state->region, mark_of(state, half), raw, unit_of(state));
+    memset(raw, (uint8_t)~flash_erased_value(&state->region), sizeof raw);
+    return flash_program_verified(&state->region, mark_of(state, half), raw, unit_of(state));
 }
 
 /* Move to the other half, which is READY, with `record` as the newest. After an error the old half goes on. */
@@ -371,15 +371,15 @@ static enum ifl_status move(struct state *state, struct record *record)
 static enum ifl_status head_write(const struct state *state, uint32_t half)
 {
     uint8_t raw[PROG_SIZE_MAX];
-    memset(raw, flash_erased_value(state->region), sizeof raw);
+    memset(raw, flash_erased_value(&state->region), sizeof raw);
     memset(raw, 0, HEAD_SIZE);
     memcpy(raw, "IFLSTATE", 8);
     le16_put(raw + 8, HEAD_VERSION);
-    le16_put(raw + 10, (uint16_t)flash_prog_size(state->region));
+    le16_put(raw + 10, (uint16_t)flash_prog_size(&state->region));
     le32_put(raw + 12, state->half_size);
     le32_put(raw + 28, crc32c(0, raw, 28));
-    enum ifl_status status = flash_program_verified(state->region, half, raw, padded(state, HEAD_SIZE));
-    return status == IFL_OK ? flash_sync(state->region) : status;
+    enum ifl_status status = flash_program_verified(&state->region, half, raw, padded(state, HEAD_SIZE));
+    return status == IFL_OK ? flash_sync(&state->region) : status;
 }
 
 /* ---- mount ---- */
@@ -389,7 +389,7 @@ enum head { HEAD_NONE, HEAD_OURS, HEAD_NEWER, HEAD_OTHER_GEOMETRY };
 static enum ifl_status head_read(const struct state *state, uint32_t half, enum head *head)
 {
     uint8_t raw[HEAD_SIZE];
-    enum ifl_status status = flash_read(state->region, half, raw, sizeof raw);
+    enum ifl_status status = flash_read(&state->region, half, raw, sizeof raw);
     if (status != IFL_OK) {
         return status;
     }
@@ -398,7 +398,7 @@ static enum ifl_status head_read(const struct state *state, uint32_t half, enum 
         *head = HEAD_NONE;
     } else if (le16_get(raw + 8) != HEAD_VERSION) {
         *head = HEAD_NEWER;
-    } else if (le16_get(raw + 10) != flash_prog_size(state->region) || le32_get(raw + 12) != state->half_size) {
+    } else if (le16_get(raw + 10) != flash_prog_size(&state->region) || le32_get(raw + 12) != state->half_size) {
         *head = HEAD_OTHER_GEOMETRY;
     }
     return IFL_OK;
@@ -410,7 +410,7 @@ static enum ifl_status find_end_by(const struct state *state, uint32_t from, uin
     for (*end = to; *end > from;) {
         uint32_t size = *end - from < step ? *end - from : step;
         bool blank;
-        enum ifl_status status = flash_is_blank(state->region, *end - size, size, &blank);
+        enum ifl_status status = flash_is_blank(&state->region, *end - size, size, &blank);
         if (status != IFL_OK || !blank) {
             return status;
         }
@@ -483,7 +483,7 @@ static enum ifl_status is_uniform(const struct state *state, bool *uniform)
     uint8_t first = 0;
     *uniform = false;
     for (uint32_t at = 0; at < 2 * state->half_size; at += (uint32_t)sizeof piece) {
-        enum ifl_status status = flash_read(state->region, at, piece, sizeof piece);
+        enum ifl_status status = flash_read(&state->region, at, piece, sizeof piece);
         if (status != IFL_OK) {
             return status;
         }
@@ -606,9 +606,9 @@ static enum ifl_status mount(struct state *state)
 
 enum ifl_status state_mount(struct state *state, struct flash_region region)
 {
-    uint32_t sector = flash_sector_size(region);
+    uint32_t sector = flash_sector_size(&region);
     *state = (struct state){.region = region, .half_size = region.size / sector / 2 * sector, .last = NONE};
-    if (state->half_size < HALF_SIZE_MIN || flash_prog_size(region) > PROG_SIZE_MAX) {
+    if (state->half_size < HALF_SIZE_MIN || flash_prog_size(&region) > PROG_SIZE_MAX) {
         return IFL_FLASH_GEOMETRY;
     }
     return mount(state);
@@ -702,7 +702,7 @@ static void erase_next(struct state *state)
         finish_cleaning(state, half);
         return;
     }
-    enum ifl_status status = flash_erase_start(state->region, state->erase_at);
+    enum ifl_status status = flash_erase_start(&state->region, state->erase_at);
     if (status == IFL_OK) {
         state->phase = ERASING;
     } else if (status != IFL_FLASH_BUSY) {
@@ -712,9 +712,9 @@ static void erase_next(struct state *state)
 
 static void poll_erase(struct state *state)
 {
-    enum ifl_status status = flash_poll(state->region);
+    enum ifl_status status = flash_poll(&state->region);
     if (status == IFL_OK) {
-        state->erase_at += flash_sector_size(state->region);
+        state->erase_at += flash_sector_size(&state->region);
         state->phase = CLEANING;
     } else if (status != IFL_FLASH_BUSY) {
         state->phase = WORN;

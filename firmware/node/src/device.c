@@ -89,12 +89,12 @@ ifl_ms device_step(ifl_ms now)
 enum ifl_status device_erase(struct flash_region region, uint32_t size)
 {
     enum ifl_status status = IFL_OK;
-    for (uint32_t at = 0; status == IFL_OK && at < size; at += flash_sector_size(region)) {
-        while ((status = flash_erase_start(region, at)) == IFL_FLASH_BUSY) {
+    for (uint32_t at = 0; status == IFL_OK && at < size; at += flash_sector_size(&region)) {
+        while ((status = flash_erase_start(&region, at)) == IFL_FLASH_BUSY) {
             pause();
         }
         if (status == IFL_OK) {
-            while ((status = flash_poll(region)) == IFL_FLASH_BUSY) {
+            while ((status = flash_poll(&region)) == IFL_FLASH_BUSY) {
                 pause();
             }
         }

@@ -208,7 +208,7 @@ static bool flash_is_busy(void *ctx)
 {
     uint8_t byte;
     (void)ctx;
-    return flash_read(node.slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
+    return flash_read(&node.slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
 }
 
 /* The url that the settings give, or else this one, is where deliveries go. */

@@ -162,9 +162,9 @@ static enum ifl_status flash_erase(const struct words *line)
     struct flash_region region;
     enum ifl_status status = region_of(line, &region);
     if (status == IFL_OK) {
-        status = flash_erase_start(region, number(line, 2));
+        status = flash_erase_start(&region, number(line, 2));
     }
-    while (status == IFL_OK && (status = flash_poll(region)) == IFL_FLASH_BUSY) {
+    while (status == IFL_OK && (status = flash_poll(&region)) == IFL_FLASH_BUSY) {
         turn(ifl_ms_after(board_now(), 1));
     }
     return status;
@@ -179,7 +179,7 @@ static enum ifl_status flash_write(const struct words *line)
     for (uint32_t done = 0; status == IFL_OK && done < size; done += sizeof buf) {
         size_t len = size - done < sizeof buf ? size - done : sizeof buf;
         fill(buf, len, number(line, 4) + done);
-        status = flash_program_verified(region, at + done, buf, len);
+        status = flash_program_verified(&region, at + done, buf, len);
     }
     return status;
 }
@@ -192,7 +192,7 @@ static enum ifl_status flash_sum(const struct words *line)
     uint32_t at = number(line, 2), size = number(line, 3), crc = 0;
     for (uint32_t done = 0; status == IFL_OK && done < size; done += sizeof buf) {
         size_t len = size - done < sizeof buf ? size - done : sizeof buf;
-        status = flash_read(region, at + done, buf, len);
+        status = flash_read(&region, at + done, buf, len);
         crc = crc32c(crc, buf, len);
     }
     say("crc", crc);
@@ -209,7 +209,7 @@ static enum ifl_status flash_pages(const struct words *line)
         struct text text;
         memset(buf, 0, 16);
         le32_put(buf, i + 1);
-        status = flash_program(region, i * 256, buf, 16);
+        status = flash_program(&region, i * 256, buf, 16);
         text_init(&text, note, sizeof note);
         text_str(&text, "page ");
         text_u64(&text, i + 1);

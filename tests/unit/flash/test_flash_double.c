@@ -36,37 +36,37 @@ void tearDown(void)
 
 static void erase_now(uint32_t at)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, at));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, at));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
 }
 
 static void program_torn(enum flash_tear tear, uint64_t seed)
 {
     flash_double_reset(&medium);
     flash_double_cut(&medium, 1, tear, seed);
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(region, 0, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(region, 0, data, 1));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(&region, 0, data, 1));
     flash_double_power_on(&medium);
 }
 
 static void programming_twice_without_an_erase_is_a_violation(void)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
     TEST_ASSERT_EQUAL_UINT64(0, medium.violations);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 15, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 15, data, 16));
     TEST_ASSERT_EQUAL_UINT64(1, medium.violations);
     erase_now(0);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
     TEST_ASSERT_EQUAL_UINT64(1, medium.violations);
 }
 
 static void an_erase_blanks_its_sector_only_and_is_counted(void)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, SECTOR, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, SECTOR, data, sizeof data));
     erase_now(0);
     bool blank;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(region, 0, SECTOR, &blank));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(&region, 0, SECTOR, &blank));
     TEST_ASSERT_TRUE(blank);
     TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes + SECTOR, sizeof data);
     TEST_ASSERT_EQUAL_UINT32(1, medium.erases[0]);
@@ -76,14 +76,14 @@ static void an_erase_blanks_its_sector_only_and_is_counted(void)
 static void power_comes_back_only_when_it_is_switched_on(void)
 {
     flash_double_cut(&medium, 2, FLASH_TEAR_NOTHING, 1);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(region, 16, data, 16));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(region, 32, data, 16));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(region, 0));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_poll(region));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(region, 0, data, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&region, 16, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&region, 32, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(&region, 0));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_poll(&region));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(&region, 0, data, 1));
     flash_double_power_on(&medium);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 16, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 16, data, 16));
     TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes, 16);
     TEST_ASSERT_EQUAL_UINT64(0, medium.violations);
 }
@@ -92,7 +92,7 @@ static void the_two_clean_tears_leave_nothing_or_everything(void)
 {
     bool blank;
     program_torn(FLASH_TEAR_NOTHING, 1);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(region, 0, SECTOR, &blank));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(&region, 0, SECTOR, &blank));
     TEST_ASSERT_TRUE(blank);
     program_torn(FLASH_TEAR_ALL, 1);
     TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes, sizeof data);
@@ -143,22 +143,22 @@ static void unstable_bits_read_differently_each_time_until_they_are_erased(void)
 {
     program_torn(FLASH_TEAR_UNSTABLE, 3);
     uint8_t first[256], second[256];
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(region, 0, first, sizeof first));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(region, 0, second, sizeof second));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, 0, first, sizeof first));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, 0, second, sizeof second));
     TEST_ASSERT_NOT_EQUAL(0, memcmp(first, second, sizeof first));
     erase_now(0);
     bool blank;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(region, 0, SECTOR, &blank));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(&region, 0, SECTOR, &blank));
     TEST_ASSERT_TRUE(blank);
 }
 
 static void a_torn_erase_leaves_random_bits_in_its_sector_only(void)
 {
     uint8_t zeros[SECTOR] = {0};
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, zeros, SECTOR));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, SECTOR, zeros, SECTOR));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, zeros, SECTOR));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, SECTOR, zeros, SECTOR));
     flash_double_cut(&medium, 3, FLASH_TEAR_ERASE, 5);
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(region, 0));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(&region, 0));
     flash_double_power_on(&medium);
     size_t set = 0;
     for (size_t i = 0; i < SECTOR; i++) {
@@ -182,7 +182,7 @@ static void the_same_cut_with_the_same_seed_leaves_the_same_bytes(void)
 static void on_a_medium_that_erases_to_zero_programs_set_bits(void)
 {
     start(1, 0x00, false);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
     TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes, 16);
     TEST_ASSERT_EQUAL_UINT64(0, medium.violations);
     program_torn(FLASH_TEAR_BITS, 7);
@@ -198,10 +198,10 @@ static void a_cache_keeps_what_was_synced_and_some_of_the_rest(void)
     for (uint64_t seed = 0; seed < 60; seed++) {
         enum flash_tear tear = seed % 3 == 0 ? FLASH_TEAR_PREFIX : seed % 3 == 1 ? FLASH_TEAR_WORDS : FLASH_TEAR_BITS;
         flash_double_reset(&medium);
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
-        TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 512, data, 16));
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 1024, data, 16));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 512, data, 16));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 1024, data, 16));
         flash_double_power_off(&medium, tear, seed);
         flash_double_power_on(&medium);
         TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes, 16);
@@ -220,10 +220,10 @@ static void after_a_failed_sync_the_cache_lies(void)
         flash_double_reset(&medium);
         medium.seed = seed;
         medium.sync_fails_at = 2;
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
-        TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_sync(region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
+        TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_sync(&region));
         TEST_ASSERT_EQUAL_MEMORY(data, medium.bytes, 16);
-        TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
         flash_double_power_off(&medium, FLASH_TEAR_ALL, 0);
         lost += memcmp(medium.bytes, data, 16) != 0;
     }
@@ -233,8 +233,8 @@ static void after_a_failed_sync_the_cache_lies(void)
 static void a_full_file_system_takes_nothing_more(void)
 {
     medium.full_from = 2;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 16));
-    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(region, 16, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(&region, 16, data, 16));
     erase_now(0);
     TEST_ASSERT_EQUAL_HEX8(0xFF, medium.bytes[0]);
 }
@@ -246,10 +246,10 @@ static void a_copy_goes_on_like_the_original(void)
     program_torn(FLASH_TEAR_UNSTABLE, 3);
     flash_double_copy(&other, &medium);
     uint8_t first[64], second[64];
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(region, 0, first, sizeof first));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, 0, first, sizeof first));
     struct flash_region copied;
     TEST_ASSERT_EQUAL(IFL_OK, flash_region(&other.flash, 0, 4 * SECTOR, &copied));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(copied, 0, second, sizeof second));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&copied, 0, second, sizeof second));
     TEST_ASSERT_EQUAL_MEMORY(first, second, sizeof first);
     flash_double_free(&other);
 }

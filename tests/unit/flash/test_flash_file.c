@@ -101,7 +101,7 @@ void tearDown(void)
 static void assert_blank(uint32_t at, size_t size, bool expected)
 {
     bool blank;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(region, at, size, &blank));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(&region, at, size, &blank));
     TEST_ASSERT_EQUAL(expected, blank);
 }
 
@@ -122,33 +122,33 @@ static void a_single_byte_is_seen_wherever_it_lies(void)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         uint8_t granule[8] = {0};
         granule[places[i] % sizeof granule] = 1;
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, places[i] / 8 * 8, granule, sizeof granule));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, places[i] / 8 * 8, granule, sizeof granule));
         assert_blank(0, geometry.size, false);
         assert_blank(places[i], 1, false);
         assert_blank(places[i] + 1, geometry.size - places[i] - 1, true);
-        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, places[i] / SECTOR * SECTOR));
-        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, places[i] / SECTOR * SECTOR));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
     }
 }
 
 static void what_was_programmed_is_there_after_opening_again(void)
 {
     uint8_t back[sizeof data];
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program_verified(region, SECTOR - 8, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program_verified(&region, SECTOR - 8, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
     TEST_ASSERT_EQUAL(IFL_OK, reopen());
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(region, SECTOR - 8, back, sizeof back));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, SECTOR - 8, back, sizeof back));
     TEST_ASSERT_EQUAL_MEMORY(data, back, sizeof back);
 }
 
 static void an_erase_blanks_one_sector_and_gives_its_space_back(void)
 {
     struct stat full, empty;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, SECTOR, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, SECTOR, data, sizeof data));
     TEST_ASSERT_EQUAL(0, stat(path, &full));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, 0));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, 0));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
     TEST_ASSERT_EQUAL(0, stat(path, &empty));
     assert_blank(0, SECTOR, true);
     assert_blank(SECTOR, SECTOR, false);
@@ -157,38 +157,38 @@ static void an_erase_blanks_one_sector_and_gives_its_space_back(void)
 
 static void where_holes_cant_be_punched_zeros_are_written(void)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, SECTOR + 512, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, SECTOR + 512, data, sizeof data));
     punch_error = EOPNOTSUPP;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, SECTOR));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, SECTOR));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
     assert_blank(0, geometry.size, true);
 }
 
 static void a_failed_erase_is_told_once(void)
 {
     punch_error = EIO;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, SECTOR));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_poll(region));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, SECTOR));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_poll(&region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
 }
 
 static void a_full_disk_is_full_and_not_worn_and_nothing_is_written(void)
 {
     reserve_error = ENOSPC;
-    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(&region, 0, data, sizeof data));
     reserve_error = EDQUOT;
-    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program_verified(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program_verified(&region, 0, data, sizeof data));
     assert_blank(0, SECTOR, true);
     reserve_error = 0;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, sizeof data));
 }
 
 static void a_sector_that_was_begun_can_be_filled_on_a_full_disk(void)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 8));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 8));
     reserve_error = ENOSPC;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 8, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(region, SECTOR, data, 8));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 8, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(&region, SECTOR, data, 8));
 }
 
 static void where_nothing_can_be_reserved_half_a_write_is_taken_back(void)
@@ -196,11 +196,11 @@ static void where_nothing_can_be_reserved_half_a_write_is_taken_back(void)
     reserve_error = EOPNOTSUPP;
     write_error = ENOSPC;
     write_limit = 1000;
-    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_STORE_FULL, flash_program(&region, 0, data, sizeof data));
     assert_blank(0, SECTOR, true);
     write_limit = 1000;
     punch_error = EIO;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&region, 0, data, sizeof data));
 }
 
 static void a_short_write_is_continued(void)
@@ -208,23 +208,23 @@ static void a_short_write_is_continued(void)
     uint8_t back[sizeof data];
     write_error = EIO;
     write_limit = 100;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(region, 0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&region, 0, data, sizeof data));
     write_limit = 5000;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, SECTOR, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(region, SECTOR, back, sizeof back));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, SECTOR, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, SECTOR, back, sizeof back));
     TEST_ASSERT_EQUAL_MEMORY(data, back, sizeof back);
 }
 
 static void a_sync_that_failed_is_told_and_not_repeated(void)
 {
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 0, data, 8));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 0, data, 8));
     sync_error = EIO;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_sync(region));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_sync(&region));
     TEST_ASSERT_EQUAL(1, sync_count);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
     TEST_ASSERT_EQUAL(1, sync_count);
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 8, data, 8));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 8, data, 8));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
     TEST_ASSERT_EQUAL(2, sync_count);
 }
 
@@ -273,7 +273,7 @@ static void a_file_cut_short_under_our_hands_is_an_error_and_not_a_blank(void)
 {
     uint8_t back[8];
     TEST_ASSERT_EQUAL(0, truncate(path, SECTOR));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(region, SECTOR, back, sizeof back));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_read(&region, SECTOR, back, sizeof back));
 }
 
 static size_t event_count;
@@ -290,9 +290,9 @@ static void the_trace_tells_every_change_in_order(void)
 {
     event_count = 0;
     file.trace = note;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(region, 8, data, 16));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, SECTOR));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(region));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 8, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, SECTOR));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_sync(&region));
     TEST_ASSERT_EQUAL(3, event_count);
     TEST_ASSERT_TRUE(events[0].kind == FLASH_FILE_WRITE && events[0].at == 8 && events[0].size == 16 &&
                      events[0].data == data);

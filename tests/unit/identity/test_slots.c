@@ -182,9 +182,9 @@ static void an_erase_under_way_lets_nothing_be_written(void)
     TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, 1, true));
     TEST_ASSERT_EQUAL(IFL_OK, slot_world_install(&world, 2, false));
     world.medium.options.erase_polls = 3;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(world.a, 4096)); /* as if it were another room's */
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&world.a, 4096)); /* as if it were another room's */
     TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, identity_slots_activate(&world.slots));
-    while (flash_poll(world.a) == IFL_FLASH_BUSY)
+    while (flash_poll(&world.a) == IFL_FLASH_BUSY)
         continue;
     in_force(1, 2);
     TEST_ASSERT_EQUAL(IFL_OK, identity_slots_activate(&world.slots));

@@ -197,9 +197,9 @@ static void sentences_are_read_from_flash_by_number(void)
     TEST_ASSERT_EQUAL_STRING(own, ifl_text(IFL_OK, IFL_TEXT_CAUSE, small, sizeof small));
     TEST_ASSERT_EQUAL_STRING(ifl_cause(IFL_INVALID),
                              ifl_cause((enum ifl_status)9999)); /* no entry: the program's own */
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(region, 13 * SECTOR));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, 13 * SECTOR));
     TEST_ASSERT_EQUAL(first, ifl_cause(IFL_OK)[0]); /* busy: the program's own */
-    while (flash_poll(region) == IFL_FLASH_BUSY) {
+    while (flash_poll(&region) == IFL_FLASH_BUSY) {
     }
     ifl_texts_from(NULL, NULL);
 }

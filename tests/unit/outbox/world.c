@@ -50,7 +50,7 @@ enum ifl_status try_mount(void)
 {
     enum ifl_status status = outbox_mount(&world.box, world.region, &world.config);
     for (int i = 0; i < PATIENCE && status == IFL_FLASH_BUSY; i++) {
-        (void)flash_poll(world.region);
+        (void)flash_poll(&world.region);
         status = outbox_mount(&world.box, world.region, &world.config);
     }
     return status;

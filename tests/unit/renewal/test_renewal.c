@@ -291,7 +291,7 @@ static bool turn(void)
 {
     const ifl_ms end = world.start + world.scenario->length_ms;
     const ifl_ms wish = renewal_step(&world.renewal, world.now);
-    (void)flash_poll(world.slots.a);
+    (void)flash_poll(&world.slots.a);
     ifl_ms next = ifl_ms_min(wish, end);
     if (!world.paused) {
         if (world.now >= world.next_delivery) {

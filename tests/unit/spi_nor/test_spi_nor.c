@@ -40,7 +40,7 @@ static void become_the_part_with_error_bits(void)
 static enum ifl_status wait_for_erase(void)
 {
     enum ifl_status status;
-    while ((status = flash_poll(all)) == IFL_FLASH_BUSY) {
+    while ((status = flash_poll(&all)) == IFL_FLASH_BUSY) {
     }
     return status;
 }
@@ -100,8 +100,8 @@ static void what_is_programmed_is_read_back_across_pages(void)
     uint8_t back[sizeof data];
     chip.busy_polls = 2;
     open_it();
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x120F0, data, sizeof data));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(all, 0x120F0, back, sizeof back));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, 0x120F0, data, sizeof data));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&all, 0x120F0, back, sizeof back));
     TEST_ASSERT_EQUAL_MEMORY(data, back, sizeof data);
     TEST_ASSERT_EQUAL_UINT(5, chip.programs); /* 16 + 3 * 256 + 240 bytes */
     TEST_ASSERT_FALSE(chip.write_enabled);
@@ -113,7 +113,7 @@ static void every_start_within_a_page_and_every_length_stays_within_pages(void)
     uint32_t at = 0;
     for (uint32_t start = 0; start < 256; start += 16) {
         for (size_t size = 16; size <= 768; size += 16) {
-            TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, at + start, data, size));
+            TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, at + start, data, size));
             at += 1024;
         }
     }
@@ -123,17 +123,17 @@ static void an_erase_takes_its_time_and_everything_else_waits(void)
 {
     uint8_t byte;
     open_it();
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x20000, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, 0x20000, data, 16));
     chip.busy_polls = 6;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x20000));
-    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_read(all, 0, &byte, 1));
-    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_program(all, 0x30000, data, 16));
-    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_erase_start(all, 0x30000));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0x20000));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_read(&all, 0, &byte, 1));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_program(&all, 0x30000, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_erase_start(&all, 0x30000));
     for (int i = 0; i < 3; i++) {
-        TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_poll(all));
+        TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_poll(&all));
     }
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_read(all, 0x20000, &byte, 1));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&all));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_read(&all, 0x20000, &byte, 1));
     TEST_ASSERT_EQUAL_HEX8(0xFF, byte);
     TEST_ASSERT_EQUAL_UINT(1, chip.erases);
     TEST_ASSERT_FALSE(chip.write_enabled);
@@ -148,22 +148,22 @@ static void an_erase_ends_by_itself_and_its_result_waits_for_a_poll(void)
     for (int fails = 0; fails < 2; fails++) {
         chip.busy_polls = 2;
         chip.fails = fails == 1;
-        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0x40000));
         int reads = 0;
-        while (flash_read(all, 0, &byte, 1) == IFL_FLASH_BUSY) {
+        while (flash_read(&all, 0, &byte, 1) == IFL_FLASH_BUSY) {
             TEST_ASSERT_LESS_THAN(10, ++reads);
         }
         chip.fails = false;
-        TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x80000u + 16u * (uint32_t)fails, data, 16));
-        TEST_ASSERT_EQUAL(fails == 1 ? IFL_FLASH_IO : IFL_OK, flash_poll(all));
-        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, 0x80000u + 16u * (uint32_t)fails, data, 16));
+        TEST_ASSERT_EQUAL(fails == 1 ? IFL_FLASH_IO : IFL_OK, flash_poll(&all));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&all));
     }
     chip.fails = true; /* not told yet, and a new erase begins: its own result counts */
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
-    while (flash_read(all, 0, &byte, 1) == IFL_FLASH_BUSY) {
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0x40000));
+    while (flash_read(&all, 0, &byte, 1) == IFL_FLASH_BUSY) {
     }
     chip.fails = false;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x40000));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0x40000));
     TEST_ASSERT_EQUAL(IFL_OK, wait_for_erase());
 }
 
@@ -171,13 +171,13 @@ static void no_erase_begins_while_erases_are_held(void)
 {
     open_it();
     nor.hold_erases = true;
-    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_erase_start(all, 0x20000));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0x30000, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, flash_erase_start(&all, 0x20000));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&all));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, 0x30000, data, 16));
     TEST_ASSERT_EQUAL_UINT(0, chip.erases);
     nor.hold_erases = false;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0x20000));
-    while (flash_poll(all) == IFL_FLASH_BUSY) {
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0x20000));
+    while (flash_poll(&all) == IFL_FLASH_BUSY) {
     }
     TEST_ASSERT_EQUAL_UINT(1, chip.erases);
 }
@@ -193,24 +193,24 @@ static void an_erase_that_never_ends_is_given_up_and_told_once(void)
 {
     open_it();
     chip.stuck = true;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0));
     TEST_ASSERT_EQUAL(IFL_FLASH_IO, wait_for_erase());
-    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(all));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&all));
 }
 
 static void a_program_that_never_ends_is_given_up(void)
 {
     open_it();
     chip.stuck = true;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(all, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&all, 0, data, 16));
 }
 
 static void a_chip_that_refuses_write_enable_is_noticed_before_anything_is_sent(void)
 {
     open_it();
     chip.ignores_enable = true;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(all, 0, data, 16));
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(all, 0));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&all, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_erase_start(&all, 0));
     TEST_ASSERT_EQUAL_UINT(0, chip.programs + chip.erases);
 }
 
@@ -219,12 +219,12 @@ static void error_bits_end_the_operation_and_are_cleared(void)
     become_the_part_with_error_bits();
     open_it();
     chip.fails = true;
-    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(all, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_FLASH_IO, flash_program(&all, 0, data, 16));
     chip.fails = true;
-    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(all, 0));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0));
     TEST_ASSERT_EQUAL(IFL_FLASH_IO, wait_for_erase());
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program(all, 0, data, 16));
-    TEST_ASSERT_EQUAL(IFL_OK, flash_program_verified(all, 256, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program(&all, 0, data, 16));
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program_verified(&all, 256, data, 16));
 }
 
 int main(void)

@@ -53,33 +53,33 @@ struct flash_region {
 /* OK, or FLASH_GEOMETRY: not aligned to sectors or beyond the medium; *region is untouched then. */
 enum ifl_status flash_region(const struct flash *flash, uint32_t start, uint32_t size, struct flash_region *region);
 
-static inline uint32_t flash_sector_size(struct flash_region region)
+static inline uint32_t flash_sector_size(const struct flash_region *region)
 {
-    return region.flash->geometry.sector_size;
+    return region->flash->geometry.sector_size;
 }
-static inline uint32_t flash_prog_size(struct flash_region region)
+static inline uint32_t flash_prog_size(const struct flash_region *region)
 {
-    return region.flash->geometry.prog_size;
+    return region->flash->geometry.prog_size;
 }
-static inline uint8_t flash_erased_value(struct flash_region region)
+static inline uint8_t flash_erased_value(const struct flash_region *region)
 {
-    return region.flash->geometry.erased;
+    return region->flash->geometry.erased;
 }
 
 /* Addresses are relative to the region. All: FLASH_GEOMETRY for an address or size beyond the region or not aligned (nothing done);
  * FLASH_BUSY: an erase is under way (nothing done); FLASH_IO: the medium failed (program: contents of those granules undefined). */
-enum ifl_status flash_read(struct flash_region region, uint32_t at, void *to, size_t size);
-enum ifl_status flash_program(struct flash_region region, uint32_t at, const void *from, size_t size);
+enum ifl_status flash_read(const struct flash_region *region, uint32_t at, void *to, size_t size);
+enum ifl_status flash_program(const struct flash_region *region, uint32_t at, const void *from, size_t size);
 /* Program, then read back and compare. FLASH_VERIFY: it reads back differently. Uses no buffer of its own beyond 64 bytes of stack. */
-enum ifl_status flash_program_verified(struct flash_region region, uint32_t at, const void *from, size_t size);
+enum ifl_status flash_program_verified(const struct flash_region *region, uint32_t at, const void *from, size_t size);
 /* Start to erase the sector that begins at `at`. Finished when flash_poll() stops to answer FLASH_BUSY. */
-enum ifl_status flash_erase_start(struct flash_region region, uint32_t at);
-enum ifl_status flash_poll(struct flash_region region);
+enum ifl_status flash_erase_start(const struct flash_region *region, uint32_t at);
+enum ifl_status flash_poll(const struct flash_region *region);
 /* Everything programmed and erased before is durable when this answers OK. FLASH_IO: unknown which part of it is; never retried. */
-enum ifl_status flash_sync(struct flash_region region);
+enum ifl_status flash_sync(const struct flash_region *region);
 /* *blank: every byte in the span has the erased value. */
-enum ifl_status flash_is_blank(struct flash_region region, uint32_t at, size_t size, bool *blank);
+enum ifl_status flash_is_blank(const struct flash_region *region, uint32_t at, size_t size, bool *blank);
 /* A pointer to the bytes where the medium is memory-mapped, else NULL. Valid until the span is erased. */
-const uint8_t *flash_map(struct flash_region region, uint32_t at, size_t size);
+const uint8_t *flash_map(const struct flash_region *region, uint32_t at, size_t size);
 
 #endif

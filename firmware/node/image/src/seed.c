@@ -32,28 +32,28 @@ struct found {
 /* A place takes whole granules. */
 static uint32_t place_size(struct flash_region region)
 {
-    uint32_t granule = flash_prog_size(region);
+    uint32_t granule = flash_prog_size(&region);
     return (RECORD_SIZE + granule - 1) / granule * granule;
 }
 
 static uint32_t places_per_sector(struct flash_region region)
 {
-    return flash_sector_size(region) / place_size(region);
+    return flash_sector_size(&region) / place_size(region);
 }
 
 static uint32_t address_of(struct flash_region region, uint32_t sector, uint32_t place)
 {
-    return sector * flash_sector_size(region) + place * place_size(region);
+    return sector * flash_sector_size(&region) + place * place_size(region);
 }
 
 static enum ifl_status find_newest(struct flash_region region, struct found *newest)
 {
     uint8_t record[RECORD_SIZE];
     memset(newest, 0, sizeof *newest);
-    for (uint32_t sector = 0; sector < region.size / flash_sector_size(region); sector++) {
+    for (uint32_t sector = 0; sector < region.size / flash_sector_size(&region); sector++) {
         for (uint32_t place = 0; place < places_per_sector(region); place++) {
             uint32_t at = address_of(region, sector, place);
-            enum ifl_status status = flash_read(region, at, record, sizeof record);
+            enum ifl_status status = flash_read(&region, at, record, sizeof record);
             if (status != IFL_OK) {
                 return status;
             }
@@ -72,13 +72,13 @@ static enum ifl_status find_newest(struct flash_region region, struct found *new
 static enum ifl_status write_record(struct flash_region region, uint32_t at, uint64_t count, const uint8_t *seed)
 {
     uint8_t record[GRANULE_MAX];
-    memset(record, flash_erased_value(region), sizeof record);
+    memset(record, flash_erased_value(&region), sizeof record);
     memset(record, 0, RECORD_SIZE);
     memcpy(record, magic, sizeof magic);
     le64_put(record + COUNT_AT, count);
     memcpy(record + SEED_AT, seed, SEED_SIZE);
     le32_put(record + CRC_AT, crc32c(0, record, CRC_AT));
-    enum ifl_status status = flash_program_verified(region, at, record, place_size(region));
+    enum ifl_status status = flash_program_verified(&region, at, record, place_size(region));
     bytes_wipe(record, sizeof record);
     return status;
 }
@@ -86,23 +86,23 @@ static enum ifl_status write_record(struct flash_region region, uint32_t at, uin
 /* The next blank place behind the newest record; else the start of the next sector, erased first. */
 static enum ifl_status make_place(struct flash_region region, uint32_t newest_at, uint32_t *at)
 {
-    uint32_t sector_size = flash_sector_size(region), sector = newest_at / sector_size;
+    uint32_t sector_size = flash_sector_size(&region), sector = newest_at / sector_size;
     bool blank = false;
     for (uint32_t place = (newest_at % sector_size) / place_size(region) + 1; place < places_per_sector(region);
          place++) {
         *at = address_of(region, sector, place);
-        enum ifl_status status = flash_is_blank(region, *at, place_size(region), &blank);
+        enum ifl_status status = flash_is_blank(&region, *at, place_size(region), &blank);
         if (status != IFL_OK || blank) {
             return status;
         }
     }
     sector = (sector + 1) % (region.size / sector_size);
     *at = address_of(region, sector, 0);
-    enum ifl_status status = flash_is_blank(region, *at, sector_size, &blank);
+    enum ifl_status status = flash_is_blank(&region, *at, sector_size, &blank);
     if (status != IFL_OK || blank) {
         return status;
     }
-    status = flash_erase_start(region, *at);
+    status = flash_erase_start(&region, *at);
     return status == IFL_OK ? IFL_FLASH_BUSY : status;
 }
 
@@ -124,7 +124,7 @@ enum ifl_status seed_start(struct seed *seed, struct flash_region region, struct
     uint8_t derived[64];
     uint32_t at;
     *seed = (struct seed){0};
-    enum ifl_status status = flash_poll(region);
+    enum ifl_status status = flash_poll(&region);
     status = status == IFL_OK ? find_newest(region, &newest) : status;
     if (status != IFL_OK) {
         return status;

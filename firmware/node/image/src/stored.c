@@ -16,7 +16,7 @@ static const uint8_t magic[4] = {'I', 'F', 'L', 'N'};
 /* The body begins behind the header's granule. */
 static uint32_t body_offset(struct flash_region region)
 {
-    return flash_prog_size(region) > HEADER_SIZE ? flash_prog_size(region) : HEADER_SIZE;
+    return flash_prog_size(&region) > HEADER_SIZE ? flash_prog_size(&region) : HEADER_SIZE;
 }
 
 static enum ifl_status body_crc(struct flash_region region, uint32_t at, uint32_t size, uint32_t *crc)
@@ -25,7 +25,7 @@ static enum ifl_status body_crc(struct flash_region region, uint32_t at, uint32_
     *crc = 0;
     for (uint32_t done = 0; done < size;) {
         uint32_t len = size - done < PIECE_SIZE ? size - done : PIECE_SIZE;
-        enum ifl_status status = flash_read(region, at + done, piece, len);
+        enum ifl_status status = flash_read(&region, at + done, piece, len);
         if (status != IFL_OK) {
             return status;
         }
@@ -41,7 +41,7 @@ static enum ifl_status look_at(struct flash_region region, enum stored_kind kind
 {
     uint8_t header[HEADER_SIZE];
     uint32_t crc;
-    enum ifl_status status = flash_read(region, start, header, sizeof header);
+    enum ifl_status status = flash_read(&region, start, header, sizeof header);
     if (status != IFL_OK) {
         return status;
     }
@@ -86,21 +86,21 @@ enum ifl_status stored_read(const struct stored *document, uint32_t at, void *to
     if (at > document->size || size > document->size - at) {
         return IFL_FLASH_GEOMETRY;
     }
-    return flash_read(document->region, document->at + at, to, size);
+    return flash_read(&document->region, document->at + at, to, size);
 }
 
 /* Whole granules; the last one is filled up with the erased value. */
 static enum ifl_status program_padded(struct flash_region region, uint32_t at, struct bytes data)
 {
     uint8_t last[GRANULE_MAX];
-    size_t granule = flash_prog_size(region), whole = data.size - data.size % granule, rest = data.size - whole;
-    enum ifl_status status = flash_program_verified(region, at, data.data, whole);
+    size_t granule = flash_prog_size(&region), whole = data.size - data.size % granule, rest = data.size - whole;
+    enum ifl_status status = flash_program_verified(&region, at, data.data, whole);
     if (status != IFL_OK || rest == 0) {
         return status;
     }
-    memset(last, flash_erased_value(region), granule);
+    memset(last, flash_erased_value(&region), granule);
     memcpy(last, data.data + whole, rest);
-    return flash_program_verified(region, at + (uint32_t)whole, last, granule);
+    return flash_program_verified(&region, at + (uint32_t)whole, last, granule);
 }
 
 enum ifl_status stored_write(struct flash_region region, enum stored_kind kind, uint32_t places, uint32_t place,
