@@ -35,7 +35,7 @@ static struct {
     uint64_t reset_at;
     struct streak connections, host, routes[SIM_ROUTES];
     struct hold host_hold, route_holds[SIM_ROUTES];
-    uint64_t n[SIM_ROUTES], accepted_at[SIM_ROUTES], accepted_count[SIM_ROUTES];
+    uint64_t n[SIM_ROUTES], last_n[SIM_ROUTES], accepted_at[SIM_ROUTES], accepted_count[SIM_ROUTES];
     bool fresh_token[SIM_ROUTES];
     uint64_t minute, minute_count;
 } rate;
@@ -195,10 +195,13 @@ void rate_request(const struct request *request)
         return;
     if (!head)
         check_max_rate(route, sent_at);
-    if (!head && rate.n[route] != n)
-        over(&rate.routes[route], &rate.route_holds[route]); /* another message: what was before is settled */
-    if (!head)
+    if (!head && (rate.n[route] != n || rate.last_n[route] != request->last_n))
+        over(&rate.routes[route],
+             &rate.route_holds[route]); /* another message, or a part of a batch: what was before is settled */
+    if (!head) {
         rate.n[route] = n;
+        rate.last_n[route] = request->last_n;
+    }
     check_hold(&rate.route_holds[route], sent_at, "a route");
     check_hold(&rate.host_hold, sent_at, "the host");
     again(&rate.routes[route], sent_at, "a route");
