@@ -17,7 +17,7 @@ import time
 
 import machine
 
-IDENTITY_A, STATE, OUTBOX = 2, 7, 10
+IDENTITY_A, STATE, OUTBOX = 2, 7, 11
 SECTOR = 65536
 
 
@@ -192,7 +192,7 @@ def a_reset_from_outside_is_told_apart(image):
 def the_regions_lie_apart_from_each_other(image):
     with flash_image() as flash, Board(image, flash=flash) as board:
         spans = sorted((int(start, 16), int(size, 16)) for start, size in re.findall(r"(\w{6})\+(\w{6})", board.ask("regions").text))
-        assert len(spans) == 11, spans
+        assert len(spans) == 12, spans
         for (start, size), (following, _) in zip(spans, spans[1:] + [(machine.FLASH_SIZE, 0)]):
             assert start + size <= following and start % SECTOR == 0 and size % SECTOR == 0, spans
 
