@@ -29,7 +29,8 @@ static enum ifl_status unlock(struct console *console, struct words *words, ifl_
         return IFL_PIN_PAUSE;
     }
     if (!lock->opens(lock->ctx, pin)) {
-        const uint64_t pause_ms = UINT64_C(2000) << (lock->wrong_count < 9 ? lock->wrong_count++ : 9);
+        const uint32_t pause_ms = CONSOLE_SHUT_MS_MIN << lock->wrong_count;
+        lock->wrong_count += pause_ms < CONSOLE_SHUT_MS_MAX;
         lock->shut_until = ifl_ms_after(now, pause_ms);
         return IFL_PIN_WRONG;
     }

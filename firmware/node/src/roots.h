@@ -33,9 +33,10 @@ void roots_judge(ifl_ms now);
 
 /* ---- for the console (roots_console.c) ---- */
 
-/* A bundle (trust_store.h) that is checked: on trial from now on, durably. Errors: the roots in force are untouched, those of before may be gone. Blocks for an erase. */
+/* A bundle (trust_store.h) that is checked: on trial from now on, durably. Errors: the roots in force are untouched, those of before may be gone; after FLASH_IO
+ * and FLASH_VERIFY the next start may find the new ones on trial. Blocks for an erase. */
 enum ifl_status roots_install(struct bytes bundle);
-/* NOT_FOUND: there is nothing to go back to. Others: nothing has changed. */
+/* NOT_FOUND: there is nothing to go back to. Others: nothing has changed, but after FLASH_IO and FLASH_VERIFY the next start may find it done. */
 enum ifl_status roots_rollback(void);
 
 struct console_wiring;

@@ -113,7 +113,8 @@ struct console_trust {
 struct console_device {
     /* It starts again soon after this, and doesn't wait for it: the answer is still to be written. */
     void (*reboot)(void *ctx);
-    /* OK: from now on it's certain, whatever the power does, that everything goes; it begins soon. STATE and FLASH errors: nothing has changed. */
+    /* OK: from now on it's certain, whatever the power does, that everything goes; it begins soon. STORE_*,
+     * FLASH_BUSY: nothing has changed. FLASH_IO, FLASH_VERIFY: not begun, but the next start may find it ordered all the same. */
     enum ifl_status (*wipe)(void *ctx);
     void *ctx;
 };
@@ -129,7 +130,9 @@ struct console_lock {
     unsigned wrong_count;
 };
 #define CONSOLE_OPEN_MS 600000u
-#define CONSOLE_SHUT_MS_MAX 1024000u /* the pause is doubled with each wrong PIN, from two seconds to this */
+#define CONSOLE_SHUT_MS_MIN 2000u
+#define CONSOLE_SHUT_MS_MAX                                                                                            \
+    (CONSOLE_SHUT_MS_MIN << 9) /* 17 minutes: the pause is doubled with each wrong PIN up to this */
 
 /* Verbs that not every program has: each is linked only where a program names it in `more`. */
 struct console_verb;
