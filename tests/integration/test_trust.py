@@ -52,14 +52,16 @@ class Trust(unittest.TestCase):
         states = {state.replace("_", " "): value for state, value in states.items()}
         wait_for(lambda: self.bundles() == states, f"the bundles are {states}", lambda: f"{self.bundles()}\n{self.d.log()}")
 
-    def sockets(self):
-        """How many iflowd has open."""
+    def connections(self):
+        """How many connections iflowd has to the tenant. (Its other sockets come and go: notifications, the console.)"""
         directory_of = f"/proc/{self.d.process.pid}/fd"
-        count = 0
+        mine = set()
         for name in os.listdir(directory_of):
             with contextlib.suppress(FileNotFoundError):
-                count += os.readlink(os.path.join(directory_of, name)).startswith("socket:")
-        return count
+                mine.add(os.readlink(os.path.join(directory_of, name)))
+        with open("/proc/net/tcp", encoding="ascii") as table:  # see proc_pid_net(5)
+            rows = [line.split() for line in table.readlines()[1:]]
+        return sum(int(row[2].split(":")[1], 16) == self.s.port and f"socket:[{row[9]}]" in mine for row in rows)
 
     def deliver(self, payload):
         sent = self.d.put(payload)
@@ -117,15 +119,15 @@ class Trust(unittest.TestCase):
         self.wait_bundles(in_force=("trust-1.pem", 1), before=("configured.pem", 1))
 
     def test_a_bundle_on_trial_is_replaced_or_given_up(self):
-        before = self.sockets()
+        self.assertEqual(self.connections(), 0)
         self.s.connection_fault("silence", times=0)
         self.assertEqual(self.install(self.roots("p384")).status, 0)
-        wait_for(lambda: self.sockets() > before, "it's tried", self.d.log)
+        wait_for(lambda: self.connections() == 1, "it's tried", self.d.log)
         self.assertEqual(self.install(self.roots("rsa4096", "p384")).status, 0)
         self.assertEqual(self.bundles()["on trial"], ("trust-1.pem", 2))
         self.assertEqual(ctl("trust", "rollback", "--run", self.d.run_dir).status, 0)
         self.assertEqual(self.bundles(), {"in force": ("configured.pem", 1)})
-        wait_for(lambda: self.sockets() == before, "its handshake is given up, too", self.d.log)
+        wait_for(lambda: self.connections() == 0, "its handshake is given up, too", self.d.log)
         done = ctl("trust", "rollback", "--json", "--run", self.d.run_dir)
         self.assertEqual((done.status, done.json["error"]["name"]), (1, "NOT_FOUND"))
 
