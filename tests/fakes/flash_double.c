@@ -405,6 +405,17 @@ bool flash_double_tear_applies(const struct flash_double *medium, enum flash_ope
 
 /* ---- the driver ---- */
 
+static bool any_unstable(const struct flash_double *medium, uint32_t at, size_t size)
+{
+    uint32_t last = sector_of(medium, at + (uint32_t)size - 1);
+    for (uint32_t sector = sector_of(medium, at); sector <= last; sector++) {
+        if (medium->has_unstable[sector]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum ifl_status double_read(void *ctx, uint32_t at, void *to, size_t size)
 {
     struct flash_double *medium = ctx;
@@ -417,15 +428,35 @@ static enum ifl_status double_read(void *ctx, uint32_t at, void *to, size_t size
         return IFL_FLASH_BUSY;
     }
     memcpy(out, medium->bytes + at, size);
-    bool shaky = false;
-    for (uint32_t sector = sector_of(medium, at); sector <= sector_of(medium, at + (uint32_t)size - 1); sector++) {
-        shaky = shaky || medium->has_unstable[sector];
-    }
+    bool shaky = any_unstable(medium, at, size);
     for (size_t i = 0; shaky && i < size; i++) {
         if (medium->unstable[at + i] != 0) {
             out[i] ^= medium->unstable[at + i] & (uint8_t)flash_double_random(&medium->noise);
         }
     }
+    return IFL_OK;
+}
+
+/* What reading says, in one look: blank checks are what a sweep does most. */
+static enum ifl_status double_is_blank(void *ctx, uint32_t at, size_t size, bool *blank)
+{
+    const struct flash_double *medium = ctx;
+    const uint8_t erased = medium->options.geometry.erased;
+    *blank = true;
+    for (uint8_t piece[64]; size > 0 && (medium->off || medium->erasing || any_unstable(medium, at, size));) {
+        size_t len = size < sizeof piece ? size : sizeof piece;
+        enum ifl_status status = double_read(ctx, at, piece, len);
+        for (size_t i = 0; i < len && status == IFL_OK; i++) {
+            *blank = *blank && piece[i] == erased;
+        }
+        if (status != IFL_OK || !*blank) {
+            return status;
+        }
+        at += (uint32_t)len;
+        size -= len;
+    }
+    const uint8_t *first = medium->bytes + at;
+    *blank = size == 0 || (*first == erased && memcmp(first, first + 1, size - 1) == 0);
     return IFL_OK;
 }
 
@@ -563,6 +594,7 @@ static const struct flash_driver plain_driver = {
     .program = double_program,
     .erase_start = double_erase_start,
     .poll = double_poll,
+    .is_blank = double_is_blank,
 };
 
 static const struct flash_driver cached_driver = {
@@ -570,6 +602,7 @@ static const struct flash_driver cached_driver = {
     .program = double_program,
     .erase_start = double_erase_start,
     .poll = double_poll,
+    .is_blank = double_is_blank,
     .sync = double_sync,
 };
 

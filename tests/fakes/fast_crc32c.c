@@ -1,5 +1,5 @@
-/* fast_crc32c.c: the check sum of base/crc32c.h, eight bytes at a time. The sweep spends most of its time in check sums, and the room's own version is
- * made small for microcontrollers; this one takes its place in the sweep's programs only. The crash replay runs with the real one. */
+/* fast_crc32c.c: the check sum of base/crc32c.h, eight bytes at a time. A sweep of power cuts spends most of its time in check sums, and the room's own
+ * version is made small for microcontrollers; this one takes its place in programs that name it as a source. The crash replay runs with the real one. */
 #include "base/crc32c.h"
 
 #include <stdbool.h>
