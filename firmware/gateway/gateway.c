@@ -36,6 +36,7 @@
 #include "plan.h"
 #include "renewal/expiry.h"
 #include "renewal/renewal.h"
+#include "sender/backoff.h"
 #include "sender/sender.h"
 #include "settings/settings.h"
 #include "store.h"
@@ -71,7 +72,9 @@ struct gateway {
         TRIAL_NONE,
         TRIAL_WANTED,
         TRIAL_UNDER_WAY
-    } trust_trial; /* a handshake for new roots, without waiting for a message */
+    } trust_trial; /* handshakes for new roots, without waiting for a message */
+    ifl_ms trust_trial_due;
+    struct backoff trust_trial_wait; /* between those that decide nothing */
     struct sender sender;
     struct arena token_arena; /* with `auth` "oauth": a connection of its own */
     struct tls_context token_context;
@@ -447,6 +450,16 @@ static enum ifl_status start_renewal(struct gateway *gateway, uint32_t jitter_ms
     return gateway->renewing ? renewal_start(&gateway->renewal, &wiring, jitter_ms, now) : use_secret(gateway);
 }
 
+/* As long as roots are on trial: the next handshake for them comes after a random part of `jitter_ms`. */
+static void want_trial(struct gateway *gateway, uint32_t jitter_ms, ifl_ms now)
+{
+    const struct settings *settings = &gateway->plan->settings;
+    const struct ifl_random random = entropy_random();
+    gateway->trust_trial = TRIAL_WANTED;
+    gateway->trust_trial_due = ifl_ms_after(now, ifl_random_below(&random, (uint64_t)jitter_ms + 1));
+    backoff_init(&gateway->trust_trial_wait, settings->probe_first_ms, settings->probe_cap_ms);
+}
+
 /* Its connection isn't left open: nobody would step it. */
 static void drop_trial(struct gateway *gateway)
 {
@@ -629,16 +642,16 @@ static enum ifl_status install_trust(void *ctx, struct bytes pem, ifl_ms now)
     struct gateway *gateway = ctx;
     char buf[DETAIL_SIZE];
     struct text detail;
-    (void)now;
     text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = trust_install(&gateway->trust, pem, &detail);
+    const enum ifl_status status =
+        trust_install(&gateway->trust, pem, clock_read(&gateway->clock, now).unix_s, &detail);
     if (status != IFL_OK) {
         log_status(status, buf);
         return status;
     }
     log_info("new roots are on trial, by the console");
     drop_trial(gateway); /* of those before */
-    gateway->trust_trial = TRIAL_WANTED;
+    want_trial(gateway, 0, now);
     return IFL_OK;
 }
 
@@ -670,13 +683,32 @@ static bool trial_is_under_way(const struct gateway *gateway)
     return gateway->trust_trial == TRIAL_UNDER_WAY;
 }
 
-/* One handshake, on the sender's connection while it waits. What it doesn't decide, the next one for a message does. */
+/* What it doesn't decide is tried again: at once as a new identity is, after the first wait of a probe, at last after the longest. */
+static void end_trial(struct gateway *gateway, ifl_ms now)
+{
+    const struct ifl_random random = entropy_random();
+    judge_trust(gateway, now);
+    if (tls_state(&gateway->tls) == TLS_FAILED) {
+        health_event(&gateway->health, now, tls_status(&gateway->tls), HEALTH_ROUTE_NONE, "trial of the new roots");
+    }
+    drop_trial(gateway);
+    gateway->trust_trial = TRIAL_WANTED;
+    gateway->trust_trial_due = ifl_ms_after(now, backoff_probe_ms(&gateway->trust_trial_wait, &random, 0));
+}
+
+/* A handshake, on the sender's connection while it waits. One for a message decides as well. */
 static ifl_ms step_trial(struct gateway *gateway, ifl_ms now)
 {
+    if (gateway->trust.on_trial == TRUST_NONE) {
+        drop_trial(gateway);
+    }
     if (gateway->trust_trial == TRIAL_NONE) {
         return IFL_NEVER;
     }
     if (gateway->trust_trial == TRIAL_WANTED) {
+        if (now < gateway->trust_trial_due) {
+            return gateway->trust_trial_due;
+        }
         if ((gateway->renewing && renewal_is_busy(&gateway->renewal)) || !pause_sender(gateway, false)) {
             return ifl_ms_after(now, TRIAL_ASK_MS);
         }
@@ -689,11 +721,7 @@ static ifl_ms step_trial(struct gateway *gateway, ifl_ms now)
     if (state == TLS_CONNECTING || state == TLS_HANDSHAKE) {
         return wish;
     }
-    judge_trust(gateway, now);
-    if (state == TLS_FAILED) {
-        health_event(&gateway->health, now, tls_status(&gateway->tls), HEALTH_ROUTE_NONE, gateway->host);
-    }
-    drop_trial(gateway);
+    end_trial(gateway, now);
     return now;
 }
 
@@ -891,6 +919,7 @@ static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_m
                                                           : url_of(gateway->plan, identity));
         return status;
     }
+    want_trial(gateway, jitter_ms, now);
     return start_sender(gateway, now);
 }
 

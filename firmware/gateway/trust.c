@@ -7,12 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "log.h"
 #include "tls/certificate.h"
 
 #define CONFIGURED 0u
-#define NONE 255u
+#define NONE TRUST_NONE
 #define DETAIL_SIZE 512u
+#define VALUE_SIZE 11u    /* of STATE_TRUST */
+#define OLD_VALUE_SIZE 3u /* up to 0.1.0: without the time */
+
+/* Which bundle is what, as in struct trust. */
+struct which {
+    unsigned in_force, on_trial, before;
+    int64_t since_unix_s;
+};
 
 static struct trust_files *bundle_of(const struct trust *trust, unsigned bundle)
 {
@@ -42,14 +51,26 @@ static enum ifl_status load(struct trust *trust, unsigned bundle)
     return status;
 }
 
-static enum ifl_status keep(struct trust *trust, unsigned in_force, unsigned on_trial, unsigned before)
+static void count(struct trust *trust, const struct which *which)
 {
-    const uint8_t value[3] = {(uint8_t)in_force, (uint8_t)on_trial, (uint8_t)before};
+    struct text since;
+    trust->in_force = which->in_force;
+    trust->on_trial = which->on_trial;
+    trust->before = which->before;
+    trust->since_unix_s = which->since_unix_s;
+    text_init(&since, trust->since, sizeof trust->since);
+    if (which->on_trial != NONE && which->since_unix_s != 0) {
+        text_utc(&since, which->since_unix_s);
+    }
+}
+
+static enum ifl_status keep(struct trust *trust, const struct which *which)
+{
+    uint8_t value[VALUE_SIZE] = {(uint8_t)which->in_force, (uint8_t)which->on_trial, (uint8_t)which->before};
+    le64_put(value + 3, (uint64_t)which->since_unix_s);
     const enum ifl_status status = store_put(trust->store, STATE_TRUST, bytes_of(value, sizeof value));
     if (status == IFL_OK) {
-        trust->in_force = in_force;
-        trust->on_trial = on_trial;
-        trust->before = before;
+        count(trust, which);
         trust->seen = trust->seen_new = false;
     }
     return status;
@@ -57,7 +78,7 @@ static enum ifl_status keep(struct trust *trust, unsigned in_force, unsigned on_
 
 static unsigned known(unsigned bundle)
 {
-    return bundle <= 2 ? bundle : NONE;
+    return bundle <= TRUST_PLACE_COUNT ? bundle : NONE;
 }
 
 /* An installed bundle that is told of and can't be read is as good as none. */
@@ -69,20 +90,22 @@ static unsigned usable(struct trust *trust, unsigned bundle)
 
 void trust_open(struct trust *trust, struct store *store, const char *dir, struct trust_files *configured)
 {
-    uint8_t value[3] = {CONFIGURED, NONE, NONE};
+    uint8_t value[VALUE_SIZE];
     size_t len = 0;
     memset(trust, 0, sizeof *trust);
     trust->store = store;
     trust->dir = dir;
     trust->configured = configured;
     trust->chain_begins = true;
-    if (state_get(&store->state, STATE_TRUST, value, sizeof value, &len) != IFL_OK || len != sizeof value) {
-        value[0] = CONFIGURED;
-        value[1] = value[2] = NONE;
+    const bool kept = state_get(&store->state, STATE_TRUST, value, sizeof value, &len) == IFL_OK;
+    struct which which = {.in_force = CONFIGURED, .on_trial = NONE, .before = NONE};
+    if (kept && (len == sizeof value || len == OLD_VALUE_SIZE)) {
+        which.in_force = usable(trust, value[0]);
+        which.on_trial = usable(trust, value[1]);
+        which.before = usable(trust, value[2]);
+        which.since_unix_s = len == sizeof value ? (int64_t)le64_get(value + 3) : 0;
     }
-    trust->in_force = usable(trust, value[0]);
-    trust->on_trial = usable(trust, value[1]);
-    trust->before = usable(trust, value[2]);
+    count(trust, &which);
     if (trust->in_force == NONE) {
         trust->in_force = trust->before != NONE ? trust->before : CONFIGURED;
         trust->before = NONE;
@@ -158,8 +181,9 @@ enum ifl_status trust_judge(struct trust *trust, bool verified)
         return IFL_OK;
     }
     const bool proven = trust->seen_new;
-    const enum ifl_status status = proven ? keep(trust, trust->on_trial, NONE, trust->in_force)
-                                          : keep(trust, trust->in_force, NONE, trust->before);
+    const struct which new_ones = {.in_force = trust->on_trial, .on_trial = NONE, .before = trust->in_force};
+    const struct which old_ones = {.in_force = trust->in_force, .on_trial = NONE, .before = trust->before};
+    const enum ifl_status status = keep(trust, proven ? &new_ones : &old_ones);
     trust->seen = false; /* where the state couldn't be written, the next handshake decides */
     return status != IFL_OK ? status : proven ? IFL_TRUST_PROVEN : IFL_TRUST_REFUSED;
 }
@@ -214,41 +238,55 @@ static enum ifl_status check(const char *path, struct text *detail)
     return status == IFL_FILE ? IFL_TRUST_BAD : status;
 }
 
-/* Never the bundle in force; what was there counts no more, before its file is replaced. */
-static enum ifl_status make_room(struct trust *trust, unsigned *bundle)
+/* One that no bundle lies in that counts. */
+static unsigned free_place(const struct trust *trust)
 {
-    *bundle = trust->in_force == 1 ? 2 : 1;
-    return keep(trust, trust->in_force, NONE, trust->before == *bundle ? NONE : trust->before);
+    unsigned place = 1;
+    while (place == trust->in_force || place == trust->on_trial || place == trust->before) {
+        place++;
+    }
+    return place;
 }
 
-enum ifl_status trust_install(struct trust *trust, struct bytes pem, struct text *detail)
+/* Whole, at its place, and read. It doesn't count yet. */
+static enum ifl_status put_file(struct trust *trust, unsigned place, struct bytes pem, struct text *detail)
 {
     char path[PATH_MAX], new_path[PATH_MAX];
-    unsigned bundle = trust->in_force == 1 ? 2 : 1;
-    if (bytes_find(pem, bytes_of_string("PRIVATE KEY")) < pem.size) {
-        text_str(detail, "it holds a private key, which doesn't belong there");
-        return IFL_TRUST_BAD;
+    enum ifl_status status = path_of(trust, place, "", path);
+    status = status == IFL_OK ? path_of(trust, place, ".new", new_path) : status;
+    if (status != IFL_OK) {
+        return status;
     }
-    enum ifl_status status = path_of(trust, bundle, "", path);
-    status = status == IFL_OK ? path_of(trust, bundle, ".new", new_path) : status;
-    status = status == IFL_OK ? write_file(new_path, pem, detail) : status;
+    status = write_file(new_path, pem, detail);
     status = status == IFL_OK ? check(new_path, detail) : status;
-    status = status == IFL_OK ? make_room(trust, &bundle) : status;
     status = status == IFL_OK ? put_in_place(trust, new_path, path, detail) : status;
     if (status != IFL_OK) {
         (void)unlink(new_path);
         return status;
     }
-    status = load(trust, bundle);
-    return status == IFL_OK ? keep(trust, trust->in_force, bundle, trust->before) : status;
+    return load(trust, place);
+}
+
+enum ifl_status trust_install(struct trust *trust, struct bytes pem, int64_t now_unix_s, struct text *detail)
+{
+    const unsigned place = free_place(trust);
+    if (bytes_find(pem, bytes_of_string("PRIVATE KEY")) < pem.size) {
+        text_str(detail, "it holds a private key, which doesn't belong there");
+        return IFL_TRUST_BAD;
+    }
+    const struct which which = {trust->in_force, place, trust->before, now_unix_s};
+    const enum ifl_status status = put_file(trust, place, pem, detail);
+    return status == IFL_OK ? keep(trust, &which) : status;
 }
 
 enum ifl_status trust_rollback(struct trust *trust)
 {
+    const struct which without_trial = {.in_force = trust->in_force, .on_trial = NONE, .before = trust->before};
+    const struct which exchanged = {.in_force = trust->before, .on_trial = NONE, .before = trust->in_force};
     if (trust->on_trial != NONE) {
-        return keep(trust, trust->in_force, NONE, trust->before);
+        return keep(trust, &without_trial);
     }
-    return trust->before == NONE ? IFL_NOT_FOUND : keep(trust, trust->before, NONE, trust->in_force);
+    return trust->before == NONE ? IFL_NOT_FOUND : keep(trust, &exchanged);
 }
 
 size_t trust_list(const struct trust *trust, struct console_roots roots[CONSOLE_ROOTS_MAX])
@@ -261,7 +299,9 @@ size_t trust_list(const struct trust *trust, struct console_roots roots[CONSOLE_
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i].bundle != NONE) {
             const struct trust_files *files = bundle_of(trust, all[i].bundle);
-            roots[count++] = (struct console_roots){all[i].state, files->path, files->count};
+            roots[count] = (struct console_roots){all[i].state, files->path, files->count, NULL};
+            roots[count].since = all[i].bundle == trust->on_trial && trust->since[0] != '\0' ? trust->since : NULL;
+            count++;
         }
     }
     return count;

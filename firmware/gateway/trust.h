@@ -1,13 +1,15 @@
 /* trust.h: which roots iflowd trusts: those of the configuration, or a bundle that was installed while it ran (`iflowctl trust install`).
  *
  *   install ─► ON TRIAL ── a verified chain of the tenant ends at one of its roots ─► IN FORCE, the one of before is kept for `rollback`
- *                  └────── it ends at a root that only the bundle in force has ─────► given up
+ *                │    └─── it ends at a root that only the bundle in force has ─────► given up
+ *                └─ anything else (no network, a chain that neither knows, 503): tried again, as a new identity is
  *
  * While a bundle is on trial, both are trusted: a chain that neither knows ends the handshake before a byte of HTTP goes out, as ever, and decides nothing.
  *
- * In the state directory: trust-1.pem and trust-2.pem, written beside and put in their place by one rename, and the value STATE_TRUST, which says which
- * one counts. It's written last, so a power cut at any moment leaves the bundle of before or the new one, whole. An installed file that
- * can't be read any more is told, and the bundle of before counts again, at last the configured one. */
+ * In the state directory: trust-1.pem to trust-4.pem, written beside and put in their place by one rename, and the value STATE_TRUST, which says which
+ * ones count. There is a place more than there are bundles that count, so a new one never takes the place of one that does. STATE_TRUST is written
+ * last: a failure or a power cut at any moment leaves what counted before, or the new one on trial, whole. An installed file that can't be read any
+ * more is told, and the bundle of before counts again, at last the configured one. */
 #ifndef GATEWAY_TRUST_H
 #define GATEWAY_TRUST_H
 
@@ -17,12 +19,17 @@
 #include "store.h"
 #include "tls/tls.h"
 
+#define TRUST_NONE 255u      /* no bundle */
+#define TRUST_PLACE_COUNT 4u /* in force, on trial, before, and the next one */
+
 struct trust {
     struct store *store;
     const char *dir;
     struct trust_files *configured;
-    struct trust_files installed[2];
+    struct trust_files installed[TRUST_PLACE_COUNT];
     unsigned in_force, on_trial, before; /* as in STATE_TRUST */
+    int64_t since_unix_s;                /* since when there is one on trial; 0: it isn't known */
+    char since[32];                      /* the same for people */
     bool chain_begins;                   /* the next certificate that is seen is the top of a chain */
     bool seen, seen_new;                 /* a chain was; it ended at a root of the bundle on trial */
 };
@@ -37,9 +44,9 @@ void trust_see_certificate(void *trust, struct bytes der, int depth);
  * TRUST_REFUSED: durably. Anything else: of the state room; the next handshake decides. */
 enum ifl_status trust_judge(struct trust *trust, bool verified);
 
-/* `pem` goes on trial. TRUST_BAD, TOO_LARGE: *detail says why, nothing has changed. FILE, STORE_*, FLASH_*: the bundle in force is untouched, what was on trial may be gone,
- * and the bundle before too, where its place was to be taken. */
-enum ifl_status trust_install(struct trust *trust, struct bytes pem, struct text *detail);
+/* `pem` goes on trial, in place of what was. `now_unix_s` is the best guess at wall time. TRUST_BAD, TOO_LARGE, FILE, STORE_*, FLASH_*: *detail says why, and all bundles count as
+ * before; after FLASH_IO and FLASH_VERIFY the next start may find the new one on trial. */
+enum ifl_status trust_install(struct trust *trust, struct bytes pem, int64_t now_unix_s, struct text *detail);
 /* Gives up what is on trial, else the bundle of before is in force again. NOT_FOUND: neither is there. */
 enum ifl_status trust_rollback(struct trust *trust);
 /* For `trust` on the console. */

@@ -179,6 +179,7 @@ class Daemon:
             "routes": routes or {"telemetry": TELEMETRY, "alarm": ALARM},
             **configuration,
         }
+        self.faults = None
         self.process = None
         self._notify = None
         self._console = None
@@ -214,7 +215,8 @@ class Daemon:
         self._notify.bind(notify_path)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(_with_parent(self.command_line()), stdin=stdin, stdout=stdout, stderr=log,
-                                            env={**os.environ, "NOTIFY_SOCKET": notify_path})  # fmt: skip
+                                            env={**os.environ, "NOTIFY_SOCKET": notify_path,
+                                                 **(self.faults.environment if self.faults else {})})  # fmt: skip
         atexit.register(self.kill)
 
     def start(self, **streams):
@@ -324,6 +326,30 @@ class Daemon:
         if not answer.startswith("OK "):
             raise AssertionError(answer + "\n" + self.log())
         return answer[3:]
+
+
+class Faults:
+    """The operations of a program on its files, and one of them that ends it or fails (faults.c)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.environment = {"LD_PRELOAD": os.path.join(os.path.dirname(BIN_DIR), "tests", "integration", "faults.so"), "IFL_FAULTS": path}
+
+    def order(self, text):
+        """From now on: `kill N`, `tear N` or `fail N`."""
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write(text)
+        os.rename(self.path + ".new", self.path)
+
+    def end(self):
+        """No more faults; the operations since order()."""
+        os.unlink(self.path)
+        operations = []
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.path + ".log", encoding="utf-8") as file:
+                operations = file.read().split("\n")[:-1]
+            os.unlink(self.path + ".log")
+        return operations
 
 
 class Producer:

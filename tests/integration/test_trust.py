@@ -118,27 +118,63 @@ class Trust(unittest.TestCase):
         self.deliver("with the root on trial")
         self.wait_bundles(in_force=("trust-1.pem", 1), before=("configured.pem", 1))
 
+    def test_a_trial_that_nothing_decided_is_repeated_without_a_message(self):
+        self.d.kill()
+        self.d.configure(probe={"first_ms": 100, "cap_ms": 200})
+        self.d.start()
+        self.move_to("rsa4096")
+        self.assertEqual(self.install(self.roots("p384")).status, 0)
+        wait_for(lambda: any(event["status"]["code"] == code("TLS_UNTRUSTED") and event["repeated"] > 1 for event in self.d.ask("log")["events"]),
+                 "it's tried again and again", self.d.explain)  # fmt: skip
+        self.assertEqual(self.s.records(), [])
+        self.move_to("p384")
+        self.wait_bundles(in_force=("trust-1.pem", 1), before=("configured.pem", 1))
+
+    def test_a_trial_goes_on_at_once_after_a_restart_and_tells_since_when(self):
+        self.s.connection_fault("silence", times=0)
+        self.assertEqual(self.install(self.roots("rsa2048", "p384")).status, 0)
+
+        def trial():
+            shown = ctl("trust", "show", "--json", "--run", self.d.run_dir).json["bundles"]
+            self.assertEqual([each["state"] for each in shown if "since" in each], ["on trial"])
+            return next(each["since"] for each in shown if each["state"] == "on trial")
+
+        since = trial()
+        self.assertRegex(since, r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertIn(f"trust-1.pem, since {since}\n", ctl("trust", "show", "--run", self.d.run_dir).out)
+        self.d.kill()
+        self.d.start()
+        self.assertEqual(trial(), since)
+        self.d.kill()
+        self.s.reset()
+        self.d.start()
+        self.wait_bundles(in_force=("trust-1.pem", 2), before=("configured.pem", 1))  # without a message
+
     def test_a_bundle_on_trial_is_replaced_or_given_up(self):
         self.assertEqual(self.connections(), 0)
         self.s.connection_fault("silence", times=0)
         self.assertEqual(self.install(self.roots("p384")).status, 0)
         wait_for(lambda: self.connections() == 1, "it's tried", self.d.log)
         self.assertEqual(self.install(self.roots("rsa4096", "p384")).status, 0)
-        self.assertEqual(self.bundles()["on trial"], ("trust-1.pem", 2))
+        self.assertEqual(self.bundles()["on trial"], ("trust-2.pem", 2))
         self.assertEqual(ctl("trust", "rollback", "--run", self.d.run_dir).status, 0)
         self.assertEqual(self.bundles(), {"in force": ("configured.pem", 1)})
         wait_for(lambda: self.connections() == 0, "its handshake is given up, too", self.d.log)
         done = ctl("trust", "rollback", "--json", "--run", self.d.run_dir)
         self.assertEqual((done.status, done.json["error"]["name"]), (1, "NOT_FOUND"))
 
-    def test_the_next_bundle_takes_the_other_place(self):
+    def test_the_next_bundle_takes_a_place_where_none_is_that_counts(self):
         self.assertEqual(self.install(self.roots("rsa2048")).status, 0)
         self.wait_bundles(in_force=("trust-1.pem", 1), before=("configured.pem", 1))
         self.assertEqual(self.install(self.roots("rsa2048", "p384")).status, 0)
         self.wait_bundles(in_force=("trust-2.pem", 2), before=("trust-1.pem", 1))
         self.assertEqual(self.install(self.roots("rsa2048", "p384", "rsa4096")).status, 0)
-        self.wait_bundles(in_force=("trust-1.pem", 3), before=("trust-2.pem", 2))
-        self.deliver("with the third")
+        self.wait_bundles(in_force=("trust-3.pem", 3), before=("trust-2.pem", 2))
+        self.assertEqual(self.install(self.roots("rsa2048", "rsa4096")).status, 0)
+        self.wait_bundles(in_force=("trust-1.pem", 2), before=("trust-3.pem", 3))
+        self.assertEqual(self.install(self.roots("rsa4096")).status, 0)
+        self.wait_bundles(in_force=("trust-1.pem", 2), before=("trust-3.pem", 3))  # a trial that was given up costs nothing
+        self.deliver("with the last that was proven")
 
     def test_what_is_no_bundle_is_refused_and_changes_nothing(self):
         damaged = os.path.join(self.work, "damaged.pem")

@@ -11,6 +11,9 @@ static void show_json(struct console *console, const struct console_roots *roots
         member_string(&json, "state", roots[i].state);
         member_string(&json, "source", roots[i].source);
         member_u64(&json, "roots", roots[i].count);
+        if (roots[i].since != NULL) {
+            member_string(&json, "since", roots[i].since);
+        }
         member_close(&json, '}');
     }
     member_close(&json, ']');
@@ -30,6 +33,10 @@ static enum ifl_status show(struct console *console)
         answer_count(console, roots[i].count, "root", "roots");
         answer_str(console, ", ");
         answer_str(console, roots[i].source);
+        if (roots[i].since != NULL) {
+            answer_str(console, ", since ");
+            answer_str(console, roots[i].since);
+        }
         answer_str(console, "\n");
     }
     return IFL_OK;

@@ -16,7 +16,7 @@ static size_t list(void *ctx, struct console_roots out[CONSOLE_ROOTS_MAX])
     for (size_t i = 0; i < CONSOLE_ROOTS_MAX; i++) {
         if (all[i].bundle < ROOTS_BUNDLES) {
             out[count++] = (struct console_roots){all[i].state, all[i].bundle == 0 ? "bundle A" : "bundle B",
-                                                  roots->store[all[i].bundle].count};
+                                                  roots->store[all[i].bundle].count, NULL};
         }
     }
     return count;

@@ -94,6 +94,7 @@ struct console_roots {
     const char *state; /* "in force", "on trial", "before" */
     const char *source;
     size_t count;
+    const char *since; /* since when on trial, as text; NULL: it isn't known, or isn't on trial */
 };
 #define CONSOLE_ROOTS_MAX 3
 
@@ -101,8 +102,8 @@ struct console_roots {
 struct console_trust {
     /* The number of bundles. What they point to stays until the next call. */
     size_t (*list)(void *ctx, struct console_roots roots[CONSOLE_ROOTS_MAX]);
-    /* OK: they are on trial, durably. TRUST_BAD, TOO_LARGE: nothing has changed. FILE, STORE_*, FLASH_*: those in force are untouched; what was on trial,
-     * and those before, may be gone. */
+    /* OK: they are on trial, durably. TRUST_BAD, TOO_LARGE: nothing has changed. FILE, STORE_*, FLASH_*: those in force are untouched; on a node what was on
+     * trial, and those before, may be gone. */
     enum ifl_status (*install)(void *ctx, struct bytes pem, ifl_ms now);
     /* NOT_FOUND: there is nothing to go back to. */
     enum ifl_status (*rollback)(void *ctx, ifl_ms now);

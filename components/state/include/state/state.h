@@ -29,7 +29,7 @@ enum state_key {
     STATE_UPTIME = 5,     /* u64 seconds in all */
     STATE_KEY_FILE = 6,   /* 32 bytes: leaf of the configuration's key file that a person has overruled */
     STATE_TRUST =
-        7, /* u8 bundle in force, u8 on trial, u8 before: 0 the configured one, 1, 2 an installed one, 255 none */
+        7, /* u8 bundle in force, u8 on trial, u8 before: 0 the configured one, 1, 2, … an installed one, 255 none; on a gateway i64 since when on trial */
     STATE_WIPE = 8,        /* u8, 1 = the device is to be decommissioned */
     STATE_CSRF_FIRST = 16, /* + lane number: u8, 1 = this route's flow wants a CSRF token */
 };
