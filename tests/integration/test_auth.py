@@ -278,7 +278,8 @@ class OAuth(AuthTest):
         daemon.put("by token")
         daemon.wait_empty()
         done = ctl("identity", "rollback", "--json", "--run", daemon.run_dir)
-        self.assertEqual((done.status, done.json["error"]["name"]), (1, "KEY_NO_TOKEN_URL"), done)
+        self.assertEqual((done.status, done.json["ok"], done.json["problem"]["name"]), (1, True, "KEY_NO_TOKEN_URL"), done)
+        self.assertEqual([slot["state"] for slot in done.json["slots"] if slot["in_force"]], ["active"])
         message = daemon.put("while nobody knows the endpoint")
         wait_for(lambda: why(daemon.status()["host"]) == "KEY_NO_TOKEN_URL", "the host is held", daemon.explain)
         self.assertEqual(daemon.status()["host"]["state"], "held")
@@ -306,8 +307,17 @@ class OAuth(AuthTest):
         daemon.start()
         wait_for(lambda: why(daemon.status()["host"]) == "KEY_NO_TOKEN_URL", "the host is held", daemon.explain)
         self.assertEqual(daemon.queued(), 1)
-        ctl("identity", "rollback", "--run", daemon.run_dir)  # to the second one
+        self.assertEqual(ctl("identity", "rollback", "--run", daemon.run_dir).status, 0)  # to the second one
         self.assert_it_goes_on(daemon, message)
+
+    def test_the_way_back_tells_a_person_that_it_is_gone_and_what_is_wrong(self):
+        s = self.stand_ins["1.3"]
+        s.reset()
+        daemon, _ = self.back_without_address(s)
+        for status, begin in ((0, "slot A"), (1, f"Done, but E{DIAG['KEY_NO_TOKEN_URL'].code} ")):
+            done = ctl("identity", "rollback", "--run", daemon.run_dir)
+            self.assertEqual((done.status, done.out[: len(begin)], done.err), (status, begin, ""), done)
+            self.assertIn("in force", done.out)
 
     def test_a_better_file_of_the_same_certificate_mends_it(self):
         s = self.stand_ins["1.3"]

@@ -66,6 +66,10 @@ class Secrets(unittest.TestCase):
         self.assertTrue(self.found_in(self.numbers[1][::-1]))
         self.assertEqual(self.found_in(b"x" * 100000), [])
 
+    def config(self):
+        pki.write_private(self.path("iflow.json"), json.dumps({"device": "n", "routes": {"a": "/http/a"}}))
+        return self.path("iflow.json")
+
     def verbs(self):
         """Each verb that sees a key, and whether it can be done."""
         s = self.stand_in
@@ -76,7 +80,6 @@ class Secrets(unittest.TestCase):
         pki.write_private(self.path("mismatch.json"), json.dumps(s.pki.service_key("https://x.example", "https://y.example", defect="wrong_key"))
                           .replace(s.pki.client_pem("second.key").replace("\n", "\\n"), s.pki.client_pem("default.key").replace("\n", "\\n"))
                           .replace(s.pki.client_pem("default.crt").replace("\n", "\\n"), s.pki.client_pem("second.crt").replace("\n", "\\n")))  # fmt: skip
-        pki.write_private(self.path("iflow.json"), json.dumps({"device": "n", "routes": {"a": "/http/a"}}))
         yield ("key", "check", self.key), 0
         yield ("key", "check", "--json", self.path("broken.json")), 0
         yield ("key", "check", self.path("cut.json")), 1
@@ -86,7 +89,7 @@ class Secrets(unittest.TestCase):
         yield ("key", "export", self.key, "--pfx", self.path("a.p12"), "--pfx-passphrase-file", self.passphrase, "--force"), 0
         yield ("key", "check", "--passphrase-file", self.passphrase, self.path("a.p12")), 0
         yield ("key", "export", self.key, "--secret-yaml", "x", "-o", self.path("secret.yaml"), "--force"), 0
-        yield ("node", "image", "--key", self.key, "--config", self.path("iflow.json"), "--board", "smartfusion2_som", "--ca", s.ca_file,
+        yield ("node", "image", "--key", self.key, "--config", self.config(), "--board", "smartfusion2_som", "--ca", s.ca_file,
                "-o", self.path("node.bin")), 0  # fmt: skip
         yield ("send", "--key", self.key, "--route", harness.TELEMETRY, "--ca", s.ca_file, "--resolve", f"{s.host}:{s.port}:{s.address}",
                "--file", self.path("iflow.json")), 0  # fmt: skip
@@ -115,6 +118,32 @@ class Secrets(unittest.TestCase):
             self.assertIn(name, holders)
         for name in ("pem/cert.pem", "der/leaf.der", "a.p12", "secret.yaml"):
             self.assertNotIn(name, holders)  # no key, or not in the clear
+
+    def test_a_key_that_others_may_read_is_told_once_by_every_verb_that_reads_it(self):
+        key, s = self.path("open.json"), self.stand_in
+        self.addCleanup(os.unlink, key)
+        shutil.copy(self.key, key)
+        os.chmod(key, 0o644)
+        secret = self.path("secret.json")
+        self.addCleanup(os.unlink, secret)
+        shutil.copy(s.service_key(defect="secret"), secret)
+        os.chmod(secret, 0o644)
+        way = ("--route", harness.TELEMETRY, "--ca", s.ca_file, "--resolve", f"{s.host}:{s.port}:{s.address}", "--json")
+        with Daemon(s, self.path("daemon-of-install"), key=self.key) as daemon:
+            for words in (("key", "check", key), ("key", "check", "--json", key), ("doctor", "--key", key, *way), ("send", "--key", key, *way),
+                          ("send", "--key", secret, *way), ("key", "export", key, "--der", self.path("der"), "--force"),
+                          ("node", "image", "--key", key, "--config", self.config(), "--board", "smartfusion2_som", "--ca", s.ca_file,
+                           "-o", self.path("node.bin")), ("identity", "install", key, "--run", daemon.run_dir)):  # fmt: skip
+                with self.subTest(" ".join(words[:2])):
+                    done = ctl(*words)
+                    told = f'"code": {harness.code("KEY_READABLE")},' if words[:3] == ("key", "check", "--json") else f"E{harness.code('KEY_READABLE')} "
+                    self.assertEqual(done.text.count(told), 1, done)
+                    self.assertIn(secret if secret in words else key, done.text)
+                    os.chmod(key, 0o640)
+                    os.chmod(secret, 0o640)
+                    self.assertNotIn(told, ctl(*words).text)
+                    os.chmod(key, 0o644)
+                    os.chmod(secret, 0o644)
 
     def test_the_daemon_tells_nothing_and_keeps_the_key_in_its_slots_only(self):
         with Daemon(self.stand_in, self.path("daemon"), key=self.key) as daemon:

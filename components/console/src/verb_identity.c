@@ -75,17 +75,22 @@ static void slot_json(struct members *json, int number, int64_t unix_s)
     member_close(json, '}');
 }
 
-static enum ifl_status roll_back(struct console *console, ifl_ms now)
+/* *problem: why nothing can be delivered with the identity that it's back at. */
+static enum ifl_status roll_back(struct console *console, enum ifl_status *problem, ifl_ms now)
 {
     const struct console_intake *intake = console->wiring->intake;
-    return intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
+    const enum ifl_status status = intake == NULL ? IFL_USAGE : intake->rollback(intake->ctx, now);
+    const bool is_done = status >= IFL_KEY_UNREADABLE && status < IFL_NET_DNS; /* KEY_* */
+    *problem = is_done ? status : IFL_OK;
+    return is_done ? IFL_OK : status;
 }
 
 enum ifl_status console_verb_identity(struct console *console, struct words *words, ifl_ms now)
 {
+    enum ifl_status problem = IFL_OK;
     const struct bytes word = words_next(words);
     if (bytes_equal(word, bytes_of_string("rollback")) && words_next(words).size == 0) {
-        const enum ifl_status status = roll_back(console, now);
+        const enum ifl_status status = roll_back(console, &problem, now);
         if (status != IFL_OK) {
             return status;
         }
@@ -94,6 +99,11 @@ enum ifl_status console_verb_identity(struct console *console, struct words *wor
     }
     const int64_t unix_s = clock_read(console->wiring->clock, now).unix_s;
     if (!console->json) {
+        if (problem != IFL_OK) {
+            answer_str(console, "Done, but ");
+            answer_status(console, problem);
+            answer_str(console, "\n");
+        }
         slot_text(console, 0, unix_s);
         slot_text(console, 1, unix_s);
         return IFL_OK;
@@ -103,5 +113,8 @@ enum ifl_status console_verb_identity(struct console *console, struct words *wor
     slot_json(&json, 0, unix_s);
     slot_json(&json, 1, unix_s);
     member_close(&json, ']');
+    if (problem != IFL_OK) {
+        member_status(&json, "problem", problem);
+    }
     return IFL_OK;
 }

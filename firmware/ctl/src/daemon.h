@@ -10,8 +10,10 @@
 #define DAEMON_RUN_DIR "/run/iflow"
 
 /* Send `text` (a command with its line end, and what belongs to it) and print the answer: good ones to standard output, errors to standard error, JSON
- * always to standard output. `json`: the command asks for JSON. Returns the program's exit status: 0, or 1 where iflowd says no or doesn't answer. */
+ * always to standard output. `json`: the command asks for JSON. Returns the program's exit status: 0, or 1 where iflowd says no, has found a problem or doesn't answer. */
 int daemon_talk(const char *run_dir, bool json, struct bytes text);
+/* The first bytes of an answer (of its first line): it was done, but a problem was found; then the exit status is 1, too. */
+bool daemon_tells_problem(bool json, const char *answer, size_t size);
 /* Which console is meant: `--run DIR` is that of the iflowd that runs there, `--port PORT` that of a node. */
 struct console_at {
     const char *run_dir, *port; /* port NULL: iflowd */

@@ -1,5 +1,6 @@
 #include "key_files.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,31 @@ static enum ifl_status read_one(const struct key_files *files, size_t index, uin
     return status;
 }
 
+/* KEY_READABLE, for a verb that reports no problems of its own. */
+static void tell_readable(const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    if (file_path(path, dir, name) == IFL_OK) {
+        fprintf(stderr, "iflowctl: E%d %s %s (%s)\n", (int)IFL_KEY_READABLE, ifl_cause(IFL_KEY_READABLE),
+                ifl_remedy(IFL_KEY_READABLE), path);
+    }
+}
+
+/* A key of type ClientId/Secret, or of plan api, is refused, but it's a secret all the same. */
+static void find_readable(const struct key_files *files, const struct bytes *inputs, enum ifl_status status)
+{
+    const bool secret = status == IFL_OK || status == IFL_KEY_SECRET || status == IFL_KEY_PLAN_API;
+    for (size_t i = 0; i < files->count; i++) {
+        const bool readable = secret && strcmp(files->names[i], "-") != 0 &&
+                              file_gives_key_away(files->dir, files->names[i], inputs[i], files->count);
+        if (files->readable != NULL) {
+            files->readable[i] = readable;
+        } else if (readable) {
+            tell_readable(files->dir, files->names[i]);
+        }
+    }
+}
+
 enum ifl_status key_files_take(const struct key_files *files, const struct bytes *inputs, void *der,
                                struct identity *identity, struct service_key_report *intake)
 {
@@ -46,17 +72,8 @@ enum ifl_status key_files_take(const struct key_files *files, const struct bytes
         paste_read(inputs, files->count, bytes_of(work, work_size), files->passphrase == NULL ? NULL : &unlock, &arena,
                    &random, der, IFL_IDENTITY_SIZE_MAX, identity, intake);
     free(work);
+    find_readable(files, inputs, status);
     return status;
-}
-
-/* A key of type ClientId/Secret, or of plan api, is refused, but it's a secret all the same. */
-static void find_readable(const struct key_files *files, const struct bytes *inputs, enum ifl_status status)
-{
-    const bool secret = status == IFL_OK || status == IFL_KEY_SECRET || status == IFL_KEY_PLAN_API;
-    for (size_t i = 0; i < files->count && files->readable != NULL; i++) {
-        files->readable[i] = secret && strcmp(files->names[i], "-") != 0 &&
-                             file_gives_key_away(files->dir, files->names[i], inputs[i], files->count);
-    }
 }
 
 enum ifl_status key_files_read(const struct key_files *files, void *der, struct identity *identity,
@@ -77,7 +94,6 @@ enum ifl_status key_files_read(const struct key_files *files, void *der, struct 
     if (status == IFL_OK) {
         status = key_files_take(files, inputs, der, identity, intake);
         text_str(detail, intake->detail);
-        find_readable(files, inputs, status);
     }
     for (size_t i = 0; i < files->count; i++) {
         bytes_wipe(texts + i * FILE_SIZE_MAX, inputs[i].size);

@@ -11,7 +11,8 @@ struct key_files {
     const char *const *names;      /* "-" is standard input */
     size_t count;                  /* 1..SERVICE_KEY_INPUT_MAX */
     struct passphrase *passphrase; /* NULL: what is under one is refused, PKCS#12 as well, as iflowd does */
-    bool *readable; /* of each file: every user of the machine may read it, and a key or a secret is in it; or NULL */
+    bool *
+        readable; /* of each file: every user of the machine may read it, and a key or a secret is in it. NULL: that is told on standard error */
 };
 
 /* Read the files and take the identity in (paste_read()). OK: its chain and key lie in `der`, IFL_IDENTITY_SIZE_MAX bytes; wipe them when done. FILE: a file can't be
@@ -19,7 +20,7 @@ struct key_files {
 enum ifl_status key_files_read(const struct key_files *files, void *der, struct identity *identity,
                                struct service_key_report *intake, struct text *detail);
 
-/* The same for texts that were read already, one for each name. The caller wipes them. */
+/* The same for texts that were read already, one for each name. The caller wipes them. OK, KEY_SECRET and KEY_PLAN_API: what others may read is told (files->readable). */
 enum ifl_status key_files_take(const struct key_files *files, const struct bytes *inputs, void *der,
                                struct identity *identity, struct service_key_report *intake);
 

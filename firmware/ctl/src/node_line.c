@@ -146,6 +146,7 @@ static void take_log(struct node_line *line)
 static void take_answer(struct node_line *line)
 {
     line->error = line->first ? is_error(line) : line->error;
+    line->problem = line->first ? daemon_tells_problem(line->json, line->text, line->len) : line->problem;
     line->first = false;
     if (line->error ? !line->lost || line->last_try : !line->mute) {
         fprintf(line->error && !line->json ? stderr : stdout, "%s\n", line->text);
@@ -204,7 +205,7 @@ static bool begin(struct node_line *line, struct bytes command)
     while (sent && node_line_receive(line, ignored, sizeof ignored, QUIET_MS) > 0) {
     }
     line->first = true;
-    line->error = line->ready = line->lost = false;
+    line->error = line->problem = line->ready = line->lost = false;
     line->len = 0;
     return sent && node_line_send(line, command);
 }
@@ -234,7 +235,7 @@ int node_line_ask(struct node_line *line, struct bytes command, struct bytes pas
             return node_line_report(line, IFL_NODE_SILENT, why);
         }
         if (!line->error || !line->lost || line->last_try) {
-            return line->error ? 1 : 0;
+            return line->error || line->problem ? 1 : 0;
         }
     }
 }

@@ -20,7 +20,7 @@ struct node_line {
     int timeout_ms;
     int fd;
     /* private */
-    bool first, error, ready, lost, last_try, mute;
+    bool first, error, problem, ready, lost, last_try, mute;
     size_t len;
     char text[NODE_LINE_SIZE]; /* the line at hand, without its end */
 };

@@ -36,7 +36,7 @@ static enum ifl_status read_key(struct own_key *key, const char *const *files, s
                                 struct text *detail)
 {
     struct bytes inputs[SERVICE_KEY_INPUT_MAX] = {{0}};
-    const struct key_files how = {.names = files, .count = count, .passphrase = &key->passphrase};
+    const struct key_files how = {.dir = "", .names = files, .count = count, .passphrase = &key->passphrase};
     enum ifl_status status = count <= SERVICE_KEY_INPUT_MAX ? IFL_OK : IFL_TOO_LARGE;
     key->authorization[0] = '\0';
     for (size_t i = 0; i < count && status == IFL_OK; i++) {

@@ -149,11 +149,19 @@ static bool is_error(bool json, const char *answer, size_t size)
     return at > 1 && at < size && answer[0] == 'E' && answer[at] == ' ';
 }
 
+bool daemon_tells_problem(bool json, const char *answer, size_t size)
+{
+    const struct bytes text = bytes_of(answer, size);
+    return json ? bytes_find(text, bytes_of_string(",\"problem\":{\"code\":")) <
+                      size /* in a string the quotes have a \ in front */
+                : bytes_starts_with(text, bytes_of_string("Done, but E"));
+}
+
 static int ask(int fd, bool json, struct bytes text)
 {
     char buf[65536];
     struct answer_end end = {.json = json, .line_empty = true};
-    bool first = true, error = false;
+    bool first = true, error = false, problem = false;
     if (!send_all(fd, text)) {
         return daemon_refuse(json, IFL_NO_DAEMON, strerror(errno));
     }
@@ -172,11 +180,12 @@ static int ask(int fd, bool json, struct bytes text)
         const size_t shown = scan(&end, buf, (size_t)got);
         if (first) {
             error = is_error(json, buf, (size_t)got);
+            problem = daemon_tells_problem(json, buf, shown);
         }
         first = false;
         fwrite(buf, 1, shown, error && !json ? stderr : stdout);
     }
-    return error ? 1 : 0;
+    return error || problem ? 1 : 0;
 }
 
 int daemon_talk(const char *run_dir, bool json, struct bytes text)

@@ -632,6 +632,20 @@ static void identity_rollback_asks_the_program(void)
     TEST_ASSERT_NOT_NULL(strstr(type("identity rollback now\n"), "E106"));
 }
 
+static void a_rollback_to_an_identity_that_leads_nowhere_is_done_and_says_so(void)
+{
+    with_intake();
+    intake_status = IFL_KEY_NO_TOKEN_URL;
+    const char *said = type("identity rollback\n");
+    TEST_ASSERT_EQUAL_STRING_LEN("Done, but E431 ", said, 15);
+    TEST_ASSERT_NOT_NULL(strstr(said, "slot A"));
+    said = type("json identity rollback\n");
+    TEST_ASSERT_EQUAL_STRING_LEN("{\"ok\":true,\"slots\":[", said, 20);
+    TEST_ASSERT_NOT_NULL(strstr(said, ",\"problem\":{\"code\":431,"));
+    intake_status = IFL_FLASH_IO;
+    TEST_ASSERT_EQUAL_STRING_LEN("E200 ", type("identity rollback\n"), 5);
+}
+
 /* ---- identity csr, identity certificate ---- */
 
 static enum console_key asked_key;
@@ -746,8 +760,8 @@ static unsigned roots_taken_back;
 static size_t list_roots(void *ctx, struct console_roots list[CONSOLE_ROOTS_MAX])
 {
     (void)ctx;
-    list[0] = (struct console_roots){"in force", "/etc/roots.pem", 150};
-    list[1] = (struct console_roots){"on trial", "trust-1.pem", 1};
+    list[0] = (struct console_roots){"in force", "/etc/roots.pem", 150, NULL};
+    list[1] = (struct console_roots){"on trial", "trust-1.pem", 1, "2026-11-28T13:00:00Z"};
     return 2;
 }
 
@@ -1005,6 +1019,7 @@ int main(void)
     RUN_TEST(an_id_is_read_as_it_is_shown);
     RUN_TEST(what_is_no_id_is_refused);
     RUN_TEST(identity_rollback_asks_the_program);
+    RUN_TEST(a_rollback_to_an_identity_that_leads_nowhere_is_done_and_says_so);
     RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
     RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);

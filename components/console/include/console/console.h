@@ -33,7 +33,8 @@
  * Where the program has a lock (`lock` in the wiring), all that changes something or shows a payload is refused with CONSOLE_LOCKED until `unlock`;
  * `status`, `routes`, `queue`, `identity`, `trust`, `settings`, `log` and `help` alone are open to everybody.
  *
- * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. Every
+ * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. What was done but left a problem
+ * is {"ok":true,…,"problem":{code,name,cause,remedy}}, and to a person it begins with "Done, but E". Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
  * N lines. Never prints a secret; a payload only with `queue export`.
  *
@@ -75,7 +76,8 @@ struct console_intake {
     void (*end)(void *ctx);
     /* Check `text` and store it beside the identity in force. OK: it's pending, or in use already. KEY_*, STORE_*, FLASH_*: nothing has changed. */
     enum ifl_status (*take)(void *ctx, struct bytes text, bool new_tenant, ifl_ms now);
-    /* NOT_FOUND: there is no identity before. */
+    /* NOT_FOUND: there is no identity before; STORE_*, FLASH_*: nothing has changed. KEY_*: it's done, but with the identity that is in force now nothing can be delivered,
+     * for this reason. */
     enum ifl_status (*rollback)(void *ctx, ifl_ms now);
     /* For CONSOLE_CSR and CONSOLE_CERTIFICATE. Write the request of the key that waits, or of a new one, as PEM to *pem (REQUEST_PEM_SIZE). */
     enum ifl_status (*csr)(void *ctx, enum console_key key, struct text *pem, ifl_ms now);
