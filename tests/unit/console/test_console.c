@@ -787,10 +787,12 @@ static void trust_shows_takes_and_takes_back_roots(void)
     with_keys();
     wiring.trust = &TRUST;
     roots_taken_back = 0;
-    TEST_ASSERT_EQUAL_STRING("in force  150 roots, /etc/roots.pem\non trial  1 root, trust-1.pem\n\n", type("trust\n"));
+    TEST_ASSERT_EQUAL_STRING(
+        "in force  150 roots, /etc/roots.pem\non trial  1 root, trust-1.pem, since 2026-11-28T13:00:00Z\n\n",
+        type("trust\n"));
     TEST_ASSERT_EQUAL_STRING(
         "{\"ok\":true,\"bundles\":[{\"state\":\"in force\",\"source\":\"/etc/roots.pem\",\"roots\":150},"
-        "{\"state\":\"on trial\",\"source\":\"trust-1.pem\",\"roots\":1}]}\n",
+        "{\"state\":\"on trial\",\"source\":\"trust-1.pem\",\"roots\":1,\"since\":\"2026-11-28T13:00:00Z\"}]}\n",
         type("json trust\n"));
     TEST_ASSERT_EQUAL_STRING("Paste the roots (PEM), then a line with a dot.\n", type("trust install\n"));
     TEST_ASSERT_NOT_NULL(strstr(type("pem\n.\n"), "on trial"));
