@@ -4,7 +4,7 @@ message came.
 
 usage: run_renewal.py NODE.elf IFLOWCTL [SEED]
 
-The power goes 6 times in each, at moments drawn by lot; 40 times with IFL_TEST_FULL. Figures: qemu.renewal_cuts, qemu.renewal_wrong (1: a
+The power goes 6 times in each, at moments drawn by lot; 20 times with IFL_TEST_FULL. Figures: qemu.renewal_cuts, qemu.renewal_wrong (1: a
 test failed)."""
 
 import json
@@ -18,7 +18,7 @@ import world
 from run_node_test import chain_for, in_force, make_request, paste, states
 from world import World
 
-CUTS = 40 if os.environ.get("IFL_TEST_FULL") else 6
+CUTS = 20 if os.environ.get("IFL_TEST_FULL") else 6
 LONGEST_RUN_S = 1.5  # from the start: boot, handshakes of a trial and its control
 cuts = 0
 dice = random.Random()
