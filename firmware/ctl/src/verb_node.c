@@ -19,6 +19,7 @@
 #include "image/limits.h"
 #include "image/nameplate.h"
 #include "image/seed.h"
+#include "image/settings_make.h"
 #include "image/stored.h"
 #include "image/texts.h"
 #include "image/trust_store.h"
@@ -295,6 +296,28 @@ static void check_settings(struct image *image, const struct settings *settings)
     }
 }
 
+/* What else a node doesn't take is said by its own reader of settings. */
+static void store_settings(struct image *image, const struct node_options *options, struct bytes json)
+{
+    static uint8_t packed[NODE_SETTINGS_SIZE_MAX]; /* a secret where there is a password in it */
+    struct settings_error error;
+    char buf[REPORT_DETAIL_SIZE];
+    struct text detail;
+    size_t size = 0;
+    text_init(&detail, buf, sizeof buf);
+    enum ifl_status status = node_settings_make(json, packed, &size, &error);
+    if (status != IFL_OK) {
+        settings_error_detail(&error, options->config, &detail);
+    } else {
+        status = stored_write(region_of(image, BOARD_SETTINGS), STORED_SETTINGS, 2, 0, 1, bytes_of(packed, size));
+        text_str(&detail, "the configuration");
+    }
+    if (status != IFL_OK) {
+        report_add(&image->report, status, buf);
+    }
+    bytes_wipe(packed, sizeof packed);
+}
+
 static void put_settings(struct image *image, const struct node_options *options)
 {
     static struct settings settings;
@@ -318,6 +341,7 @@ static void put_settings(struct image *image, const struct node_options *options
         add_limit(image, IFL_CONFIG_LIMIT, "bytes of the configuration", size, node_limits.config_size);
         return;
     }
+    const size_t problems = image->report.count;
     check_settings(image, &settings);
     if (settings.auth == SETTINGS_AUTH_OAUTH) {
         report_add(&image->report, IFL_CONFIG_VALUE, "auth: a node gets no access tokens");
@@ -328,9 +352,8 @@ static void put_settings(struct image *image, const struct node_options *options
     } else if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_URL, "");
     }
-    status = stored_write(region_of(image, BOARD_SETTINGS), STORED_SETTINGS, 2, 0, 1, bytes_of(file_text, size));
-    if (status != IFL_OK) {
-        report_add(&image->report, status, "the configuration");
+    if (image->report.count == problems) {
+        store_settings(image, options, bytes_of(file_text, size));
     }
     bytes_wipe(file_text, size);
 }

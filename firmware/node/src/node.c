@@ -6,7 +6,7 @@
  *   TLS ─► renewal ─► sender ─► console ─► app           │   outbox, state: upkeep
  *                                                        └── sleep until the earliest wish or an event
  *
- * The arena of TLS serves the start as well: reading the settings needs room for their text. */
+ * The arena of TLS serves the start as well: the settings are read there. */
 #include "node.h"
 
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "board/board.h"
 #include "ip/ip.h"
 #include "net/link.h"
+#include "settings/packed.h"
 
 #ifndef NODE_ARENA_SIZE
 #define NODE_ARENA_SIZE 29696u
@@ -27,7 +28,7 @@
 struct node node;
 static _Alignas(8) uint8_t arena_bytes[NODE_ARENA_SIZE];
 
-_Static_assert(NODE_ARENA_SIZE >= IFL_CONFIG_SIZE_MAX, "the settings are read in the arena");
+_Static_assert(NODE_ARENA_SIZE >= SETTINGS_PACKED_SIZE_MAX, "the settings are read in the arena");
 
 /* ---- waiting for flash, at the start only ---- */
 
@@ -70,25 +71,21 @@ static enum ifl_status start_device(void)
     return status;
 }
 
-static enum ifl_status start_settings(struct text *detail)
+static enum ifl_status start_settings(void)
 {
     struct flash_region settings;
     struct stored document;
-    struct settings_error error;
     enum ifl_status status = region(BOARD_SETTINGS, &settings);
     status = status == IFL_OK ? stored_find(settings, STORED_SETTINGS, 2, &document) : status;
     if (status != IFL_OK) {
-        return status;
+        return status == IFL_NOT_FOUND ? IFL_NO_IMAGE : status; /* or it's one of before the settings were packed */
     }
-    if (document.size > IFL_CONFIG_SIZE_MAX) {
+    if (document.size > sizeof arena_bytes) {
         return IFL_CONFIG_LIMIT;
     }
     status = stored_read(&document, 0, arena_bytes, document.size);
     if (status == IFL_OK) {
-        status = settings_parse(&node.settings, bytes_of(arena_bytes, document.size), &error);
-        if (status != IFL_OK) {
-            settings_error_detail(&error, "settings", detail);
-        }
+        status = settings_unpack(&node.settings, bytes_of(arena_bytes, document.size));
     }
     bytes_wipe(arena_bytes, document.size); /* it may hold a proxy's password */
     return status == IFL_OK ? net_proxy_parse(bytes_of_string(node.settings.proxy), &node.proxy) : status;
@@ -490,7 +487,7 @@ static enum ifl_status start_storage(struct text *detail)
     enum ifl_status status = name_it(start_state(), detail, "state");
     status = status == IFL_OK ? name_it(start_device(), detail, "nameplate or seed") : status;
     if (status == IFL_OK) {
-        status = name_it(start_settings(detail), detail, "settings");
+        status = name_it(start_settings(), detail, "settings");
     }
     if (status == IFL_OK) {
         start_clock(board_now());

@@ -1,4 +1,5 @@
 /* iflow.json: what is taken, and where and why everything else is refused. */
+#include "settings/packed.h"
 #include "settings/settings.h"
 
 #include <stdio.h>
@@ -470,6 +471,129 @@ static void what_isnt_the_url_of_an_endpoint_isnt_split(void)
     TEST_ASSERT_EQUAL(IFL_CONFIG_VALUE, settings_url_split(bytes_of_string(url), host, &port));
 }
 
+/* ---- packed ---- */
+
+static uint8_t packed[SETTINGS_PACKED_SIZE_MAX];
+static struct settings unpacked;
+
+static size_t pack(const char *json)
+{
+    memset(&settings, 0, sizeof settings);
+    accepts(json);
+    return settings_pack(&settings, packed);
+}
+
+static const char everything[] =
+    "{\"device\":\"gw\",\"url\":\"https://h:8443\",\"tls\":\"1.3\",\"auth\":\"basic\",\"credentials\":{\"user\":\"u\","
+    "\"password\":\"p\"},\"id_header\":\"X-Id\",\"sender_header\":\"X-From\",\"idle_close_ms\":101,\"network\":{\"address\":"
+    "\"192.0.2.7/24\",\"gateway\":\"192.0.2.1\",\"dns\":[\"192.0.2.2\",\"192.0.2.3\"],\"ntp\":[\"a:1\",\"b\"],\"proxy\":"
+    "\"http://u:p@h:1\",\"resolve\":\"192.0.2.9\"},\"outbox\":{\"size\":65537,\"payload_max\":102},\"backoff\":{\"base_ms\":103,"
+    "\"cap_ms\":104,\"boot_jitter_ms\":105},\"probe\":{\"first_ms\":106,\"cap_ms\":107,\"path\":\"/p\"},\"routes\":{\"a\":{\"path\":"
+    "\"/a\",\"content_type\":\"text/plain\",\"priority\":2,\"full\":\"give_up_oldest\",\"max_rate\":3,\"max_age_min\":4,"
+    "\"timeout_ms\":108,\"on_flow_error\":{\"dead_letter_after\":5},\"headers\":{\"X-A\":\"1\",\"X-B\":\"22\"},\"body\":"
+    "\"json_lines\",\"batch\":{\"max_count\":6,\"max_size\":7,\"max_delay_ms\":8}},\"b\":\"/b\"}}";
+
+static void equals_what_was_packed(const char *json)
+{
+    const size_t size = pack(json);
+    memset(&unpacked, 0xAA, sizeof unpacked);
+    TEST_ASSERT_EQUAL(IFL_OK, settings_unpack(&unpacked, bytes_of(packed, size)));
+    /* Behind a text's zero may stand the rest of a default; files' names aren't packed. Packed again all of that is gone. */
+    uint8_t again[sizeof packed];
+    TEST_ASSERT_EQUAL(size, settings_pack(&unpacked, again));
+    TEST_ASSERT_EQUAL_MEMORY(packed, again, size);
+    TEST_ASSERT_EQUAL_STRING(settings.device, unpacked.device);
+    TEST_ASSERT_EQUAL_STRING(settings.password, unpacked.password);
+    TEST_ASSERT_EQUAL_STRING(settings.ntp[1], unpacked.ntp[1]);
+    TEST_ASSERT_EQUAL(settings.boot_jitter_ms, unpacked.boot_jitter_ms);
+    TEST_ASSERT_EQUAL(settings.tls, unpacked.tls);
+    TEST_ASSERT_EQUAL(settings.auth, unpacked.auth);
+    TEST_ASSERT_EQUAL(settings.route_count, unpacked.route_count);
+    for (size_t i = 0; i < settings.route_count; i++) {
+        TEST_ASSERT_EQUAL_MEMORY(settings.routes[i].headers, unpacked.routes[i].headers,
+                                 sizeof settings.routes[i].headers);
+        TEST_ASSERT_EQUAL_STRING(settings.routes[i].content_type, unpacked.routes[i].content_type);
+        TEST_ASSERT_EQUAL(settings.routes[i].full, unpacked.routes[i].full);
+        TEST_ASSERT_EQUAL(settings.routes[i].body, unpacked.routes[i].body);
+        TEST_ASSERT_EQUAL(settings.routes[i].dead_letter_after, unpacked.routes[i].dead_letter_after);
+    }
+}
+
+static void settings_are_the_same_after_packing_and_unpacking(void)
+{
+    equals_what_was_packed(everything);
+    equals_what_was_packed("{\"device\":\"g\",\"routes\":{\"a\":\"/\"}}");
+    char json[IFL_STATIC_HEADERS_SIZE + 256]; /* headers up to the last byte of their room */
+    (void)snprintf(json, sizeof json,
+                   "{\"device\":\"g\",\"routes\":{\"a\":{\"path\":\"/\",\"headers\":{\"X\":\"%0*d\"}}}}",
+                   IFL_STATIC_HEADERS_SIZE - 4, 0);
+    equals_what_was_packed(json);
+}
+
+static void packed_settings_are_refused_when_any_byte_is_missing_or_one_is_too_many(void)
+{
+    const size_t size = pack(everything);
+    for (size_t i = 0; i < size; i++)
+        TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, settings_unpack(&unpacked, bytes_of(packed, i)));
+    packed[size] = 0;
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, settings_unpack(&unpacked, bytes_of(packed, size + 1)));
+}
+
+static void packed_settings_of_another_format_are_refused(void)
+{
+    const size_t size = pack(everything);
+    packed[0]++;
+    TEST_ASSERT_EQUAL(IFL_STORE_NEWER, settings_unpack(&unpacked, bytes_of(packed, size)));
+    static const char text[] = "{\"device\":\"g\"}";
+    TEST_ASSERT_EQUAL(IFL_STORE_NEWER, settings_unpack(&unpacked, bytes_of_string(text)));
+}
+
+static void what_a_larger_profile_packed_is_refused(void)
+{
+    const size_t size = pack(everything);
+    le32_put(packed + 4 + 4 * 10, IFL_ROUTE_COUNT + 1); /* how many routes */
+    TEST_ASSERT_EQUAL(IFL_CONFIG_LIMIT, settings_unpack(&unpacked, bytes_of(packed, size)));
+    (void)pack(everything);
+    le32_put(packed + 4 + 4 * 3, IFL_PAYLOAD_SIZE_MAX + 1);
+    TEST_ASSERT_EQUAL(IFL_CONFIG_LIMIT, settings_unpack(&unpacked, bytes_of(packed, size)));
+    (void)pack(everything);
+    le32_put(packed + 4 + 4 * 11, IFL_DEVICE_SIZE); /* the device's name and its zero */
+    TEST_ASSERT_EQUAL(IFL_CONFIG_LIMIT, settings_unpack(&unpacked, bytes_of(packed, size)));
+}
+
+/* Its check sum is somebody else's business, its lengths aren't: the sanitizers look on. */
+static void any_packed_bytes_are_read_within_bounds(void)
+{
+    const size_t size = pack(everything);
+    static const uint8_t patterns[] = {0x00, 0x01, 0x7F, 0x80, 0xFF};
+    for (size_t at = 0; at < size; at++) {
+        for (size_t i = 0; i < sizeof patterns; i++) {
+            const uint8_t before = packed[at];
+            packed[at] = patterns[i];
+            if (settings_unpack(&unpacked, bytes_of(packed, size)) == IFL_OK) {
+                uint8_t again
+                    [sizeof packed]; /* a zero within a text ends it; missing ones at the end of headers are added */
+                TEST_ASSERT_TRUE(settings_pack(&unpacked, again) <= sizeof packed);
+            }
+            packed[at] = before;
+        }
+    }
+}
+
+static void headers_that_end_in_mid_pair_are_refused(void)
+{
+    const size_t size = pack("{\"device\":\"g\",\"routes\":{\"a\":\"/\"}}");
+    TEST_ASSERT_EQUAL(0, le32_get(packed + size - 4)); /* no headers: their length is the last number */
+    le32_put(packed + size - 4, IFL_STATIC_HEADERS_SIZE - 1);
+    memset(packed + size, 'X', IFL_STATIC_HEADERS_SIZE - 1);
+    const struct bytes whole = bytes_of(packed, size + IFL_STATIC_HEADERS_SIZE - 1);
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, settings_unpack(&unpacked, whole)); /* a name and no more */
+    packed[size + 1] = 0;
+    TEST_ASSERT_EQUAL(IFL_STORE_CORRUPT, settings_unpack(&unpacked, whole)); /* a pair, and nothing behind it */
+    packed[whole.size - 1] = 0;
+    TEST_ASSERT_EQUAL(IFL_OK, settings_unpack(&unpacked, whole));
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -496,5 +620,11 @@ int main(void)
     RUN_TEST(a_secret_in_a_refused_value_is_not_repeated);
     RUN_TEST(a_url_is_split_into_host_and_port);
     RUN_TEST(what_isnt_the_url_of_an_endpoint_isnt_split);
+    RUN_TEST(settings_are_the_same_after_packing_and_unpacking);
+    RUN_TEST(packed_settings_are_refused_when_any_byte_is_missing_or_one_is_too_many);
+    RUN_TEST(packed_settings_of_another_format_are_refused);
+    RUN_TEST(what_a_larger_profile_packed_is_refused);
+    RUN_TEST(any_packed_bytes_are_read_within_bounds);
+    RUN_TEST(headers_that_end_in_mid_pair_are_refused);
     return UNITY_END();
 }

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "flash/flash.h"
 
-enum stored_kind { STORED_SETTINGS = 1, STORED_TRUST = 2, STORED_NAMEPLATE = 3, STORED_TEXTS = 4 };
+enum stored_kind { STORED_TRUST = 2, STORED_NAMEPLATE = 3, STORED_TEXTS = 4, STORED_SETTINGS = 5 };
 
 /* A document that was found, and is whole. */
 struct stored {
