@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 
-_WAIT_S = 20
+_WAIT_S = 120
 
 
 class ConnectProxy:

@@ -28,6 +28,7 @@ import threading
 import time
 
 CHUNK_SIZE = 65536
+_PATIENCE_S = 120  # far beyond anything that works
 BUFFER_MAX_SIZE = 4 * CHUNK_SIZE
 _RESET = struct.pack("ii", 1, 0)
 COMMANDS = ("reset", "close", "freeze", "reset_on_next_request", "close_on_next_request")
@@ -175,7 +176,8 @@ class Front:
         with self.lock:
             self.commands.append((action, done))
         self._wake()
-        done.wait(5)
+        if not done.wait(_PATIENCE_S):
+            raise RuntimeError("the front's thread doesn't answer")
 
     def _wake(self):
         os.write(self._wake_write, b"x")

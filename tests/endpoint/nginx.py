@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-_START_WAIT_S = 15
+_START_WAIT_S = 120
 
 _MAIN = """
 daemon off;
@@ -162,11 +162,7 @@ class Nginx:
         """Stop the processes; the sockets stay."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(5)
+            self.process.wait(_START_WAIT_S)  # no SIGKILL for the master: its worker would go on at the same sockets
         self.process = None
 
     def stop(self):
@@ -174,7 +170,7 @@ class Nginx:
         with self._job_ready:
             self._jobs.append(None)
             self._job_ready.notify()
-        self._starter.join(5)
+        self._starter.join(_START_WAIT_S)
         for sock in self.sockets.values():
             sock.close()
 

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-_START_WAIT_S = 15
+_START_WAIT_S = 120
 
 _HAPROXY = """
 global
@@ -19,9 +19,9 @@ global
 defaults
     mode http
     retries 0
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
+    timeout connect 60s
+    timeout client 60s
+    timeout server 60s
     option http-keep-alive
 frontend tls
     bind fd@{listener} ssl crt {certificate} {bind}

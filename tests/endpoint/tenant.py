@@ -259,9 +259,9 @@ class Tenant:
                 answer, mpl = dataclasses.replace(fault.answer, effect=fault.answer.effect or "reset"), ""
             else:
                 request.body = read_body(request, reader)
-                record["complete"] = True
                 self._count_wire(record)
                 with self.lock:
+                    record.update(complete=True, **_of_body(request))
                     answer, mpl = self._answer(request, record, fault)
         except (OSError, ValueError):
             self._finish(record, request, catalogue.Answer(0, "none"), "", "incomplete request")
@@ -313,7 +313,9 @@ class Tenant:
             "accepted": False,
             "duplicate": False,
             "conflict": False,
-        }
+            # What is known later; status 0 as long as it isn't answered.
+            "status": 0, "effect": "", "scenario": "", "mpl": "", **_of_body(request),
+        }  # fmt: skip
         if self.front:
             self.front.note_request(record["connection"])
         with self.lock:
@@ -326,7 +328,8 @@ class Tenant:
         """Note a request that another end answered."""
         record = self._new_record(request)
         self.front.note_request(connection)
-        record.update(connection=connection, tls=version, complete=True)
+        with self.lock:
+            record.update(connection=connection, tls=version, complete=True)
         self._finish(record, request, catalogue.Answer(0, "none"), "", "wire")
 
     def _count_wire(self, record):
@@ -341,16 +344,8 @@ class Tenant:
         record["wire_request_bytes"] = None if before is None else up_bytes - before
 
     def _finish(self, record, request, answer, mpl, scenario):
-        record.update({
-            "status": answer.status,
-            "effect": answer.effect,
-            "scenario": scenario,
-            "mpl": mpl,
-            "body_size": len(request.body),
-            "body_sha256": hashlib.sha256(request.body).hexdigest(),
-            "body_head": request.body[:200].decode("utf-8", "replace"),
-            "body": request.body,
-        })
+        with self.lock:
+            record.update(status=answer.status, effect=answer.effect, scenario=scenario, mpl=mpl, **_of_body(request))
         if self.log:
             self.log(record)
 
@@ -581,6 +576,13 @@ class Tenant:
         reason = catalogue.REASONS.get(answer.status, "")
         head = f"HTTP/1.1 {answer.status} {reason}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers)
         return head.encode("latin-1", "replace") + b"\r\n" + body
+
+
+def _of_body(request):
+    """What a record says of the body."""
+    body = request.body
+    return {"body_size": len(body), "body_sha256": hashlib.sha256(body).hexdigest(), "body_head": body[:200].decode("utf-8", "replace"),
+            "body": body}  # fmt: skip
 
 
 def read_head(reader):

@@ -17,7 +17,7 @@ import time
 
 from endpoint import tenant
 
-_WAIT_S = 20
+_WAIT_S = 120
 _ALERT = 21  # content type of a record
 _VERSIONS = {"1.2": (ssl.TLSVersion.TLSv1_2,) * 2, "1.3": (ssl.TLSVersion.TLSv1_3,) * 2,
              "auto": (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)}  # fmt: skip
