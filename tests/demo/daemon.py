@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-WAIT_S = 20  # a step that takes longer has failed
+WAIT_S = 120  # a step that takes longer has failed
 PR_SET_PDEATHSIG = 1
 
 

@@ -27,7 +27,7 @@ from endpoint.server import DEFAULT_PKI  # noqa: E402
 
 ROUTES = {"telemetry": "/http/plant/telemetry", "alarm": "/http/plant/alarm"}
 RETRY_AFTER_S = 1  # of the answer 503_retry_after
-CTL_S = 20  # no question to iflowctl takes longer
+CTL_S = 120  # no question to iflowctl takes longer
 
 
 def say(text="", indent=0):

@@ -62,11 +62,16 @@ class NodeStory:
         self.stand_in.fault("reset_after_processing", route=READINGS)
         self.wait_more(board, 3)
         self.stand_in.undeploy(READINGS)
-        board.wait_cause("ANSWER_NOT_DEPLOYED")
-        route = next(route for route in board.ask("routes")["routes"] if route["name"] == "telemetry")
+        route = world.wait_until("the console says why it waits", lambda: self.route_that_waits(board), board)
         self.say(f"console: telemetry is {route['state']}: E{route['status']['code']} {route['status']['cause']}", 1)
         self.stand_in.deploy(READINGS)
         self.wait_more(board, 2)
+
+    @staticmethod
+    def route_that_waits(board):
+        """The route with its cause; None while a probe is under way."""
+        route = next(route for route in board.ask("routes")["routes"] if route["name"] == "telemetry")
+        return route if route["status"] and route["status"]["name"] == "ANSWER_NOT_DEPLOYED" else None
 
     def power_cut(self, number, board):
         self.chapter(number, "The network is down, readings queue up in the flash, and the power is cut")
@@ -84,6 +89,7 @@ class NodeStory:
         board.wait_ready()
         self.world.wait_delivered(board)
         self.wait_more(board, 2)
+        self.world.wait_accepted(1, board, HEALTH)
         wanted = len(self.world.accepted(HEALTH))
         beat = json.loads(self.world.accepted(HEALTH)[-1]["body"])
         self.say(f"heartbeat {wanted}: start number {beat['starts']}, last reboot: {beat['reboot_reason']}, {beat['queued']} queued then, "

@@ -13,6 +13,7 @@ import threading
 import time
 
 FLASH_SIZE = 16 << 20
+LIMIT_S = 120  # a hopeless wait ends; what works is far from it, also on a machine that stands still for seconds
 QEMU = "qemu-system-arm"
 
 
@@ -62,7 +63,7 @@ class Console:
         with self.changed:
             return self.received.decode("utf-8", "replace").replace("\r\n", "\n")
 
-    def expect(self, pattern, timeout_s=30, start=0):
+    def expect(self, pattern, timeout_s=LIMIT_S, start=0):
         """Wait for the text; the position behind it. Raises with all of the output if it doesn't come."""
         wanted = pattern.encode()
         deadline = time.monotonic() + timeout_s
@@ -94,7 +95,7 @@ class Qmp:
         self.listener.settimeout(timeout_s)
         connection, _ = self.listener.accept()
         self.connected = True
-        connection.settimeout(30)
+        connection.settimeout(LIMIT_S)
         self.connection = connection
         self.file = connection.makefile("rw", encoding="utf-8")
         self.file.readline()  # the greeting
@@ -162,7 +163,8 @@ class Machine:
         return self
 
     def _accept(self, part):
-        for _ in range(300):
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
             try:
                 part.accept(0.1)
                 return
@@ -185,7 +187,7 @@ class Machine:
     def wait(self, timeout_s):
         """Until the image ends by itself; its exit code."""
         code = self.process.wait(timeout_s)
-        self.console.reader.join(10)  # the rest of what it said
+        self.console.reader.join(LIMIT_S)  # the rest of what it said
         return code
 
     def console_text(self):
@@ -202,6 +204,14 @@ class Machine:
         self.qmp.command("stop")
         self.process.kill()
         self.process.wait()
+
+    def type(self, text, every_s=0.005):
+        """To the console, slowly: the UART isn't paced, all at once would be more than the ring behind it. What is answered in between shows that
+        QEMU has a turn: else the pieces would heap up on the way and come all at once."""
+        for at in range(0, len(text), 64):
+            self.console.send(text[at:at + 64])
+            self.qmp.command("query-status")
+            time.sleep(every_s)
 
     def set_cable(self, plugged):
         self.qmp.command("set_link", name="msf2-emac.0", up=plugged)

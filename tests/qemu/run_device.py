@@ -65,7 +65,7 @@ def a_pin_locks_what_changes_something(elf, iflowctl):
 
 def iflowctl_unlocks_with_a_file(elf, iflowctl):
     def run(*words):
-        return subprocess.run([iflowctl, "node", "console", *words], capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([iflowctl, "node", "console", *words], capture_output=True, text=True, timeout=world.LIMIT_S, check=False)
 
     with World(elf, iflowctl, pin=PIN) as node_world, node_world.node() as board:
         board.wait_ready()
@@ -120,6 +120,7 @@ def a_wiped_device_holds_nothing_whenever_the_power_fails(elf, iflowctl):
         with node_world.node() as board:
             node_world.wait_accepted(1, board)
             node_world.stand_in.front.listen(False)
+            node_world.stand_in.command("reset")  # what is open would take it
             node_world.store(board, "payload that nobody may read")
             assert error_of(board.ask("wipe")) == "USAGE"
             assert board.ask("wipe everything")["ok"]

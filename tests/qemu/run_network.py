@@ -97,7 +97,7 @@ def a_peer_that_says_nothing_is_named(elf, iflowctl):
         with node_world.node() as board:
             board.wait_ready()
             node_world.store(board, "silence")
-            board.wait_cause("NET_TIMEOUT")
+            board.wait_event("NET_TIMEOUT")
             node_world.stand_in.repair()
             node_world.wait_delivered(board)
             node_world.judge()

@@ -51,7 +51,7 @@ def the_console_says_how_it_goes(elf, iflowctl):
 
 def the_time_of_a_time_server_is_taken(elf, iflowctl):
     with World(elf, iflowctl) as node_world, node_world.node() as board:
-        board.console.expect("a time server told the time", 30)
+        board.console.expect("a time server told the time", world.LIMIT_S)
 
 
 def a_heartbeat_says_how_it_is(elf, iflowctl):
@@ -104,7 +104,7 @@ class Port:
 
 def iflowctl_talks_to_the_console(elf, iflowctl):
     def run(*words, said=""):
-        return subprocess.run([iflowctl, "node", "console", *words], input=said, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([iflowctl, "node", "console", *words], input=said, capture_output=True, text=True, timeout=world.LIMIT_S, check=False)
 
     with World(elf, iflowctl) as node_world, node_world.node() as board:
         board.wait_ready()
@@ -142,10 +142,7 @@ def a_node_without_an_image_says_what_is_missing(elf, iflowctl):
 def paste_once(board, text, command):
     board.console.send(f"json {command}\n")
     board.read_to = board.console.expect("log: paste the ", world.LIMIT_S, board.read_to)
-    for at in range(0, len(text), 64):
-        board.console.send(text[at:at + 64])
-        time.sleep(0.005)
-    board.console.send("\n.\n")
+    board.type(text + "\n.\n")
     while True:
         line, board.read_to = board.line_behind(board.read_to)
         if line.startswith("{"):
@@ -153,8 +150,8 @@ def paste_once(board, text, command):
 
 
 def paste(board, text, command="import"):
-    """The answer to what is pasted. In pieces: all of it at once would be more than the ring of a UART that isn't paced. A machine that gives QEMU no
-    time may still lose characters; the node says so, and it's pasted again, as a person would."""
+    """The answer to what is pasted. A machine that gives QEMU no
+    time may lose characters; the node says so, and it's pasted again, as a person would."""
     for _ in range(20):
         start = len(board.console.text())
         answer = paste_once(board, text, command)
@@ -218,7 +215,7 @@ def make_request(node_world, board, words="", name="request.pem"):
 
 
 def openssl(*words):
-    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, timeout=world.LIMIT_S, check=True).stdout
 
 
 def public_key(request):

@@ -77,7 +77,7 @@ class Lane:
 
     def note(self, board, sent):
         """After the cut: what the console said OK to. An answer that was cut off acknowledges nothing."""
-        board.console.reader.join(10)
+        board.console.reader.join(world.LIMIT_S)
         for payload, answer in zip(sent, answers(board)):
             if answer.get("ok"):
                 if answer["id"] in self.world.acknowledged:

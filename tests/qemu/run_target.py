@@ -9,7 +9,7 @@ import sys
 
 import machine
 
-LIMIT_S = 240
+LIMIT_S = 1500
 
 
 def main():
