@@ -37,7 +37,9 @@ class Batches(unittest.TestCase):
         """Messages that are stored while their flow is away."""
         s.undeploy(TELEMETRY)
         with daemon.producer() as producer:
-            return [producer.put(json.dumps({"i": number}), "telemetry").removeprefix("OK ") for number in range(count)]
+            ids = [producer.put(json.dumps({"i": number}), "telemetry").removeprefix("OK ") for number in range(count)]
+        wait_for(lambda: daemon.route()["state"] == "held", "the route is held", daemon.explain)
+        return ids
 
     def values(self, s, parse=json.loads):
         return [[each["i"] for each in parse(message["body"])] for message in s.accepted(TELEMETRY)]

@@ -170,7 +170,7 @@ class Producers(DaemonTest):
                     refused += 1
         self.assertGreater(len(ids), 20)
         self.assertGreater(refused, 0)
-        self.s.repair()
+        wait_for(lambda: daemon.route()["state"] == "held", "it's held", daemon.explain)
         self.s.deploy(TELEMETRY)
         daemon.retry()
         daemon.wait_empty()
@@ -334,6 +334,7 @@ class Signals(DaemonTest):
         self.s.undeploy(TELEMETRY)
         daemon = self.daemon()
         waiting = daemon.put("waits")
+        wait_for(lambda: daemon.route()["state"] == "held", "it's held", daemon.explain)
         daemon.configure(routes={"alarm": ALARM})
         daemon.reload()
         with daemon.producer() as producer:
@@ -400,7 +401,7 @@ class DeadLetters(DaemonTest):
         self.assertEqual((base64.b64decode(payload["payload"]), payload["complete"]), (b"the first", True))
         self.assertEqual(self.queue(daemon, "retry", first).status, 0)
         wait_for(lambda: self.accepted() == [first], "it's delivered under its id", daemon.explain)
-        self.assertEqual([letter["id"] for letter in daemon.dead_letters()], [second])
+        wait_for(lambda: [letter["id"] for letter in daemon.dead_letters()] == [second], "the answer is there, too", daemon.explain)
         self.assertEqual(self.queue(daemon, "drop", second).status, 0)
         self.assertEqual(daemon.dead_letters(), [])
         self.assertEqual(self.queue(daemon, "drop", second).json["error"]["code"], code("NOT_FOUND"))
@@ -446,11 +447,12 @@ class Identities(DaemonTest):
         daemon.reload()  # asks for another trial
         wait_for(lambda: self.in_force(daemon)["leaf_sha256"] == new, "it's proven without a message", daemon.explain)
         self.assertEqual(self.in_force(daemon)["state"], "active")
-        self.assertEqual([(record["method"], record["path"]) for record in self.s.records()[1:]],
-                         [("HEAD", "/http/iflow-agent-probe")])  # fmt: skip
+        # A trial that was under way when the next one was asked for may have got as far as its question.
+        trials = self.s.records()[1:]
+        self.assertEqual({(record["method"], record["path"]) for record in trials}, {("HEAD", "/http/iflow-agent-probe")})
         ids.append(daemon.put("with the second key"))
         daemon.wait_empty()
-        self.assertEqual(self.subjects(), [self.subject("default"), self.subject("second"), self.subject("second")])
+        self.assertEqual(self.subjects(), [self.subject("default")] + [self.subject("second")] * (len(trials) + 1))
         self.assertEqual(self.accepted(), ids)
         daemon.kill()
         daemon.start()
@@ -475,10 +477,9 @@ class Identities(DaemonTest):
                 ids.append(daemon.put("with the new key, then with the old one"))
                 daemon.wait_empty()
                 self.assertEqual(self.accepted(), ids)
-                self.assertEqual(self.subjects()[-1], self.subject("default"))
-                slots = self.slots(daemon)
+                self.assertEqual([record["subject"] for record in self.s.records() if record["accepted"]], [self.subject("default")] * 2)
+                slots = wait_for(lambda: self.slots(daemon) if "refused" in self.slots(daemon) else None, "it's refused", daemon.explain)
                 self.assertTrue(slots["active"]["in_force"])
-                self.assertIn("refused", slots)
                 self.assertIn(f"E{code(name)} ", daemon.log())
                 daemon.kill()
                 daemon.start()  # the same key in the configuration isn't tried for ever
@@ -495,6 +496,7 @@ class Identities(DaemonTest):
         self.rotate(daemon, leaf="second")
         daemon.put("waits for the tenant")
         wait_for(lambda: daemon.route()["attempts"] >= 2, "it's tried", daemon.explain)
+        wait_for(lambda: any(record["method"] == "HEAD" for record in self.s.records()), "the new one is tried", daemon.explain)
         self.assertIn("pending", self.slots(daemon))
         self.assertEqual({record["method"]: record["subject"] for record in self.s.records()},
                          {"POST": self.subject("default"), "HEAD": self.subject("second")})  # fmt: skip
@@ -921,7 +923,7 @@ class Idle(DaemonTest):
     def wakeups(self, daemon):
         """How often it woke up in the quietest of some spells of two seconds: first it may tidy up."""
         counts = []
-        while len(counts) < 10 and (not counts or counts[-1] > 0):
+        while len(counts) < 40 and (not counts or counts[-1] > 0):
             before = self.switches(daemon)
             threading.Event().wait(2)
             counts.append(self.switches(daemon) - before)

@@ -14,6 +14,7 @@ from test_catalogue import VERDICTS
 
 VERSIONS = ("1.2", "1.3")
 CLOCKS_THAT_JUDGE = ("sntp", "rtc")
+LONG_S = 12  # a time limit that is met on purpose, but not before the handshake is over: also where the machine stands still for seconds
 TLS_NAMES = {"1.2": "TLSv1.2", "1.3": "TLSv1.3"}
 
 
@@ -270,7 +271,7 @@ class BrokenConnections(SendTest):
 
     def test_a_name_that_does_not_exist_is_a_dns_error(self):
         s = self.stand_ins["1.3"]
-        done = ctl("send", "--key", s.service_key(), "--route", TELEMETRY, "--ca", s.ca_file, "--timeout", "20", "--json",
+        done = ctl("send", "--key", s.service_key(), "--route", TELEMETRY, "--ca", s.ca_file, "--timeout", "60", "--json",
                    "--url", "https://tenant.invalid", stdin=b"x")
         self.assert_refused(done, "NET_DNS", "NET_TIMEOUT")
 
@@ -284,7 +285,7 @@ class BrokenConnections(SendTest):
                 self.assertEqual(s.accepted(), [])
                 s.repair()
         s.fault("silence", effect="silence", status=0)
-        self.assert_refused(send(s, timeout_s=1), "HTTP_TIMEOUT")
+        self.assert_refused(send(s, timeout_s=LONG_S), "HTTP_TIMEOUT")  # all before the silence happens in time
         self.assertEqual(s.accepted(), [])
 
     @each_version
@@ -292,7 +293,7 @@ class BrokenConnections(SendTest):
         for name, fault in catalogue.TRANSPORT_FAULTS.items():
             with self.subTest(fault=name):
                 s.connection_fault(**fault, times=0)
-                done = send(s, timeout_s=2)
+                done = send(s, **({"timeout_s": 2} if "silence" in name else {}))
                 self.assertEqual(done.status, 1, done)
                 self.assertIn(CODES[done.json["code"]].action, ("RETRY_HOST", "HOLD_IDENTITY"), done)
                 self.assertEqual(s.accepted(), [])
@@ -309,7 +310,7 @@ class BrokenConnections(SendTest):
             with self.subTest(cut=f"{act} after {place} of {total} bytes of the {way}"):
                 s.reset()
                 s.connection_fault(f"{act}_after_{way}_bytes", n=place, times=0)
-                done = send(s, timeout_s=10)
+                done = send(s)
                 s.repair()
                 self.assertIn(done.status, (0, 1), done)
                 if done.status == 0:
@@ -348,7 +349,7 @@ class BrokenConnections(SendTest):
                 with self.subTest(direction=direction, byte=number):
                     s.reset()
                     s.connection_fault("flip_bit", direction=direction, n=number, bit=seed % 8, times=0)
-                    done = send(s, timeout_s=5)
+                    done = send(s, timeout_s=LONG_S)
                     s.repair()
                     self.assertEqual(done.status == 0, len(s.accepted()) == 1, done)
                     self.assertIn(done.status, (0, 1), done)
@@ -361,7 +362,7 @@ class MalformedAnswers(SendTest):
             with self.subTest(answer=answer.name):
                 s.reset()
                 s.wire(answer.name, times=0)
-                done = send(s, timeout_s=2 if answer.then == "hang" else 20)
+                done = send(s, **({"timeout_s": LONG_S} if answer.then == "hang" else {}))
                 s.repair()
                 self.assertIn(done.status, (0, 1), done)
                 if answer.action == "done":
