@@ -248,13 +248,14 @@ static void accept_consoles(struct doors *doors, ifl_ms now)
         door->used = true;
         door->fd = fd;
         door->ended = door->overflow = false;
+        door->paste_limit = 0;
         door->input_start = door->input_len = 0;
         door->outflow = (struct outflow){0};
         console_init(&door->console, doors->console, console_write, door);
     }
 }
 
-static void console_read(struct console_door *door)
+static void console_read(struct console_door *door, ifl_ms now)
 {
     if (door->ended || door->input_len > 0) {
         return;
@@ -263,6 +264,7 @@ static void console_read(struct console_door *door)
     door->ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
     door->input_start = 0;
     door->input_len = got > 0 ? (size_t)got : 0;
+    door->pasted = got > 0 ? now : door->pasted;
 }
 
 /* The next command has the whole page to itself; an answer longer than that is taken back. */
@@ -293,13 +295,36 @@ static void console_close(struct console_door *door)
     door->used = false;
 }
 
-/* True: there is more to do at once. */
-static bool console_step(struct console_door *door, ifl_ms now)
+/* When to look at it again: a paste that is under way may have to be given up then. */
+static ifl_ms bound_paste(struct doors *doors, struct console_door *door, ifl_ms now)
+{
+    if (!console_is_secret(&door->console)) {
+        door->paste_limit = 0;
+        return IFL_NEVER;
+    }
+    if (door->paste_limit == 0) {
+        door->paste_limit = ifl_ms_after(now, CONSOLE_PASTE_MAX_MS);
+    }
+    const ifl_ms limit = ifl_ms_min(ifl_ms_after(door->pasted, CONSOLE_PASTE_QUIET_MS), door->paste_limit);
+    if (now < limit) {
+        return limit;
+    }
+    console_end(&door->console);
+    console_refuse(&door->console, IFL_PASTE_GIVEN_UP);
+    health_event(doors->ingest->health, now, IFL_PASTE_GIVEN_UP, HEALTH_ROUTE_NONE, "console");
+    door->input_len = 0;
+    door->ended = true;
+    return now;
+}
+
+/* When to come again; `now`: there is more to do at once. */
+static ifl_ms console_step(struct doors *doors, struct console_door *door, ifl_ms now)
 {
     if (door->outflow.len == 0) { /* an unread answer first */
-        console_read(door);
+        console_read(door, now);
         console_line(door, now);
     }
+    const ifl_ms limit = bound_paste(doors, door, now);
     if (!outflow_write(&door->outflow, door->page, door->fd, true)) {
         door->outflow.len = door->input_len = 0;
         door->ended = true;
@@ -307,7 +332,7 @@ static bool console_step(struct console_door *door, ifl_ms now)
     if (door->ended && door->outflow.len == 0 && door->input_len == 0) {
         console_close(door);
     }
-    return door->used && door->outflow.len == 0 && door->input_len > 0;
+    return door->used && door->outflow.len == 0 && door->input_len > 0 ? now : limit;
 }
 
 /* ---- both ---- */
@@ -382,8 +407,8 @@ ifl_ms doors_step(struct doors *doors, struct outbox *outbox, ifl_ms now, enum i
     ifl_ms wish = step_producers(doors, outbox, now, sync);
     accept_consoles(doors, now);
     for (size_t i = 0; i < DOORS_CONSOLE_COUNT; i++) {
-        if (doors->consoles[i].used && console_step(&doors->consoles[i], now)) {
-            wish = now;
+        if (doors->consoles[i].used) {
+            wish = ifl_ms_min(wish, console_step(doors, &doors->consoles[i], now));
         }
     }
     return doors->accept_at == 0 ? wish : ifl_ms_min(wish, doors->accept_at);

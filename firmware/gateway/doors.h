@@ -3,7 +3,9 @@
  *   <run directory>/ingest.sock    the line protocol of ingest.h; mode 0660
  *   <run directory>/console.sock   the commands of console.h; mode 0660
  *
- * All fixed memory, nothing blocks. A producer that doesn't read its answers is not read from any more; it holds up nobody else. */
+ * All fixed memory, nothing blocks. A producer that doesn't read its answers is not read from any more; it holds up nobody else. What is pasted at a console (a key,
+ * certificates, roots) has an end as on a node: after CONSOLE_PASTE_QUIET_MS without a byte, or CONSOLE_PASTE_MAX_MS after its begin, it's forgotten, and the connection is closed with
+ * PASTE_GIVEN_UP, so that the rest isn't taken for commands. */
 #ifndef GATEWAY_DOORS_H
 #define GATEWAY_DOORS_H
 
@@ -48,7 +50,9 @@ struct console_door {
     bool used;
     int fd;
     bool ended;
-    bool overflow; /* the answer under way is longer than a page */
+    bool overflow;      /* the answer under way is longer than a page */
+    ifl_ms pasted;      /* when the last bytes came of what is being pasted */
+    ifl_ms paste_limit; /* it's given up then; 0: nothing is pasted */
     struct outflow outflow;
     struct console console;
     char page[DOORS_PAGE_SIZE];

@@ -20,7 +20,7 @@ static enum ifl_status begin(void *ctx)
     node.intake.size = TEXT_SIZE;
     node.pasting = node.intake.buf != NULL;
     node.pasted = board_now();
-    node.paste_limit = ifl_ms_after(node.pasted, IMPORT_MAX_MS);
+    node.paste_limit = ifl_ms_after(node.pasted, CONSOLE_PASTE_MAX_MS);
     lost_before = board_uart_lost_count(0);
     if (!node.pasting) {
         (void)renewal_slots_changed(&node.renewal, board_now());
@@ -165,12 +165,11 @@ void intake_init(void)
 
 ifl_ms intake_step(ifl_ms now)
 {
-    const ifl_ms limit = ifl_ms_min(ifl_ms_after(node.pasted, IMPORT_QUIET_MS), node.paste_limit);
+    const ifl_ms limit = ifl_ms_min(ifl_ms_after(node.pasted, CONSOLE_PASTE_QUIET_MS), node.paste_limit);
     if (now < limit) {
         return limit;
     }
     console_end(&node.console);
-    uart_print("log: what was pasted is given up: ");
-    uart_print(now < node.paste_limit ? "nothing came for a minute\n" : "it has no end after 10 minutes\n");
+    uart_log_status(IFL_PASTE_GIVEN_UP, NULL);
     return now;
 }

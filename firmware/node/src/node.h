@@ -76,10 +76,8 @@ void uart_print(const char *text);
 void uart_log_status(enum ifl_status status, const char *detail);
 
 /* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's
- * over, at the latest IMPORT_QUIET_MS after the last character, and IMPORT_MAX_MS after its begin: a line that is noisy or was joined to something that
+ * over, at the latest CONSOLE_PASTE_QUIET_MS after the last character, and CONSOLE_PASTE_MAX_MS after its begin: a line that is noisy or was joined to something that
  * talks can't hold them up. (What fits takes a second at 115,200 baud.) */
-#define IMPORT_QUIET_MS 60000u
-#define IMPORT_MAX_MS (10u * 60u * 1000u)
 void intake_init(void);
 ifl_ms intake_step(ifl_ms now);
 /* The console's `identity csr` and `identity certificate`, behind intake_init(): the verbs for its wiring; untouched where this build has none. */

@@ -91,6 +91,11 @@ struct console_intake {
     const struct console_paste *paste;
 };
 
+/* A paste has an end: what a program gives up (console_end(), and PASTE_GIVEN_UP to whoever it concerns) so long after its last character, or after its
+ * begin. A line that is noisy, or that somebody left, doesn't keep others from theirs for good. */
+#define CONSOLE_PASTE_QUIET_MS 60000u
+#define CONSOLE_PASTE_MAX_MS (10u * 60u * 1000u)
+
 /* A bundle of roots, as `trust` shows it. */
 struct console_roots {
     const char *state; /* "in force", "on trial", "before" */
