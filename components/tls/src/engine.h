@@ -22,7 +22,8 @@ struct tls_engine {
     bool verifying;               /* the server's chain was parsed and is looked at now */
     bool verified;                /* the server's chain was looked at: it's a full handshake */
     bool answered;                /* the server's CertificateRequest, with our chain or with none */
-    bool unread;                  /* tls_read() gave up before the network was empty */
+    bool unread;                  /* a call gave up before the network was empty */
+    uint8_t reads;                /* from the network, in this call */
 };
 
 /* Allocates and sets up everything for a handshake. NO_MEMORY and others: nothing is left behind. */

@@ -238,7 +238,8 @@ static enum ifl_status shake(struct tls *tls)
 {
     struct tls_engine *engine = tls->engine;
     int state = handshake_state(tls);
-    engine->blocked = false;
+    engine->blocked = engine->unread = false;
+    engine->reads = 0;
     platform_borrow(memory_spare, tls);
     int error = before_message(tls, state);
     if (error == 0) {
@@ -301,6 +302,8 @@ static ifl_ms step_handshake(struct tls *tls, ifl_ms now)
     enum ifl_status status = wait ? IFL_AGAIN : shake(tls);
     if (wait) {
         wish = ifl_ms_min(wish, ifl_ms_after(now, STORAGE_POLL_MS));
+    } else if (status == IFL_AGAIN && tls->engine->unread) {
+        wish = now;
     }
     if (status == IFL_AGAIN && now >= tls->deadline) {
         fail(tls, IFL_NET_TIMEOUT);
@@ -320,6 +323,7 @@ static bool record_waits(const struct tls *tls)
 static int read_some(struct tls *tls, void *buf, size_t size)
 {
     struct tls_engine *engine = tls->engine;
+    engine->reads = 0;
     for (int i = 0; i < READ_ROUNDS_MAX; i++) {
         engine->blocked = false;
         int result = mbedtls_ssl_read(&engine->ssl, buf, size);

@@ -350,6 +350,10 @@ enum ifl_status net_link_receive(int link, void *buf, size_t size, size_t *got)
     if (peer.down >= peer.cut_down || peer.up >= peer.cut_up) {
         return peer.cut_status;
     }
+    if (peer.queue_end == peer.queue_start && peer.flood != NULL && peer.up > 0) {
+        peer.queue_start = peer.queue_end = 0;
+        put(peer.flood, peer.flood_size);
+    }
     size_t there = peer.queue_end - peer.queue_start;
     if (there == 0) {
         return peer.ended ? IFL_CLOSED : IFL_AGAIN;

@@ -28,6 +28,8 @@ struct peer {
     bool deaf;                  /* sending fails with NET_RESET; what came before can still be received */
     const uint8_t *script;      /* these bytes instead of a TLS server's */
     size_t script_size;
+    const uint8_t *flood; /* behind all else, these bytes again and again, as fast as they are taken */
+    size_t flood_size;
     enum peer_moment alert_at; /* an unencrypted alert instead of the server's answer */
     uint8_t alert;
     int client_verdict;        /* X509_V_ERR_* for the client's certificate; X509_V_OK */

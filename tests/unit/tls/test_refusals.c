@@ -232,6 +232,27 @@ static void what_is_not_tls_is_told_as_such(void)
     }
 }
 
+/* Warnings that mean nothing are skipped in one go. Whoever sends them hasn't proved to be the server, and the program has other things to do. */
+static void a_flood_of_warnings_is_taken_in_portions_until_the_time_is_over(void)
+{
+    static const uint8_t warning[] = {21, 3, 3, 0, 2, 1, 90};
+    serve_rsa(0);
+    peer.silent = true;
+    peer.flood = warning;
+    peer.flood_size = sizeof warning;
+    peer.cut_down = 1u << 20;
+    TEST_ASSERT_EQUAL(IFL_OK, tls_open(&client.tls, PKI_HOST, FIXTURE_PORT, "", NULL, true, 30000, client.now));
+    for (int i = 0; i < 100; i++) {
+        const size_t before = peer.down;
+        TEST_ASSERT_EQUAL_UINT64(client.now, tls_step(&client.tls, client.now));
+        TEST_ASSERT_LESS_THAN_UINT64(before + 8192, peer.down);
+    }
+    TEST_ASSERT_GREATER_THAN_UINT64(8192, peer.down);
+    client.now += 30000;
+    tls_step(&client.tls, client.now);
+    TEST_ASSERT_EQUAL(IFL_NET_TIMEOUT, tls_status(&client.tls));
+}
+
 /* ---- The connection ends after every byte ------------------------------------------------------------------------ */
 
 /* In the ordinary run every seventh position, in the full one all. */
@@ -337,6 +358,7 @@ int main(void)
     RUN_TEST(the_alert_is_found_even_when_sending_fails_first);
     RUN_TEST(an_early_answer_can_be_read_when_sending_fails);
     RUN_TEST(what_is_not_tls_is_told_as_such);
+    RUN_TEST(a_flood_of_warnings_is_taken_in_portions_until_the_time_is_over);
     RUN_TEST(the_connection_may_end_after_every_byte_of_the_server);
     RUN_TEST(the_connection_may_end_after_every_byte_of_the_client);
     RUN_TEST(no_handshake_succeeds_with_a_bit_changed);

@@ -18,7 +18,7 @@
  * arena, in struct tls: RAM only, never stored; IFL_TLS_SESSION_SIZE bytes of it, a larger one isn't kept.
  *
  * Non-blocking and not re-entrant. The longest step is one RSA operation of a handshake (a signature, a
- * verification): tls_step() returns after each message. In its middle a program may do something else, but nothing with this
+ * verification): tls_step() returns after each message, and after 64 reads of what isn't one. In its middle a program may do something else, but nothing with this
  * connection or its arena (cmake/config/bignum_pause.h).
  *
  * With TLS_AUTO, a server that is limited to TLS 1.2 and signs with PSS is connected to twice (mbedTLS knows PSS in
