@@ -5,6 +5,7 @@ usage: run_network.py NODE.elf IFLOWCTL [name of a test …]"""
 
 import contextlib
 import random
+import socket
 import sys
 
 import wire
@@ -79,6 +80,19 @@ def a_silent_name_server_is_named(elf, iflowctl):
         node_world.judge()
 
 
+def the_name_servers_of_the_configuration_are_asked(elf, iflowctl):
+    """Though DHCP gives another one."""
+    asked = set()
+
+    def watched(line):
+        line.answer, line.drop = world.GUEST_SEES_US_AT, lambda frame: bool(wire.is_dns(frame) and asked.add(socket.inet_ntoa(frame[30:34])))
+    with wired_node(elf, iflowctl, watched, resolve=False, network={"dns": ["192.0.2.53"]}) as (node_world, _, board):
+        node_world.store(board, "who is asked?")
+        node_world.wait_delivered(board)
+        node_world.judge()
+    assert asked == {"192.0.2.53"}, asked
+
+
 def a_refused_connection_is_named(elf, iflowctl):
     with world.World(elf, iflowctl) as node_world, node_world.node() as board:
         node_world.store(board, "first")
@@ -125,7 +139,8 @@ def every_tenth_frame_may_get_lost(elf, iflowctl):
 
 
 TESTS = [a_pulled_cable_is_named_and_only_delays, a_start_without_a_cable_is_made_good, a_silent_dhcp_server_is_named,
-         an_unknown_name_is_named, a_silent_name_server_is_named, a_refused_connection_is_named, a_peer_that_says_nothing_is_named,
+         an_unknown_name_is_named, a_silent_name_server_is_named,
+         the_name_servers_of_the_configuration_are_asked, a_refused_connection_is_named, a_peer_that_says_nothing_is_named,
          a_connection_that_falls_silent_is_named, every_tenth_frame_may_get_lost]  # fmt: skip
 
 if __name__ == "__main__":

@@ -193,13 +193,22 @@ static bool parse(const struct ip_setup *from, struct addresses *to)
     return true;
 }
 
-/* DHCP would overwrite servers that are configured, so they are set whenever there is a (new) address. */
 static void set_dns(const struct addresses *addresses)
 {
     for (u8_t i = 0; i < IP_SERVER_COUNT; i++) {
         if (addresses->has_dns[i]) {
             dns_setserver(i, &addresses->dns[i]);
         }
+    }
+}
+
+/* In place of dns_setserver() in lwIP's DHCP, with each answer of its server (CMakeLists.txt): what is configured stays. */
+void ip_dns_of_dhcp(u8_t number, const ip_addr_t *server);
+
+void ip_dns_of_dhcp(u8_t number, const ip_addr_t *server)
+{
+    if (!is_given(setup.dns[number])) {
+        dns_setserver(number, server);
     }
 }
 
