@@ -27,6 +27,7 @@ class Variant:
     mended: object = None  # True: repairs are told; False: none; None: not looked at
     passphrase: str = None
     suffix: str = ".json"
+    hint: str = ""  # must be told
 
 
 class Corpus:
@@ -94,6 +95,15 @@ class Corpus:
         yield good("fields under uaa", json.dumps({"uaa": fields}), mended=False)
         yield good("url beside uaa", json.dumps({"url": self.url, "uaa": {**fields, "url": "https://auth.example"}}), mended=False)
         yield good("VCAP_SERVICES", json.dumps({"it-rt": [{"name": "pi", "label": "it-rt", "credentials": self.key}]}), url=None)
+        services = {"it-rt": [{"name": "pi", "label": "it-rt", "credentials": self.key}]}
+        other = {"xsuaa": [{"name": "u", "label": "xsuaa", "credentials": {
+            "clientid": "sb-app!t1", "clientsecret": "not-this", "url": "https://auth.example"}}]}  # fmt: skip
+        yield good("VCAP_SERVICES with other services", json.dumps({**other, **services}))
+        yield good("VCAP_SERVICES in an environment file", "PORT=80\nVCAP_SERVICES=" + json.dumps({**services, **other}) + "\n")
+        yield good("cf env", "Getting env variables for app a in org o / space s as u...\nSystem-Provided:\nVCAP_SERVICES: "
+                   + json.dumps(services, indent=1) + "\n\n\nVCAP_APPLICATION: " + json.dumps({"application_id": "x", "uris": ["a.example"]}, indent=1)
+                   + "\n\nNo user-provided env variables have been set\n")  # fmt: skip
+        yield good("the same key twice, one behind the other", text + text)
         yield good("a list of one", json.dumps([self.key]), mended=None)
         yield good("Form tab, one column", self.form_tab())
         yield good("Form tab, tabs", self.form_tab("\t").replace("\tclientid", "\nclientid").replace("\tkey", "\nkey"))
@@ -119,6 +129,14 @@ class Corpus:
         yield good("Secret with quotes", re.sub(r'(?m)^(  \w+: )(\S{20,})$', r'\1"\2"', self.secret(self.entries())), suffix=".yaml")
         yield good("Secret, mounted files", fields["certificate"], self.private, url=False, suffix="")
         yield good("base64 of the whole key", base64.b64encode(text.encode()))
+        yield good("base64 in an environment file", "SERVICE_KEY_B64=" + base64.b64encode(text.encode()).decode() + "\n")
+        yield good("base64 of UTF-16 (PowerShell)", base64.b64encode(text.encode("utf-16-le")))
+        yield good("a data: address", "data:application/json;base64," + base64.b64encode(text.encode()).decode())
+        yield good("a data: address in JSON", json.dumps({"file": "data:application/json;base64," + base64.b64encode(text.encode()).decode()}))
+        managed = "".join(f"      f:{name}: {{}}\n" for name in ("a", "b", "c", "d", "e", "f", "g", "h", "i") * 3)
+        yield good("Secret with managedFields", self.secret(self.entries()).replace("type: Opaque", "  managedFields:\n  - fieldsV1:\n" + managed
+                   + "    manager: kubectl\ntype: Opaque"), suffix=".yaml")  # fmt: skip
+        yield good("Secret with managedFields, whole key", self.secret({"credentials": text}) + "managedFields:\n" + managed, suffix=".yaml")
         yield good("base64, lines of 76", base64.encodebytes(text.encode()))
         yield good("YAML with block scalars", "".join(f"{name}: |\n" + textwrap.indent(value.rstrip() + "\n", "  ")
                                                       for name, value in self.entries().items()), suffix=".yaml")  # fmt: skip
@@ -136,6 +154,13 @@ class Corpus:
         yield good("DER files", *(self.openssl("x509", "-outform", "DER", stdin=each.encode()) for each in
                                   (self.leaf, self.intermediate)),
                    self.openssl("rsa", "-outform", "DER", "-traditional", stdin=self.private.encode()), chain=(2,), url=False)  # fmt: skip
+        for name, arguments in {"PKCS#7": (), "PKCS#7, DER": ("-outform", "DER")}.items():
+            certificates = self.openssl("crl2pkcs7", "-nocrl", "-certfile", self.scratch("chain.pem", fields["certificate"]), *arguments)
+            yield good(name + " and a key", certificates, self.private, url=False, suffix=".p7b")
+        eighth = self.openssl("pkcs8", "-topk8", "-nocrypt", "-outform", "DER", stdin=self.pki.client_pem("ec.key").encode())
+        assert len(eighth) % 3 == 0  # its base64 has no padding: what follows could be a part of it
+        bare = base64.b64encode(eighth).decode() + "\n" + re.sub("-----[A-Z ]+-----", "", "".join(self.pki.client_chain("ec")))
+        yield good("base64 only, without padding", bare, leaf="ec", url=False, suffix="")
         yield good("External Certificate and key file", self.with_fields(key=None), self.private, mended=False)
         yield good("External Certificate, key null", self.with_fields(key="").replace('"key": ""', '"key": null'), self.private)
         yield good("elliptic curve", json.dumps(self.pki.service_key(self.url, self.token_url, "ec")), leaf="ec", mended=False)
@@ -281,6 +306,9 @@ class Corpus:
         yield "text before and behind", "Hi,\nhere it is, please take care.\n\n" + text + "\nRegards\nAnna\n", None
         yield "folded at 80 columns", "\n".join(textwrap.wrap(flat, 80, drop_whitespace=False, break_on_hyphens=False)), True
         yield "cut hard at 80 columns", "\n".join(flat[i : i + 80] for i in range(0, len(flat), 80)), True
+        for width in (70, 78, 80, 120):
+            spread = text.replace("\n", "")
+            yield (f"cut hard at {width} columns, CRLF", "\r\n".join(spread[i : i + width] for i in range(0, len(spread), width)), True)
         yield "cut hard at 80 columns, indented text", "\n".join(
             line[i : i + 80] for line in text.split("\n") for i in range(0, max(len(line), 1), 80)), True  # fmt: skip
         yield "certificate and key swapped", self.with_fields(certificate=self.private, key=self.fields["certificate"]), True
@@ -324,6 +352,9 @@ class Corpus:
         yield "shell variables", "".join(f"export {name.upper()}='{value}'\n" for name, value in self.entries().items()), None
         yield "base64 in JSON", json.dumps({"oauth": {name: base64.b64encode(value.encode()).decode()
                                                       for name, value in self.entries().items()}}), None  # fmt: skip
+        yield "names in camel case", text.replace('"clientid"', '"clientId"').replace('"tokenurl"', '"tokenUrl"'), None
+        yield "names with underscores", text.replace('"clientid"', '"client_id"').replace('"tokenurl"', '"token_url"'), None
+        yield "slashes escaped twice", text.replace("/", "\\\\/"), None
         yield "misnamed field", text.replace('"certificate":', '"cert":').replace('"key":', '"private_key":'), None
 
     def pem_damages(self):
@@ -376,8 +407,17 @@ class Corpus:
         yield bad("key of another certificate", self.with_fields(key=other), "KEY_MISMATCH")
         yield bad("key of another certificate, PEM", fields["certificate"], "KEY_MISMATCH", more=[other])
         yield bad("two keys", fields["certificate"] + self.private + other, "KEY_AMBIGUOUS")
-        yield bad("two service keys", text + text.replace("default", "second"), "KEY_AMBIGUOUS")
+        yield bad("two service keys", text + json.dumps(self.pki.service_key(self.url, self.token_url, "second")), "KEY_AMBIGUOUS")
         yield bad("two service keys, two files", text, "KEY_AMBIGUOUS", more=[json.dumps(self.pki.service_key(self.url, self.token_url, "second"))])
+        yield bad("two applications' keys in VCAP_SERVICES", json.dumps({"it-rt": [{"credentials": self.key}, {
+            "credentials": self.pki.service_key(self.url, self.token_url, "second")}]}), "KEY_AMBIGUOUS")  # fmt: skip
+        yield bad("the same key twice with two urls", text + text.replace(self.url, "https://other.example"), "KEY_AMBIGUOUS")
+        yield bad("two urls in the first of two JSON texts", text.replace('"url"', '"url": "https://other.example", "url"') + "{}", "KEY_AMBIGUOUS")
+        yield bad("two certificates' texts, one key", text + json.dumps({"oauth": {"url": "https://other.example", "certificate": fields["certificate"]}}),
+                  "KEY_AMBIGUOUS")  # fmt: skip
+        yield bad("a certificate signed by itself beside, for the same key", fields["certificate"] + self.openssl(
+            "req", "-x509", "-key", self.scratch("same.key", self.private), "-subj", "/CN=self", "-days", "9", "-config",
+            self.scratch("no.cnf", "[req]\ndistinguished_name=d\n[d]\n")).decode(), "KEY_CHAIN", "KEY_AMBIGUOUS", more=[self.private])  # fmt: skip
         yield bad("two urls", text.replace('"url"', '"url": "https://other.example", "url"'), "KEY_AMBIGUOUS")
         yield bad("intermediate missing", self.with_fields(certificate=self.leaf + self.root), "KEY_CHAIN_INCOMPLETE")
         yield bad("leaf only", self.with_fields(certificate=self.leaf), "KEY_CHAIN_INCOMPLETE")
@@ -412,6 +452,17 @@ class Corpus:
                                                               self.private.split("\n")[6] + "\\n" + line), "KEY_PRIVATE_KEY_BAD")  # fmt: skip
         yield bad("letters in lower case", text.lower(), "KEY_PEM", "KEY_UNREADABLE", "KEY_NO_CERTIFICATE", "KEY_CERTIFICATE_BAD",
                   "KEY_PRIVATE_KEY_BAD", "KEY_NO_PRIVATE_KEY")  # fmt: skip
+        for name, content, names, hint in (
+            ("a Java keystore", b"\xfe\xed\xfe\xed" + bytes(range(256)) * 9, ("KEY_UNREADABLE",), "keytool -importkeystore"),
+            ("a Word document", b"PK\x03\x04" + bytes(range(256)) * 9, ("KEY_UNREADABLE",), "copy the text out"),
+            ("compressed", b"\x1f\x8b\x08" + bytes(range(256)) * 9, ("KEY_UNREADABLE",), "unpack it"),
+            ("PuTTY", "PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\n", ("KEY_UNREADABLE",), "PuTTYgen"),
+            ("Ansible", "$ANSIBLE_VAULT;1.1;AES256\n" + "36" * 40 + "\n", ("KEY_UNREADABLE",), "ansible-vault"),
+            ("SOPS", self.with_fields(certificate="ENC[AES256_GCM,data:a,iv:b]", key="ENC[AES256_GCM,data:a,iv:b]"), ("KEY_NO_CERTIFICATE",), "sops -d"),
+            ("OpenSSH", fields["certificate"] + "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAE\n"
+             "-----END OPENSSH PRIVATE KEY-----\n", ("KEY_NO_PRIVATE_KEY", "KEY_PEM"), "ssh-keygen"),
+        ):  # fmt: skip
+            yield bad(name, content, *names, hint=hint)
         yield bad("a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40, "KEY_UNREADABLE")
         yield bad("zeros", bytes(5000), "KEY_UNREADABLE")
         small = self.scratch("small.key", self.openssl("genrsa", "1024"))

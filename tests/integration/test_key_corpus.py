@@ -63,6 +63,8 @@ class Corpus(unittest.TestCase):
         if variant.verdict != key_corpus.USABLE:
             if result["usable"]:
                 return f"usable, with {result['repairs']}"
+            if variant.hint not in str(result["problems"]):
+                return f"no word of {variant.hint}: {result['problems']}"
             return "" if set(names) & set(variant.verdict) else f"refused with {names} instead of {variant.verdict}"
         if not result["usable"]:
             return f"refused with {[problem['cause'] for problem in result['problems']]}"

@@ -6,7 +6,8 @@
 #include "paste_find.h"
 #include "paste_text.h"
 
-#define ROOTS_MAX 16 /* JSON texts behind each other: a Secret in YAML may have some empty ones */
+#define ROOTS_MAX                                                                                                      \
+    256 /* JSON texts behind each other: a Secret in YAML has an empty one for each of its managedFields */
 
 void paste_fail(struct paste *paste, enum ifl_status status, const char *detail)
 {
@@ -130,6 +131,22 @@ static bool has_texts(const struct paste *paste)
     return paste->url[0] != '\0' || paste->clientid[0] != '\0' || paste->tokenurl[0] != '\0';
 }
 
+/* Those of the certificate's client, and, where it isn't known, of any. */
+static void settle_loose(struct paste *paste)
+{
+    for (size_t i = 0; i < paste->loose_count; i++) {
+        const struct paste_texts *texts = &paste->loose[i];
+        if (paste->clientid[0] != '\0' && strcmp(paste->clientid, texts->clientid) != 0)
+            continue;
+        paste_keep(paste, NAME_CLIENTID, texts->clientid, false);
+        if (texts->url[0] != '\0')
+            paste_keep(paste, NAME_URL, texts->url, false);
+        if (texts->tokenurl[0] != '\0')
+            paste_keep(paste, NAME_TOKENURL, texts->tokenurl, false);
+    }
+    paste->loose_count = 0;
+}
+
 /* Open what is under a passphrase; what comes out is added behind. */
 static void unlock_all(struct paste *paste, const struct paste_unlock *unlock)
 {
@@ -162,6 +179,7 @@ static void find_all(struct paste *paste, struct bytes work, const struct bytes 
         size_t keys = count_kind(paste, PASTE_KEY);
         bool texts = has_texts(paste);
         find_input(paste, inputs[i]);
+        settle_loose(paste);
         paste->json_key = paste->json_key || (count_kind(paste, PASTE_KEY) > keys && has_texts(paste) && !texts);
     }
     unlock_all(paste, unlock);
@@ -305,6 +323,7 @@ static bool is_final(enum ifl_status status)
     case IFL_KEY_CERTIFICATE_BAD:
     case IFL_KEY_PRIVATE_KEY_BAD:
     case IFL_KEY_ENCRYPTED:
+    case IFL_KEY_AMBIGUOUS: /* more than one JSON text; what is in them is proven to be one */
         return false;
     default:
         return true;
@@ -340,9 +359,70 @@ static enum ifl_status refuse(struct paste *paste, const struct paste_target *ta
     return paste->status;
 }
 
-static bool has_texts_of(const struct identity *identity)
+/* A text that isn't there, or has backslashes left in it. */
+static bool is_poor(const char *text)
 {
-    return identity->url[0] != '\0' || identity->clientid[0] != '\0' || identity->tokenurl[0] != '\0';
+    return text[0] == '\0' || strchr(text, '\\') != NULL;
+}
+
+static bool lacks_texts(const struct identity *identity)
+{
+    return is_poor(identity->url) || is_poor(identity->clientid) || is_poor(identity->tokenurl);
+}
+
+static bool betters(const char *found, const char *text)
+{
+    return is_poor(text) && !is_poor(found);
+}
+
+static bool has_better_texts(const struct paste *paste, const struct identity *identity)
+{
+    return betters(paste->url, identity->url) || betters(paste->clientid, identity->clientid) ||
+           betters(paste->tokenurl, identity->tokenurl);
+}
+
+/* What people hand over in place of a key, and how a key is got out of it. */
+static const char *other_form(struct bytes input)
+{
+    static const struct {
+        const char *begin, *what;
+    } forms[] = {
+        {"\xFE\xED\xFE\xED",
+         "a Java keystore: `keytool -importkeystore -deststoretype PKCS12` makes a file of it that is taken"},
+        {"\xCE\xCE\xCE\xCE",
+         "a Java keystore: `keytool -importkeystore -deststoretype PKCS12` makes a file of it that is taken"},
+        {"PK\x03\x04", "an archive or an Office document: unpack it, or copy the text out of it"},
+        {"\x1F\x8B", "compressed: unpack it"},
+        {"%PDF-", "a PDF: copy the text out of it"},
+        {"PuTTY-User-Key-File",
+         "PuTTY's form of a key: PuTTYgen exports it as OpenSSH key, `ssh-keygen -p -m PEM -f FILE` makes PEM of that"},
+        {"$ANSIBLE_VAULT", "encrypted: `ansible-vault decrypt` opens it"},
+        {"-----BEGIN PGP MESSAGE", "encrypted by PGP: `gpg --decrypt` opens it"},
+        {"age-encryption.org", "encrypted by age: `age --decrypt` opens it"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (bytes_starts_with(input, bytes_of_string(forms[i].begin)))
+            return forms[i].what;
+    }
+    if (bytes_find(input, bytes_of_string("BEGIN OPENSSH PRIVATE KEY")) < input.size)
+        return "OpenSSH's own form of a key: `ssh-keygen -p -m PEM -f FILE` makes PEM of it";
+    return bytes_find(input, bytes_of_string("ENC[AES256_GCM,")) < input.size
+               ? "encrypted by SOPS: `sops -d FILE` opens it"
+               : NULL;
+}
+
+/* Where nothing was found: what there is instead. */
+static void tell_other_form(const struct bytes *inputs, size_t count, struct service_key_report *report)
+{
+    struct text detail;
+    for (size_t i = 0; i < count; i++) {
+        const char *what = other_form(inputs[i]);
+        if (what != NULL) {
+            text_init(&detail, report->detail, sizeof report->detail);
+            text_str(&detail, what);
+            return;
+        }
+    }
 }
 
 /* One attempt. `first` is what service_key_read() says to the inputs as they are. END: this attempt has nothing better to say. */
@@ -375,18 +455,21 @@ enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struc
     const struct paste_target target = {arena, random, buf, buf_size, identity, report};
     struct paste paste;
     const enum ifl_status first = read_as(&target, inputs, input_count);
-    if (is_final(first) && !(first == IFL_OK && !has_texts_of(identity)))
+    if (is_final(first) && !(first == IFL_OK && lacks_texts(identity)))
         return first;
+    struct identity as_is = *identity;
     enum ifl_status status = IFL_END;
     for (int attempt = 0; attempt < ATTEMPT_COUNT && status != IFL_OK; attempt++) {
         find_all(&paste, work, inputs, input_count, (enum attempt)attempt, unlock);
-        bool pointless = first == IFL_OK && (paste.status != IFL_OK || !has_texts(&paste));
+        bool pointless = first == IFL_OK && (paste.status != IFL_OK || !has_better_texts(&paste, &as_is));
         status = pointless ? IFL_END : mend(&paste, &target, first);
         if ((paste.repairs & PASTE_QUOTES) == 0)
             break;
     }
     if (status == IFL_END || (first == IFL_OK && status != IFL_OK))
         status = read_as(&target, inputs, input_count);
+    if (status == IFL_KEY_UNREADABLE || status == IFL_KEY_NO_PRIVATE_KEY || status == IFL_KEY_NO_CERTIFICATE)
+        tell_other_form(inputs, input_count, report);
     bytes_wipe((void *)(uintptr_t)work.data, work.size);
     bytes_wipe(&paste, sizeof paste);
     return status;

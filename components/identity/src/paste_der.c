@@ -114,7 +114,10 @@ static bool kind_of_sequence(struct bytes der, enum paste_kind *kind)
     uint8_t tag = element(der, 0, &first);
     uint8_t next = element(der, 1, &second);
     bool version = tag == 0x02 && first.size == 1;
-    if (tag == 0x30 && next == 0x30)
+    static const uint8_t signed_data[] = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02};
+    if (tag == 0x06 && next == 0xA0 && bytes_equal(first, bytes_of(signed_data, sizeof signed_data)))
+        *kind = PASTE_PKCS7;
+    else if (tag == 0x30 && next == 0x30)
         *kind = PASTE_CERTIFICATE;
     else if (tag == 0x30 && next == 0x04)
         *kind = PASTE_ENCRYPTED_DER;
@@ -132,8 +135,24 @@ bool paste_der_kind(struct bytes der, enum paste_kind *kind)
     return der.size >= 16 && sequence_size(der.data, der.size) == der.size && kind_of_sequence(der, kind);
 }
 
+/* ContentInfo ► [0] SignedData ► version, digests, content, [0] certificates (RFC 2315, 9.1). */
+static enum ifl_status add_pkcs7(struct paste *paste, struct bytes der)
+{
+    struct bytes content, certificates;
+    size_t head;
+    size_t size;
+    enum ifl_status status = IFL_OK;
+    if (element(der, 1, &content) != 0xA0 || element(content, 3, &certificates) != 0xA0)
+        return IFL_OK; /* none are in it */
+    for (size_t at = 0; status == IFL_OK && read_head(certificates, at, &head, &size); at += head + size)
+        status = paste_add(paste, PASTE_CERTIFICATE, bytes_of(certificates.data + at, head + size));
+    return status;
+}
+
 enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der)
 {
+    if (kind == PASTE_PKCS7)
+        return add_pkcs7(paste, der);
     for (size_t i = 0; i < paste->blob_count; i++) {
         if (paste->blobs[i].kind == kind && bytes_equal(paste->blobs[i].bytes, der)) {
             paste->repairs |= PASTE_DOUBLED;

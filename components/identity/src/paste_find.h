@@ -32,6 +32,8 @@ enum paste_name paste_name_of(struct bytes name);
 bool paste_value(enum paste_name name, struct bytes raw, char out[IDENTITY_TEXT_SIZE]);
 /* Keep a value; another one than before is ambiguous. `uaa`: it stood under `uaa`. */
 void paste_keep(struct paste *paste, enum paste_name name, const char *value, bool uaa);
+/* The same for all of an object without a certificate or a key. They count unless the certificate's object turns out to have another `clientid`. */
+void paste_keep_loose(struct paste *paste, const struct paste_texts *texts);
 
 bool paste_is_base64(uint8_t c);
 /* The base64 characters of `text`, all others left out, decoded into `out`. Strict about groups and padding (which may be missing). The size, or 0. */

@@ -13,8 +13,9 @@
 struct frame {
     struct bytes name; /* of the object in its parent */
     bool service_key;
+    bool material; /* a certificate or a key is in it, or in an object inside of it */
     bool uaa;
-    char url[IDENTITY_TEXT_SIZE], clientid[IDENTITY_TEXT_SIZE], tokenurl[IDENTITY_TEXT_SIZE];
+    struct paste_texts texts;
 };
 
 struct scan {
@@ -113,16 +114,35 @@ static void open_object(struct scan *scan)
     scan->name = bytes_of(NULL, 0);
 }
 
+static void keep(struct scan *scan, enum paste_name name, const char *value)
+{
+    if (value[0] != '\0')
+        paste_keep(scan->paste, name, value, top(scan)->uaa);
+}
+
+static void keep_texts(struct scan *scan)
+{
+    const struct frame *frame = top(scan);
+    const struct paste_texts *texts = &frame->texts;
+    if (!frame->material && texts->clientid[0] != '\0') {
+        paste_keep_loose(scan->paste, texts);
+        return;
+    }
+    keep(scan, NAME_URL, texts->url);
+    keep(scan, NAME_CLIENTID, texts->clientid);
+    keep(scan, NAME_TOKENURL, texts->tokenurl);
+}
+
 static void close_object(struct scan *scan)
 {
     const struct frame *frame = top(scan);
-    if (frame->service_key && frame->url[0] != '\0')
-        paste_keep(scan->paste, NAME_URL, frame->url, frame->uaa);
-    if (frame->service_key && frame->clientid[0] != '\0')
-        paste_keep(scan->paste, NAME_CLIENTID, frame->clientid, false);
-    if (frame->service_key && frame->tokenurl[0] != '\0')
-        paste_keep(scan->paste, NAME_TOKENURL, frame->tokenurl, false);
-    scan->level -= scan->level > 0;
+    if (frame->service_key)
+        keep_texts(scan);
+    if (scan->level > 0) {
+        const bool material = frame->material;
+        scan->level--;
+        top(scan)->material = top(scan)->material || material;
+    }
     scan->name = bytes_of(NULL, 0);
 }
 
@@ -131,13 +151,16 @@ static void close_object(struct scan *scan)
 static void take_text(struct scan *scan, enum paste_name name, struct bytes value)
 {
     struct frame *frame = top(scan);
-    char *field = name == NAME_URL ? frame->url : name == NAME_CLIENTID ? frame->clientid : frame->tokenurl;
+    char *field = name == NAME_URL        ? frame->texts.url
+                  : name == NAME_CLIENTID ? frame->texts.clientid
+                                          : frame->texts.tokenurl;
     char text[IDENTITY_TEXT_SIZE];
     if (!paste_value(name, value, text))
         return;
-    if (field[0] != '\0' && strcmp(field, text) != 0)
-        paste_keep(scan->paste, name, text,
-                   false); /* twice in one object: told as ambiguous when the first one is kept, too */
+    if (field[0] != '\0' && strcmp(field, text) != 0) { /* twice in one object: ambiguous */
+        paste_keep(scan->paste, name, field, false);
+        paste_keep(scan->paste, name, text, false);
+    }
     memcpy(field, text, strlen(text) + 1);
     frame->service_key = frame->service_key || name != NAME_URL;
 }
@@ -157,8 +180,14 @@ static void take_value(struct scan *scan, struct bytes raw)
     if (name == NAME_URL || name == NAME_CLIENTID || name == NAME_TOKENURL) {
         take_text(scan, name, value);
     } else if (value.size >= WORTH_SIZE && name != NAME_SECRET) {
+        const size_t before = scan->paste->blob_count;
+        const unsigned doubled = scan->paste->repairs & PASTE_DOUBLED;
+        scan->paste->repairs &= ~(unsigned)PASTE_DOUBLED;
         top(scan)->service_key = top(scan)->service_key || name == NAME_MATERIAL;
         paste_find_text(scan->paste, value, scan->depth + 1);
+        const bool found = scan->paste->blob_count > before || (scan->paste->repairs & PASTE_DOUBLED) != 0;
+        top(scan)->material = top(scan)->material || found;
+        scan->paste->repairs |= doubled;
     }
     scan->paste->top = mark;
 }

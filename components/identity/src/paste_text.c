@@ -583,8 +583,11 @@ static uint32_t hex_code(struct bytes digits, size_t count)
 /* What stands behind a backslash; the bytes of it. The end of a terminal's line may have come between them. */
 static size_t unescape_one(struct bytes behind, struct out *out)
 {
-    if (behind.size > 1 && behind.data[0] == '\n' && memchr("nrt\"\\/", behind.data[1], 6) != NULL)
-        return 1 + unescape_one(bytes_tail(behind, 1), out);
+    size_t cut = 0; /* of the line: two line breaks where it was CR LF */
+    while (cut + 1 < behind.size && cut < 2 && behind.data[cut] == '\n')
+        cut++;
+    if (cut > 0 && memchr("nrt\"\\/", behind.data[cut], 6) != NULL)
+        return cut + unescape_one(bytes_tail(behind, cut), out);
     uint8_t c = behind.data[0];
     uint32_t code = c == 'u' ? hex_code(bytes_tail(behind, 1), 4) : c == 'x' ? hex_code(bytes_tail(behind, 1), 2) : 0;
     if (code != 0) {

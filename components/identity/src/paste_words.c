@@ -105,6 +105,14 @@ void paste_keep(struct paste *paste, enum paste_name name, const char *value, bo
     memcpy(field, value, strlen(value) + 1);
 }
 
+void paste_keep_loose(struct paste *paste, const struct paste_texts *texts)
+{
+    if (paste->loose_count == PASTE_LOOSE_COUNT)
+        paste_fail(paste, IFL_KEY_AMBIGUOUS, "many clients");
+    else
+        paste->loose[paste->loose_count++] = *texts;
+}
+
 /* ---- Words ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool is_blank(uint8_t c)
@@ -169,7 +177,10 @@ static bool take_base64(struct paste *paste, struct bytes run, unsigned depth)
     uint8_t *text = paste_scratch(paste, run.size);
     size_t size = text == NULL ? 0 : paste_base64(run, text, run.size);
     struct bytes inner = bytes_of(text, size);
-    bool is_text = size > 0 && memchr(text, 0, size) == NULL && (text[0] < 0x7F || text[0] == 0xEF);
+    bool wide = size > WORTH_SIZE &&
+                (text[0] == 0 || text[1] == 0 || (text[0] ^ text[1]) == 1); /* UTF-16: its mark is FF FE or FE FF */
+    wide = wide && paste_plain(paste, inner, &inner);
+    bool is_text = size > 0 && (wide || (memchr(text, 0, size) == NULL && (text[0] < 0x7F || text[0] == 0xEF)));
     if (is_text)
         paste_find_text(paste, inner, depth + 1);
     paste->top = mark;
@@ -230,11 +241,26 @@ static bool take_name(struct words *words, struct bytes word)
     return true;
 }
 
+/* A certificate or key whose base64 needs no padding doesn't show where it ends: its first bytes do. */
+static struct bytes first_sequence(struct bytes run)
+{
+    const size_t size = paste_der_size(run);
+    size_t left = size / 3 * 4;
+    if (size == 0 || size % 3 != 0)
+        return run;
+    for (size_t i = 0; i < run.size; i++) {
+        left -= paste_is_base64(run.data[i]);
+        if (left == 0)
+            return bytes_head(run, i + 1);
+    }
+    return run;
+}
+
 /* A long piece of base64 that nobody can read would be left out: that's a refusal. */
 static void take_run(struct words *words, struct bytes word)
 {
     size_t from = (size_t)(word.data - words->text.data);
-    struct bytes run = base64_run(words->text, from, from + word.size);
+    struct bytes run = first_sequence(base64_run(words->text, from, from + word.size));
     words->at = from + run.size;
     if (take_base64(words->paste, run, words->depth))
         return;
@@ -242,6 +268,17 @@ static void take_run(struct words *words, struct bytes word)
                                                   bytes_starts_with(run, bytes_of_string("LS0tLS")));
     if (material)
         paste_fail(words->paste, IFL_KEY_PEM, "base64 that looks like a certificate or a key doesn't decode");
+}
+
+/* Base64 behind a name that nobody knows (SERVICE_KEY_B64=...), or in a data: address. */
+static struct bytes without_front(struct bytes word)
+{
+    size_t front = word.size;
+    while (front > 0 && memchr(":,", word.data[front - 1], 2) == NULL &&
+           !(word.data[front - 1] == '=' && front + 2 < word.size))
+        front--;
+    struct bytes rest = bytes_tail(word, front);
+    return front > 0 && rest.size >= MATERIAL_SIZE && is_base64_word(rest) ? rest : word;
 }
 
 void paste_find_words(struct paste *paste, struct bytes text, unsigned depth)
@@ -265,6 +302,7 @@ void paste_find_words(struct paste *paste, struct bytes text, unsigned depth)
             if (waits || word.size < MATERIAL_SIZE)
                 continue;
         }
+        word = without_front(word);
         if (word.size >= WORTH_SIZE && is_base64_word(word))
             take_run(&words, word);
     }

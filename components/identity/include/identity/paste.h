@@ -6,9 +6,11 @@
  *     service key under any name), JSON inside of a JSON string, doubled or single quotes, trailing or missing commas, missing braces, code fences, quoted mail,
  *     numbered lines, string literals of a program;
  *   - PEM with its BEGIN or END line missing, with rubbish inside of a block, or only its base64; DER files;
+ *   - PKCS#7 (.p7b) with the certificates;
  *   - PKCS#12 and encrypted private keys, where the caller can open them (struct paste_unlock).
  *
  * It may be this generous, because nothing that it finds is believed: all of it goes through service_key_read(), where signatures prove certificates and key.
+ * An object with another `clientid`, without certificate and key, is another service's: VCAP_SERVICES has such beside it.
  * It never leaves out what it can't read: base64 that looks like a certificate or a key and doesn't decode to exactly one is a refusal. What service_key_read() refuses with a clear
  * cause (two keys, a key of another certificate, a broken chain, plan api, ...) isn't tried again. The texts (url, clientid, tokenurl) can't be proven: they are to be shown.
  *
@@ -28,12 +30,19 @@ enum paste_kind {
     PASTE_ENCRYPTED_DER, /* PKCS#8 under a passphrase */
     PASTE_ENCRYPTED_PEM, /* a text: PEM with the headers Proc-Type and DEK-Info (RFC 1421) */
     PASTE_PKCS12,
+    PASTE_PKCS7, /* certificates without a key, as .p7b files have them (RFC 2315) */
 };
 
 struct paste_blob {
     enum paste_kind kind;
     struct bytes bytes;
 };
+
+/* The texts of an object that has a client of its own, but neither certificate nor key: perhaps another service. */
+struct paste_texts {
+    char url[IDENTITY_TEXT_SIZE], clientid[IDENTITY_TEXT_SIZE], tokenurl[IDENTITY_TEXT_SIZE];
+};
+#define PASTE_LOOSE_COUNT 8
 
 /* What was found so far. The caller owns struct and work space; the space is a secret, and wiped by paste_read(). */
 struct paste {
@@ -44,10 +53,12 @@ struct paste {
     size_t blob_count;
     char url[IDENTITY_TEXT_SIZE], clientid[IDENTITY_TEXT_SIZE], tokenurl[IDENTITY_TEXT_SIZE];
     char auth_url[IDENTITY_TEXT_SIZE]; /* the `url` under `uaa` */
-    bool json_key;                     /* the key came together with texts: a service key, not a file of its own */
-    bool straighten;                   /* typographic quotes are taken for straight ones */
-    unsigned repairs;                  /* bits of enum paste_repair */
-    enum ifl_status status;            /* the first thing that couldn't be read */
+    struct paste_texts loose[PASTE_LOOSE_COUNT];
+    size_t loose_count;
+    bool json_key;          /* the key came together with texts: a service key, not a file of its own */
+    bool straighten;        /* typographic quotes are taken for straight ones */
+    unsigned repairs;       /* bits of enum paste_repair */
+    enum ifl_status status; /* the first thing that couldn't be read */
     struct text detail;
     char detail_buf[160];
 };
@@ -58,7 +69,7 @@ struct paste_unlock {
     enum ifl_status (*open)(void *ctx, struct paste *paste, struct paste_blob blob);
 };
 
-/* Add DER. Doubled ones are taken once. TOO_LARGE: too many, or no space. */
+/* Add DER; of PKCS#7 each certificate. Doubled ones are taken once. TOO_LARGE: too many, or no space. */
 enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der);
 
 /* As service_key_read(), with everything above. `work` has PASTE_WORK_SIZE bytes of all inputs together; it's wiped. `unlock` may be NULL: KEY_ENCRYPTED then. */
