@@ -15,8 +15,7 @@
 #define STATUS_BUSY 0x01u
 #define STATUS_WRITE_ENABLED 0x02u
 #define STATUS_PROTECTED 0x1Cu
-#define STATUS_ERASE_FAILED 0x20u
-#define STATUS_PROGRAM_FAILED 0x40u
+#define STATUS_FAILED 0x60u /* an erase (bit 5) or a program (bit 6); it stays busy until they are cleared */
 
 #define OPEN_LIMIT_MS 5000u /* longer than any part's longest sector erase */
 
@@ -85,7 +84,7 @@ static enum ifl_status enable_writing(struct spi_nor *nor)
 static enum ifl_status outcome(struct spi_nor *nor)
 {
     uint8_t status = read_status(nor);
-    bool failed = nor->part->has_error_bits && (status & (STATUS_ERASE_FAILED | STATUS_PROGRAM_FAILED)) != 0;
+    bool failed = nor->part->has_error_bits && (status & STATUS_FAILED) != 0;
     if ((status & STATUS_BUSY) != 0 && !failed && now(nor) <= nor->limit) {
         return IFL_FLASH_BUSY;
     }
@@ -219,6 +218,9 @@ enum ifl_status spi_nor_open(struct spi_nor *nor)
         nor->limit = ifl_ms_after(now(nor), OPEN_LIMIT_MS);
     }
     uint8_t status = read_status(nor);
+    if (status != 0xFF && (status & STATUS_FAILED) != 0) { /* parts without these bits have zeros there */
+        command(nor, CLEAR_STATUS);
+    }
     if (status != 0xFF && (status & STATUS_BUSY) != 0) {
         nor->opening = now(nor) <= nor->limit;
         return nor->opening ? IFL_FLASH_BUSY : IFL_FLASH_IO;
@@ -228,9 +230,6 @@ enum ifl_status spi_nor_open(struct spi_nor *nor)
     nor->part = find_part(id);
     if (nor->part == NULL) {
         return IFL_FLASH_UNKNOWN;
-    }
-    if (nor->part->has_error_bits && (status & (STATUS_ERASE_FAILED | STATUS_PROGRAM_FAILED)) != 0) {
-        command(nor, CLEAR_STATUS);
     }
     command(nor, WRITE_DISABLE);
     nor->flash.geometry = (struct flash_geometry){

@@ -95,6 +95,19 @@ static void a_chip_that_never_gets_ready_is_given_up_when_opened(void)
     TEST_ASSERT_EQUAL(IFL_FLASH_IO, status);
 }
 
+/* Such a part stays busy until its error bits are cleared, and a reset of the CPU isn't one of the chip. */
+static void an_operation_that_failed_before_the_cpu_was_reset_is_cleared_when_opened(void)
+{
+    become_the_part_with_error_bits();
+    open_it();
+    chip.fails = true;
+    TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&all, 0));
+    spi_nor_init(&nor, &chip.bus);
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, spi_nor_open(&nor));
+    open_it();
+    TEST_ASSERT_EQUAL(IFL_OK, flash_program_verified(&all, 256, data, 16));
+}
+
 static void what_is_programmed_is_read_back_across_pages(void)
 {
     uint8_t back[sizeof data];
@@ -236,6 +249,7 @@ int main(void)
     RUN_TEST(a_write_protected_chip_is_told_apart);
     RUN_TEST(a_chip_that_was_erasing_when_the_cpu_was_reset_is_waited_for);
     RUN_TEST(a_chip_that_never_gets_ready_is_given_up_when_opened);
+    RUN_TEST(an_operation_that_failed_before_the_cpu_was_reset_is_cleared_when_opened);
     RUN_TEST(what_is_programmed_is_read_back_across_pages);
     RUN_TEST(every_start_within_a_page_and_every_length_stays_within_pages);
     RUN_TEST(an_erase_takes_its_time_and_everything_else_waits);
