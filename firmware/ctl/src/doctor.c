@@ -403,10 +403,43 @@ static enum place place_of(enum ifl_status verdict)
     }
 }
 
+/* Who answers in the place of SAP's load balancer and runtime, by its own word (RFC 9110 section 10.2.4). */
+static bool is_foreign(const char *server)
+{
+    static const char *const names[] = {"Akamai",  "cloudflare", "CloudFront",    "FortiGate", "BlueCoat",
+                                        "Zscaler", "squid",      "Microsoft-IIS", "lighttpd",  "Sophos"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strstr(server, names[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands in no catalogue of SAP's, but tells who has answered. */
+static void explain_stranger(struct text *line, const struct probe_seen *seen)
+{
+    const unsigned status = seen->answer.status;
+    text_str(
+        line,
+        status == 407   ? "; a proxy on the way wants a login: name it with --proxy http://USER:PASSWORD@HOST:PORT"
+        : status == 511 ? "; a network's login page (captive portal) is in the way: log in from this machine first"
+        : status == 421
+            ? "; the server there doesn't serve this name: compare the address that the name leads to, and --resolve"
+        : status == 451 ? "; something on the way blocks this address: ask who runs the network"
+                        : "");
+    if (is_foreign(seen->server)) {
+        text_str(line, "; SAP's load balancer doesn't call itself \"");
+        text_str(line, seen->server);
+        text_str(line, "\": a firewall or proxy on the way answers, or the address leads elsewhere");
+    }
+}
+
 /* What a 401 without a reason means after all that TLS has shown. */
 static void explain_refusal(struct text *line, const struct probe_seen *seen)
 {
     add_seen(line, seen);
+    explain_stranger(line, seen);
     if (seen->verdict == IFL_ANSWER_NO_CLIENT_CERT && seen->facts.certificate_sent) {
         text_str(line, "; the server asked for our certificate and got it, and dropped it: its root isn't on the load "
                        "balancer's list (SAP note 3240194), or something on the way breaks TLS open");
