@@ -12,6 +12,7 @@
 
 #include "links.h"
 #include "lwip/dns.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
 #define LINK_COUNT 2
@@ -143,6 +144,19 @@ static void on_resolved(const char *name, const ip_addr_t *address, void *ticket
     }
 }
 
+/* A connection that was closed here, and whose peer acknowledges nothing any more, keeps what it sent and its place for up to a quarter of an hour: lwIP
+ * repeats. A new connection needs that memory. */
+static void drop_silent(void)
+{
+    struct tcp_pcb *next;
+    for (struct tcp_pcb *tcp = tcp_active_pcbs; tcp != NULL; tcp = next) {
+        next = tcp->next;
+        if (tcp->callback_arg == NULL && (tcp->nrtx > 0 || tcp->persist_probe > 0)) {
+            tcp_abort(tcp);
+        }
+    }
+}
+
 static struct link *find_free(void)
 {
     for (size_t i = 0; i < LINK_COUNT; i++) {
@@ -160,6 +174,7 @@ enum ifl_status net_link_open(const char *host, uint16_t port, int *number)
     if (network != IFL_OK) {
         return network;
     }
+    drop_silent();
     struct link *link = find_free();
     if (link == NULL) {
         return IFL_NO_MEMORY;
