@@ -103,6 +103,8 @@ class NtpServer:
 
     def __init__(self, unix_s=TIME):
         self.unix_s = unix_s
+        self.knows = True  # the time; else it says that it doesn't, by leap indicator and stratum (RFC 4330 section 4)
+        self.answers = 0
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -115,9 +117,10 @@ class NtpServer:
             except OSError:
                 return
             seconds = (self.unix_s + 2_208_988_800) & 0xFFFFFFFF
-            answer = struct.pack("!BBbbIII", 0x24, 2, 6, -20, 0, 0, 0) + struct.pack("!II", seconds, 0)
+            answer = struct.pack("!BBbbIII", *((0x24, 2) if self.knows else (0xE4, 16)), 6, -20, 0, 0, 0) + struct.pack("!II", seconds, 0)
             answer += request[40:48] + struct.pack("!IIII", seconds, 0, seconds, 0)
             self.socket.sendto(answer, peer)
+            self.answers += 1
 
     def __enter__(self):
         return self

@@ -93,6 +93,20 @@ def the_name_servers_of_the_configuration_are_asked(elf, iflowctl):
     assert asked == {"192.0.2.53"}, asked
 
 
+def a_time_server_that_does_not_know_the_time_is_not_believed(elf, iflowctl):
+    """A router that has just started as the node has, from the same power: it answers all the same."""
+    with world.World(elf, iflowctl) as node_world:
+        right = node_world.ntp.unix_s
+        node_world.ntp.knows, node_world.ntp.unix_s = False, right + 400 * 86400
+        with node_world.node() as board:
+            board.wait_ready()
+            world.wait_until("it was asked twice", lambda: node_world.ntp.answers >= 2, board, every_s=0.2)
+            status = board.ask("status")
+            assert status["time_quality"] != "sntp", status
+            node_world.ntp.knows, node_world.ntp.unix_s = True, right
+            world.wait_until("it's believed", lambda: board.ask("status")["time_quality"] == "sntp", board, every_s=0.2)
+
+
 def a_refused_connection_is_named(elf, iflowctl):
     with world.World(elf, iflowctl) as node_world, node_world.node() as board:
         node_world.store(board, "first")
@@ -127,6 +141,25 @@ def a_connection_that_falls_silent_is_named(elf, iflowctl):
         recovers(node_world, board)
 
 
+def a_connection_that_the_network_forgets_stands_in_no_others_way(elf, iflowctl):
+    """A firewall drops its frames from one moment on, without a word, while lwIP's memory is full of a request; new connections pass."""
+    route = {"path": world.TELEMETRY, "timeout_ms": 4000, "max_rate": 60000, "batch": {"max_count": 8, "max_delay_ms": 3000}}
+
+    def queued(board):
+        return sum(each["queued"] for each in board.ask("status")["routes"])
+    with wired_node(elf, iflowctl, routes={"telemetry": route}) as (node_world, line, board):
+        node_world.store(board, "1")
+        world.wait_until("the first is accepted", lambda: queued(board) == 0, board)
+        forgotten = set()
+        for _ in range(2):
+            line.drop = lambda frame: bool(wire.is_tcp(frame) and (forgotten.add(frame[34:36]) or True))
+            for number in range(8):
+                node_world.store(board, f'"{number}{"x" * 400}"')
+            board.wait_cause("HTTP_TIMEOUT")
+            line.drop = lambda frame: wire.is_tcp(frame) and frame[34:36] in forgotten
+            world.wait_until("all are accepted", lambda: queued(board) == 0, board, every_s=0.2)
+
+
 def every_tenth_frame_may_get_lost(elf, iflowctl):
     dice = random.Random(4)
 
@@ -139,9 +172,10 @@ def every_tenth_frame_may_get_lost(elf, iflowctl):
 
 
 TESTS = [a_pulled_cable_is_named_and_only_delays, a_start_without_a_cable_is_made_good, a_silent_dhcp_server_is_named,
-         an_unknown_name_is_named, a_silent_name_server_is_named,
-         the_name_servers_of_the_configuration_are_asked, a_refused_connection_is_named, a_peer_that_says_nothing_is_named,
-         a_connection_that_falls_silent_is_named, every_tenth_frame_may_get_lost]  # fmt: skip
+         an_unknown_name_is_named, a_silent_name_server_is_named, the_name_servers_of_the_configuration_are_asked,
+         a_time_server_that_does_not_know_the_time_is_not_believed, a_refused_connection_is_named, a_peer_that_says_nothing_is_named,
+         a_connection_that_falls_silent_is_named, a_connection_that_the_network_forgets_stands_in_no_others_way,
+         every_tenth_frame_may_get_lost]  # fmt: skip
 
 if __name__ == "__main__":
     world.run_tests(TESTS, sys.argv[1], sys.argv[2], sys.argv[3:])

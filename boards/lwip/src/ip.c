@@ -21,6 +21,10 @@
 #define CABLE_POLL_MS 250u
 #define NTP_PORT 123u
 #define NTP_HOST_SIZE 64
+#define NTP_MODE_AT 0 /* leap indicator, version, mode */
+#define NTP_ALARM 0xC0u
+#define NTP_STRATUM_AT 1
+#define NTP_STRATUM_MAX 15
 #define SECONDS_1970_TO_ERA1 2085978496 /* February 7, 2036: where NTP's era 1 begins (RFC 4330 section 3) */
 
 static struct netif interface;
@@ -56,7 +60,7 @@ uint16_t ip_ntp_port(void)
 
 void ip_time_received(int32_t ntp_era1_s)
 {
-    if (setup.time_received != NULL) {
+    if (setup.time_received != NULL && ntp_era1_s != 0) { /* 0: not known */
         setup.time_received(setup.ctx, (int64_t)ntp_era1_s + SECONDS_1970_TO_ERA1);
     }
 }
@@ -240,6 +244,17 @@ static bool take_ntp_hosts(void)
         }
     }
     return true;
+}
+
+/* In place of pbuf_get_at() where lwIP looks at a time server's answer (CMakeLists.txt): it doesn't look whether the server knows the time itself (RFC 4330
+ * section 5). An answer that says no is no answer, as one with another mode isn't. */
+u8_t ip_sntp_byte(const struct pbuf *answer, u16_t at);
+
+u8_t ip_sntp_byte(const struct pbuf *answer, u16_t at)
+{
+    u8_t value = pbuf_get_at(answer, at);
+    bool unknown = at == NTP_MODE_AT && (value >= NTP_ALARM || pbuf_get_at(answer, NTP_STRATUM_AT) > NTP_STRATUM_MAX);
+    return unknown ? 0 : value;
 }
 
 static void start_sntp(void)
