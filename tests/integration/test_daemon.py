@@ -650,6 +650,23 @@ class Identities(DaemonTest):
         self.request(daemon, "ec")
         self.assertNotIn("pending", self.slots(daemon))
 
+    def test_a_request_does_not_take_the_slot_of_the_identity_before(self):
+        daemon = self.daemon()
+        old = self.in_force(daemon)["leaf_sha256"]
+        self.rotate(daemon, leaf="second")
+        wait_for(lambda: self.in_force(daemon)["leaf_sha256"] != old, "it's proven", daemon.explain)
+        done = ctl("identity", "csr", "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "IDENTITY_BEFORE"), done)
+        self.assertEqual(ctl("identity", "rollback", "--run", daemon.run_dir).status, 0)
+        self.assertEqual(self.in_force(daemon)["leaf_sha256"], old)
+        first = self.request(daemon, "--yes")
+        self.assertIn("a key waits for its certificate", self.slots(daemon))
+        second = self.request(daemon, "rsa", "--yes", name="second.pem")
+        bits = [run(["openssl", "req", "-in", path, "-noout", "-text"]).out for path in (first, second)]
+        self.assertEqual(["rsaEncryption" in text for text in bits], [False, True])
+        done = ctl("identity", "rollback", "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "NOT_FOUND"), done)
+
     def test_what_can_not_be_installed_is_refused_with_its_code(self):
         self.s.undeploy(TELEMETRY)
         daemon = self.daemon()

@@ -22,7 +22,16 @@ static void show_request(struct console *console, const struct text *pem)
     }
 }
 
-/* Without a word nothing is given up: an identity on trial keeps its slot. The pasted text's buffer holds the request. */
+/* What a new key would take the place of, and nobody said that it may. */
+static enum ifl_status check_slot(const struct identity_slots *slots)
+{
+    if (slots->pending >= 0) {
+        return IFL_IDENTITY_ON_TRIAL;
+    }
+    return identity_slots_has_before(slots) ? IFL_IDENTITY_BEFORE : IFL_OK;
+}
+
+/* The pasted text's buffer holds the request. */
 static enum ifl_status request_csr(struct console *console, struct words *words, ifl_ms now)
 {
     struct console_intake *intake = console->wiring->intake;
@@ -31,10 +40,8 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     if (!known || words_next(words).size > 0) {
         return IFL_USAGE;
     }
-    if (key == CONSOLE_KEY_WAITING && console->wiring->slots->pending >= 0) {
-        return IFL_IDENTITY_ON_TRIAL;
-    }
-    enum ifl_status status = import_take_buffer(console);
+    enum ifl_status status = key == CONSOLE_KEY_WAITING ? check_slot(console->wiring->slots) : IFL_OK;
+    status = status == IFL_OK ? import_take_buffer(console) : status;
     if (status != IFL_OK) {
         return status;
     }
@@ -51,6 +58,10 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
 const struct console_verb CONSOLE_CSR = {
     "identity csr", request_csr,
     "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here", ACCESS_CHANGES};
+
+const struct console_verb CONSOLE_CSR_EC = {
+    "identity csr", request_csr,
+    "identity csr [ec]  the request for the certificate of a key that is made here and stays here", ACCESS_CHANGES};
 
 static enum ifl_status take_chain(const struct console *console, struct bytes text, ifl_ms now)
 {

@@ -569,9 +569,12 @@ enum ifl_status identity_slots_refuse(struct identity_slots *slots)
 
 enum ifl_status identity_slots_rollback(struct identity_slots *slots)
 {
-    if (slots->active < 0 || slots->slot[1 - slots->active].state != IDENTITY_SLOT_ACTIVE)
-        return IFL_NOT_FOUND;
-    return put_in_force(slots, 1 - slots->active);
+    return identity_slots_has_before(slots) ? put_in_force(slots, 1 - slots->active) : IFL_NOT_FOUND;
+}
+
+bool identity_slots_has_before(const struct identity_slots *slots)
+{
+    return slots->active >= 0 && slots->slot[1 - slots->active].state == IDENTITY_SLOT_ACTIVE;
 }
 
 /* ---- Using it --------------------------------------------------------------------------------------------------------------------- */

@@ -288,8 +288,22 @@ int verb_identity_rollback(int argc, char **argv)
     return run("identity rollback", argc, argv);
 }
 
+/* `--yes`: a new key, whatever its slot holds. That is what the console's word for its kind says. */
 int verb_identity_csr(int argc, char **argv)
 {
+    static char ec[] = "ec";
+    bool kind = false;
+    int yes = 0;
+    for (int i = 1; i < argc; i++) {
+        kind = kind || strcmp(argv[i], "ec") == 0 || strcmp(argv[i], "rsa") == 0;
+        yes = strcmp(argv[i], "--yes") == 0 ? i : yes;
+    }
+    if (yes > 0 && kind) {
+        memmove(argv + yes, argv + yes + 1, (size_t)(argc - yes) * sizeof *argv); /* and the NULL at the end */
+        argc--;
+    } else if (yes > 0) {
+        argv[yes] = ec;
+    }
     return run("identity csr", argc, argv);
 }
 

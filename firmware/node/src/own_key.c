@@ -104,6 +104,6 @@ void own_key_init(const struct console_verb *verbs[OWN_KEY_VERB_COUNT])
 {
     node.intake.csr = csr;
     node.intake.certificate = certificate;
-    verbs[0] = &CONSOLE_CSR;
+    verbs[0] = &CONSOLE_CSR_EC;
     verbs[1] = &CONSOLE_CERTIFICATE;
 }

@@ -707,6 +707,22 @@ static void an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise(voi
     TEST_ASSERT_EQUAL_UINT(1, csr_count);
 }
 
+static void an_identity_to_go_back_to_keeps_its_slot_unless_a_word_says_otherwise(void)
+{
+    with_keys();
+    slots.active = 0;
+    slots.slot[0].state = slots.slot[1].state = IDENTITY_SLOT_ACTIVE;
+    TEST_ASSERT_NOT_NULL(strstr(type("identity csr\n"), "E428"));
+    TEST_ASSERT_EQUAL_UINT(0, csr_count);
+    (void)type("identity csr ec\n");
+    TEST_ASSERT_EQUAL_UINT(1, csr_count);
+    slots.slot[1].state = IDENTITY_SLOT_REFUSED;
+    (void)type("identity csr\n");
+    TEST_ASSERT_EQUAL_UINT(2, csr_count);
+    slots.slot[0].state = slots.slot[1].state = IDENTITY_SLOT_EMPTY;
+    slots.active = -1;
+}
+
 static void certificates_are_taken_only_for_a_key_that_waits(void)
 {
     with_keys();
@@ -1024,6 +1040,7 @@ int main(void)
     RUN_TEST(a_rollback_to_an_identity_that_leads_nowhere_is_done_and_says_so);
     RUN_TEST(a_request_is_shown_and_its_key_is_chosen_by_a_word);
     RUN_TEST(an_identity_on_trial_keeps_its_slot_unless_a_word_says_otherwise);
+    RUN_TEST(an_identity_to_go_back_to_keeps_its_slot_unless_a_word_says_otherwise);
     RUN_TEST(certificates_are_taken_only_for_a_key_that_waits);
     RUN_TEST(a_program_is_told_when_what_is_pasted_may_come);
     RUN_TEST(a_lock_keeps_closed_what_changes_something_and_nothing_else);

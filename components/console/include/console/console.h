@@ -19,7 +19,9 @@
  *
  * Where the program offers them (`more` in the wiring):
  *   identity csr [ec|rsa]  a key made here, and the request for its certificate (PKCS#10, PEM). The key stays here. Without a word the request of the
- *                      key that waits already is shown again, or an EC key is made; with one always a new key, also in the place of an identity on trial
+ *                      key that waits already is shown again, or an EC key is made where its slot holds nothing that is worth keeping. IDENTITY_ON_TRIAL: there
+ *                      is an identity on trial; IDENTITY_BEFORE: the one that `identity rollback` would go back to. With a word always a new key, in the place of
+ *                      whatever is there
  *   identity certificate [new-tenant]  the chain for that key, as PEM, ended by a line with a dot; tried as after `import`
  *   trust              which roots are trusted: in force, on trial, before
  *   trust install      new roots: what follows is PEM, ended by a line with a dot. They are tried with the tenant and in force once its chain
@@ -144,8 +146,8 @@ struct console_lock {
 
 /* Verbs that not every program has: each is linked only where a program names it in `more`. */
 struct console_verb;
-extern const struct console_verb CONSOLE_CSR, CONSOLE_CERTIFICATE, CONSOLE_TRUST, CONSOLE_REBOOT, CONSOLE_WIPE,
-    CONSOLE_UNLOCK, CONSOLE_LOCK;
+extern const struct console_verb CONSOLE_CSR, CONSOLE_CSR_EC /* where there are no RSA keys */, CONSOLE_CERTIFICATE,
+    CONSOLE_TRUST, CONSOLE_REBOOT, CONSOLE_WIPE, CONSOLE_UNLOCK, CONSOLE_LOCK;
 
 /* What the console can show and do; the caller keeps it. */
 struct console_wiring {

@@ -93,6 +93,8 @@ enum ifl_status identity_slots_refuse(struct identity_slots *slots);
 /* Back to the other slot, if that one holds a proven identity; rolling back again returns to this one. NOT_FOUND: there is none. Else as
  * identity_slots_refuse(). */
 enum ifl_status identity_slots_rollback(struct identity_slots *slots);
+/* There is one to go back to. */
+bool identity_slots_has_before(const struct identity_slots *slots);
 /* Read the identity of a slot (0 or 1), in whatever state. Its spans point into flash where it's memory-mapped (valid until that slot is prepared), else into `buf`.
  * IDENTITY_NONE: the slot is empty. STORE_CORRUPT. TOO_LARGE: `buf` is too small (IFL_IDENTITY_SIZE_MAX is enough). FLASH_*. After an error *identity is zeroed and
  * `buf` wiped. Wipe `buf` when done. */
