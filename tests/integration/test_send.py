@@ -372,7 +372,7 @@ class MalformedAnswers(SendTest):
                 elif answer.then == "reset" and s.options["tls"] == "1.3":  # nothing tells it from a refused certificate
                     self.assert_refused(done, "TLS_CLIENT_DROPPED")
                 elif answer.action == "fetch_csrf":  # the token never comes
-                    self.assert_refused(done, "ANSWER_CSRF", "ANSWER_CSRF_AGAIN")
+                    self.assert_refused(done, "ANSWER_CSRF", "ANSWER_CSRF_NONE")
                 else:
                     self.assertEqual(done.status, 1, done)
                     self.assertEqual(CODES[done.json["code"]].action, answer.action.upper(), done)

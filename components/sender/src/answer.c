@@ -6,10 +6,11 @@
 
 #define RETRY_AFTER_LIMIT_S 3600
 
-/* What the answer to a HEAD brings into the jar. "Required" and "Fetch" aren't tokens. */
+/* What the answer to a HEAD brings into the jar. "Required", "Fetch" and nothing aren't tokens. */
 static bool keep_token(struct sender_jar *jar, const char *value, bool cut)
 {
-    return text_is(value, "Required") || text_is(value, "Fetch") || (!cut && csrf_add_token(jar, value));
+    return text_is(value, "Required") || text_is(value, "Fetch") || text_is(value, "") ||
+           (!cut && csrf_add_token(jar, value));
 }
 
 static bool keep_cookie(struct sender_jar *jar, const char *value, bool cut)
@@ -79,12 +80,11 @@ enum ifl_status answer_read(struct sender *sender)
     return status;
 }
 
-/* Of an error the text at its front belongs to the verdict. */
+/* Of a success the head; an error's text belongs to the verdict, and a host that can't bring it to its end hasn't recovered. */
 bool answer_is_decidable(const struct sender *sender)
 {
     const struct http_response *response = &sender->response;
-    return response->head_complete &&
-           (response->complete || response->status < 300 || sender->answer.body_len == CATALOGUE_BODY_SIZE);
+    return response->head_complete && (response->complete || response->status < 300 || response->body_size > REST_SIZE);
 }
 
 uint32_t answer_retry_after_ms(const struct sender *sender)

@@ -38,7 +38,7 @@ static bool fits(const struct sender_jar *jar, size_t size)
 bool csrf_add_token(struct sender_jar *jar, const char *token)
 {
     size_t size = strlen(token);
-    if (size == 0 || jar->token_len > 0 || !fits(jar, size))
+    if (jar->token_len > 0 || !fits(jar, size))
         return false;
     jar->token_len = (uint16_t)size;
     memcpy(jar->text + sizeof jar->text - 1 - size, token, size);

@@ -16,6 +16,8 @@
 
 #include "sender/sender.h"
 
+#define REST_SIZE 4096 /* bytes of a body that are read: for the verdict, and to keep the connection */
+
 /* ---- wait.c ---- */
 
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route);
@@ -41,7 +43,7 @@ void sender_count(struct sender *sender, enum health_counter counter);
 struct sender_jar *csrf_jar_new(struct sender *sender);
 void csrf_jar_drop(struct sender_route *route);
 const char *csrf_token(const struct sender_jar *jar);
-/* False: it doesn't fit, or is no token. */
+/* False: it doesn't fit, or there is one already. */
 bool csrf_add_token(struct sender_jar *jar, const char *token);
 bool csrf_add_cookie(struct sender_jar *jar, struct bytes pair);
 /* The flow of the present route wants a token, or none any more. */
@@ -84,7 +86,7 @@ void post_wipe(struct sender *sender);
 void answer_begin(struct sender *sender);
 /* Read what is there. OK: something was taken. AGAIN: nothing there. Else the connection or the answer is broken. */
 enum ifl_status answer_read(struct sender *sender);
-/* Enough is there for a verdict. */
+/* All is there that is read of an answer before a verdict. */
 bool answer_is_decidable(const struct sender *sender);
 /* Milliseconds that Retry-After asks for; 0 = none. */
 uint32_t answer_retry_after_ms(const struct sender *sender);

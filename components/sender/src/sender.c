@@ -18,7 +18,6 @@
 #include "parts.h"
 
 #define CONNECT_MS 30000 /* resolve, connect, proxy and handshake */
-#define REST_SIZE 4096   /* bytes of a body that are read to keep a connection */
 #define RATE_PAUSE_MS (5 * 60 * 1000)
 
 enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *wiring, ifl_ms now)
@@ -156,7 +155,7 @@ static bool is_too_fast(struct sender *sender, const struct sender_route *route,
     if (message->time.quality != route->finished_quality)
         pause_ms = 0;
     if (route->settings->max_rate > 0)
-        pause_ms = 60000 * route->batch.count / route->settings->max_rate; /* of the last request */
+        pause_ms = 60000u * route->finished_count / route->settings->max_rate;
     return route->finished_at > 0 && sender_is_ahead(sender, route->finished_at + pause_ms);
 }
 

@@ -56,6 +56,7 @@ static void accepted(struct sender *sender)
     sender->host.view.accepted_count += route->batch.count;
     route->rejected_count = 0;
     route->finished_at = sender->now;
+    route->finished_count = (uint16_t)route->batch.count;
     route->finished_unix_s = route->batch.stored_unix_s;
     route->finished_quality = route->batch.stored_quality;
     enum ifl_status status = outbox_done(sender->wiring.outbox, route->lane, batch_last_n(&route->batch));
@@ -229,13 +230,14 @@ void verdict_unsendable(struct sender *sender, enum ifl_status status)
 
 /* ---- an answer ---- */
 
-/* 403 Required: a token is fetched and the message repeated at once; a second time with a fresh token the route waits. */
+/* 403 Required: a token is fetched and the message repeated at once; when that has just been done, with a token or without one, the route waits. */
 static enum ifl_status csrf_required(struct sender *sender)
 {
+    enum ifl_status again = sender->route->jar != NULL ? IFL_ANSWER_CSRF_AGAIN : IFL_ANSWER_CSRF_NONE;
     csrf_jar_drop(sender->route);
     csrf_set_needed(sender, true);
     stay(sender);
-    return sender->route->token_fresh ? IFL_ANSWER_CSRF_AGAIN : IFL_ANSWER_CSRF;
+    return sender->route->token_fresh ? again : IFL_ANSWER_CSRF;
 }
 
 /* The answer to HEAD. OK: post now, with a token or because none is needed any more. */
@@ -252,7 +254,7 @@ static enum ifl_status token_fetched(struct sender *sender, enum ifl_status stat
     if (sender->token_too_large)
         return IFL_ANSWER_CSRF_TOO_LARGE;
     if (status == IFL_ANSWER_CSRF)
-        return IFL_ANSWER_CSRF_AGAIN;
+        return IFL_ANSWER_CSRF_NONE;
     if (action_of(status) == IFL_ACTION_DEAD_LETTER || status == IFL_ANSWER_FLOW_FAILED)
         return IFL_ANSWER_CLIENT_ERROR; /* it can't be about the payload */
     if (status != IFL_ACCEPTED)
@@ -272,12 +274,12 @@ static void notice(struct sender *sender)
     sender->at_least_ms = answer_retry_after_ms(sender);
 }
 
-/* What the host, the route and the message get out of it. */
+/* What the host, the route and the message get out of it. A refusal that breaks off shows that the flow refuses, but not that the host works again. */
 static void settle(struct sender *sender, enum ifl_status verdict)
 {
     enum ifl_action action = action_of(verdict);
     bool hold_host = action == IFL_ACTION_HOLD_HOST || action == IFL_ACTION_HOLD_IDENTITY;
-    if (!hold_host && action != IFL_ACTION_RETRY_HOST) {
+    if (!hold_host && action != IFL_ACTION_RETRY_HOST && answer_is_decidable(sender)) {
         wait_over(sender, &sender->host, IFL_RECOVERED);
         sender->host.view.attempts = 0;
     }

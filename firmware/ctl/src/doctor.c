@@ -389,6 +389,7 @@ static enum place place_of(enum ifl_status verdict)
     case IFL_ANSWER_CSRF:
     case IFL_ANSWER_CSRF_AGAIN:
     case IFL_ANSWER_CSRF_TOO_LARGE:
+    case IFL_ANSWER_CSRF_NONE:
         return CSRF;
     case IFL_ANSWER_NOT_DEPLOYED:
     case IFL_ANSWER_METHOD:

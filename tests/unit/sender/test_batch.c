@@ -51,6 +51,24 @@ static void what_is_queued_goes_out_as_one_array(void)
     TEST_ASSERT_EQUAL_UINT64(3, world.health.counters[HEALTH_ACCEPTED]);
 }
 
+static void while_a_batch_forms_its_own_messages_do_not_count_for_the_rate(void)
+{
+    route->max_rate = 60;
+    route->batch_delay_ms = 2000;
+    put_texts(1);
+    world_run_for(2100);
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    put_texts(9);
+    world_run_for(4000); /* a second for the one before, two for the batch */
+    TEST_ASSERT_EQUAL_UINT(10, world_done_count(0));
+    TEST_ASSERT_EQUAL_UINT(2, world.request_count);
+    put_texts(1);
+    world_run_for(4000); /* nine seconds for the nine */
+    TEST_ASSERT_EQUAL_UINT(2, world.request_count);
+    world_run_for(8000);
+    TEST_ASSERT_EQUAL_UINT(11, world_done_count(0));
+}
+
 static void or_as_lines(void)
 {
     route->body = SETTINGS_BODY_LINES;
@@ -332,6 +350,7 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(what_is_queued_goes_out_as_one_array);
+    RUN_TEST(while_a_batch_forms_its_own_messages_do_not_count_for_the_rate);
     RUN_TEST(or_as_lines);
     RUN_TEST(one_message_alone_is_an_array_too_under_its_own_id);
     RUN_TEST(no_batch_has_more_messages_than_allowed);

@@ -130,7 +130,7 @@ static void a_flow_that_wants_a_token_and_gives_none_makes_its_route_wait(void)
     strcpy(fetched, HTTP_200);
     world_put(0, 10);
     world_run_for(3600000);
-    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_AGAIN, world_route(0).status);
+    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_NONE, world_route(0).status);
     TEST_ASSERT_TRUE(world.request_count < 60);
     TEST_ASSERT_EQUAL_UINT(1, world_queued(0));
 }
@@ -155,7 +155,7 @@ static void a_fetch_that_fails_is_an_outcome_of_its_route_and_never_of_the_messa
     } cases[] = {
         {"HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\n", IFL_ANSWER_UNAUTHORIZED, true},
         {"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", IFL_ANSWER_ROLE, false},
-        {REQUIRED, IFL_ANSWER_CSRF_AGAIN, false},
+        {REQUIRED, IFL_ANSWER_CSRF_NONE, false},
         {"HTTP/1.1 404 No\r\n\r\n", IFL_ANSWER_NOT_DEPLOYED, false},
         {"HTTP/1.1 503 No\r\nContent-Length: 7\r\n\r\n", IFL_ANSWER_TEMPORARY, false},
         {"HTTP/1.1 413 No\r\n\r\n", IFL_ANSWER_CLIENT_ERROR, false},
@@ -294,13 +294,37 @@ static void an_empty_token_is_none(void)
     strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: Fetch\r\nSet-Cookie: bad cookie\r\nContent-Length: 0\r\n\r\n");
     world_put(0, 10);
     world_settle();
-    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_AGAIN, world_route(0).status);
-    setUp();
-    strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token:\r\nContent-Length: 0\r\n\r\n");
+    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_NONE, world_route(0).status);
+    static const char *const answers[] = {
+        "HTTP/1.1 200 OK\r\nX-CSRF-Token:\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-CSRF-Token: \t \r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 403 No\r\nX-CSRF-Token:\r\nContent-Length: 0\r\n\r\n",
+    };
+    static const enum ifl_status causes[] = {IFL_ANSWER_CSRF_NONE, IFL_ANSWER_CSRF_NONE, IFL_ANSWER_ROLE};
+    for (size_t i = 0; i < 3; i++) {
+        setUp();
+        strcpy(fetched, answers[i]);
+        world_put(0, 10);
+        world_settle();
+        TEST_ASSERT_EQUAL(causes[i], world_route(0).status);
+        TEST_ASSERT_TRUE(world_route(0).state != SENDER_ROUTE_GOING);
+        TEST_ASSERT_EQUAL_UINT(1, world_queued(0));
+        set_token("T0k3n==");
+        world_run_for(3600000);
+        TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    }
+}
+
+static void a_flow_that_lost_its_protection_may_say_so_by_an_empty_token(void)
+{
+    protection = false;
+    world.decide = NULL;
+    sender_csrf_remembered(&world.sender, 1);
+    world_reply("HTTP/1.1 200 OK\r\nX-CSRF-Token:\r\nContent-Length: 0\r\n\r\n", IFL_AGAIN);
     world_put(0, 10);
     world_settle();
-    TEST_ASSERT_TRUE(world_route(0).state != SENDER_ROUTE_GOING);
-    TEST_ASSERT_EQUAL_UINT(1, world_queued(0));
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_FALSE(world.csrf_needed);
 }
 
 static void tokens_live_only_in_the_jar_and_not_after_stop(void)
@@ -329,7 +353,7 @@ static void required_is_no_token_and_cookies_of_other_answers_are_left_alone(voi
     strcpy(fetched, "HTTP/1.1 200 OK\r\nX-CSRF-Token: Required\r\nContent-Length: 0\r\n\r\n");
     world_put(0, 10);
     world_settle();
-    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_AGAIN, world_route(0).status);
+    TEST_ASSERT_EQUAL(IFL_ANSWER_CSRF_NONE, world_route(0).status);
     setUp();
     protection = false;
     world.decide = NULL;
@@ -360,6 +384,7 @@ int main(void)
     RUN_TEST(a_token_that_leaves_no_room_for_the_request_is_dropped_with_a_clear_cause);
     RUN_TEST(a_stopped_fetch_leaves_no_half_filled_jar);
     RUN_TEST(an_empty_token_is_none);
+    RUN_TEST(a_flow_that_lost_its_protection_may_say_so_by_an_empty_token);
     RUN_TEST(tokens_live_only_in_the_jar_and_not_after_stop);
     RUN_TEST(the_second_token_of_an_answer_is_one_too_many);
     RUN_TEST(required_is_no_token_and_cookies_of_other_answers_are_left_alone);

@@ -63,6 +63,42 @@ static void a_day_without_network_is_a_few_tries_and_one_event(void)
     TEST_ASSERT_EQUAL(IFL_RECOVERED, health_event_at(&world.health, 2)->status);
 }
 
+static struct reply broken_off;
+
+static struct reply breaks_off(const struct request *request)
+{
+    return request->route == 0 ? broken_off : (struct reply){HTTP_200, IFL_AGAIN};
+}
+
+static void a_refusal_that_breaks_off_holds_its_route_but_the_host_has_not_recovered(void)
+{
+    static const char *const refusals[] = {"HTTP/1.1 403 No\r\nContent-Length: 100\r\n\r\nNo",
+                                           "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nNo",
+                                           "HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\n"};
+    static const enum ifl_status causes[] = {IFL_ANSWER_ROLE, IFL_ANSWER_SERVER_ERROR, IFL_ANSWER_TEMPORARY};
+    static const enum ifl_status ends[] = {IFL_AGAIN, IFL_CLOSED, IFL_NET_RESET};
+    for (size_t i = 0; i < 9; i++) {
+        world_start();
+        world.settings.routes[0].timeout_ms = 10000;
+        world_open(IFL_NET_REFUSED);
+        broken_off = (struct reply){refusals[i % 3], ends[i / 3]};
+        world.decide = breaks_off;
+        world_put(0, 10);
+        world_run_for(20000);
+        TEST_ASSERT_EQUAL(causes[i % 3], world_route(0).status);
+        TEST_ASSERT_EQUAL_UINT(0, world_events(IFL_RECOVERED));
+        TEST_ASSERT_EQUAL(SENDER_ROUTE_BACKOFF, world_host().state);
+        world_put(1, 10); /* it's tried all the same */
+        world_run_for(15000);
+        TEST_ASSERT_EQUAL_UINT(1, world_done_count(1));
+        TEST_ASSERT_EQUAL_UINT(1, world_events(IFL_RECOVERED));
+        TEST_ASSERT_EQUAL(SENDER_ROUTE_GOING, world_host().state);
+        world.decide = NULL;
+        world_run_for(HOUR);
+        TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    }
+}
+
 static void a_day_of_connections_that_die_is_bounded_however_they_die(void)
 {
     static const enum ifl_status ends[] = {IFL_CLOSED,      IFL_NET_RESET,    IFL_TLS_RESET,
@@ -595,6 +631,7 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(a_day_without_network_is_a_few_tries_and_one_event);
+    RUN_TEST(a_refusal_that_breaks_off_holds_its_route_but_the_host_has_not_recovered);
     RUN_TEST(a_day_of_connections_that_die_is_bounded_however_they_die);
     RUN_TEST(a_day_of_answers_cut_short_is_bounded);
     RUN_TEST(a_failing_route_backs_off_alone);

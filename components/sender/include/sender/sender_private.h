@@ -42,8 +42,9 @@ struct sender_route {
     uint8_t rejected_count;   /* messages rejected in a row without a success between */
     bool unlucky;             /* its last request got no answer, and no other route's since */
     bool csrf_needed;
-    bool token_fresh;       /* a token was asked for on behalf of the request that comes next */
-    uint32_t flow_failures; /* ANSWER_FLOW_FAILED on the message n */
+    bool token_fresh;        /* a token was asked for on behalf of the request that comes next */
+    uint16_t finished_count; /* messages in its last request that was accepted */
+    uint32_t flow_failures;  /* ANSWER_FLOW_FAILED on the message n */
     const struct settings_route *settings;
     struct sender_jar *jar;    /* or NULL: no token is known */
     outbox_n n;                /* the message that view.attempts and flow_failures are about */
