@@ -940,7 +940,7 @@ class Idle(DaemonTest):
     def wakeups(self, daemon):
         """How often it woke up in the quietest of some spells of two seconds: first it may tidy up."""
         counts = []
-        while len(counts) < 40 and (not counts or counts[-1] > 0):
+        while len(counts) < 20 and (not counts or counts[-1] > 0):
             before = self.switches(daemon)
             threading.Event().wait(2)
             counts.append(self.switches(daemon) - before)

@@ -2,6 +2,7 @@
 
 Everything lies in a temporary directory; connections are Unix sockets; no port is fixed; QEMU never outlives the `with` block."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -77,9 +78,12 @@ class Console:
                     raise AssertionError(f"'{pattern}' didn't come; the console said:\n{self.received.decode('utf-8', 'replace')}")
 
     def close(self):
-        for part in (self.connection, self.listener):
-            if part is not None:
-                part.close()
+        if self.connection is not None:
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+            self.reader.join()
+            self.connection.close()
+        self.listener.close()
 
 
 class Qmp:
@@ -171,7 +175,7 @@ class Machine:
             except (TimeoutError, ConnectionError):
                 if self.process.poll() is not None or isinstance(part, Qmp) and part.connected:
                     raise RuntimeError(f"QEMU ended at once:\n{self.error_text()}") from None
-        raise RuntimeError("QEMU doesn't connect")
+        raise RuntimeError(f"QEMU doesn't connect:\n{self.error_text()}")
 
     def __exit__(self, *_):
         if self.process is not None and self.process.poll() is None:

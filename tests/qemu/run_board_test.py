@@ -67,7 +67,8 @@ class Server:
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.treat = treat
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
 
     def _accept(self):
         while True:
@@ -88,6 +89,9 @@ class Server:
         return self
 
     def __exit__(self, *_):
+        # Who still waits at a number that is closed takes what comes to the next socket with that number, once a signal starts his call again.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 
@@ -108,14 +112,14 @@ class NtpServer:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def _serve(self):
         while True:
-            try:
-                request, peer = self.socket.recvfrom(512)
-            except OSError:
-                return
+            request, peer = self.socket.recvfrom(512)
+            if not request:
+                return  # our own word that it's over
             seconds = (self.unix_s + 2_208_988_800) & 0xFFFFFFFF
             answer = struct.pack("!BBbbIII", *((0x24, 2) if self.knows else (0xE4, 16)), 6, -20, 0, 0, 0) + struct.pack("!II", seconds, 0)
             answer += request[40:48] + struct.pack("!IIII", seconds, 0, seconds, 0)
@@ -126,6 +130,8 @@ class NtpServer:
         return self
 
     def __exit__(self, *_):
+        self.socket.sendto(b"", ("127.0.0.1", self.port))
+        self.thread.join()
         self.socket.close()
 
 
