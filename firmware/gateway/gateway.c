@@ -43,6 +43,7 @@
 #include "tls/tls.h"
 #include "token/token.h"
 #include "trust.h"
+#include "wipe.h"
 
 #define TLS_ARENA_SIZE (256u * 1024u)
 #define WORK_ARENA_SIZE (512u * 1024u) /* reading service keys; only at start and on SIGHUP */
@@ -88,6 +89,7 @@ struct gateway {
     struct console_wiring console_wiring;
     struct console_intake intake;
     struct console_trust console_trust;
+    struct console_device console_device;
     struct key_file pasted;   /* secret; only during an import */
     enum ifl_status no_token; /* with `auth` "oauth": why the identity in use can get none; OK: it can */
     uint8_t file_leaf[32];    /* of the key file that the configuration names; zeros: none was read */
@@ -99,6 +101,7 @@ struct gateway {
     bool sending;                 /* the sender is started */
     bool renewing;                /* renewal is started: the identity is a certificate */
     bool stop, reload, failed;
+    bool wipe; /* ordered: everything goes when the files are closed */
 };
 
 /* Static: large, and only the touched pages take memory. */
@@ -669,6 +672,41 @@ static enum ifl_status roll_trust_back(void *ctx, ifl_ms now)
     return status;
 }
 
+/* ---- the console's `wipe` ---- */
+
+static enum ifl_status order_wipe(void *ctx)
+{
+    struct gateway *gateway = ctx;
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = wipe_order(gateway->options->state_dir, &detail);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        return status;
+    }
+    log_info("stopping, to be decommissioned by the console: all that is in %s goes", gateway->options->state_dir);
+    gateway->stop = gateway->wipe = true;
+    return IFL_OK;
+}
+
+static enum ifl_status carry_out_wipe(struct gateway *gateway)
+{
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = wipe_carry_out(gateway->options->state_dir, &detail);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+        log_info("the next start tries again");
+    } else {
+        log_info("%s is wiped", gateway->options->state_dir);
+    }
+    return status;
+}
+
+/* ---- new roots on trial ---- */
+
 static void judge_trust(struct gateway *gateway, ifl_ms now)
 {
     const struct tls_facts *facts = tls_facts(&gateway->tls);
@@ -806,7 +844,8 @@ static void log_outbox(const struct gateway *gateway)
 
 static void wire_doors(struct gateway *gateway)
 {
-    static const struct console_verb *const MORE_VERBS[] = {&CONSOLE_CSR, &CONSOLE_CERTIFICATE, &CONSOLE_TRUST, NULL};
+    static const struct console_verb *const MORE_VERBS[] = {&CONSOLE_CSR, &CONSOLE_CERTIFICATE, &CONSOLE_TRUST,
+                                                            &CONSOLE_WIPE, NULL};
     gateway->ingest_wiring = (struct ingest_wiring){.settings = &gateway->plan->settings,
                                                     .outbox = &gateway->store.outbox,
                                                     .clock = &gateway->clock,
@@ -822,6 +861,7 @@ static void wire_doors(struct gateway *gateway)
     }
     gateway->console_trust = (struct console_trust){
         .list = list_trust, .install = install_trust, .rollback = roll_trust_back, .ctx = gateway};
+    gateway->console_device = (struct console_device){.wipe = order_wipe, .ctx = gateway};
     gateway->console_wiring = (struct console_wiring){.settings = &gateway->plan->settings,
                                                       .outbox = &gateway->store.outbox,
                                                       .sender = &gateway->sender,
@@ -830,6 +870,7 @@ static void wire_doors(struct gateway *gateway)
                                                       .slots = &gateway->store.slots,
                                                       .intake = &gateway->intake,
                                                       .trust = &gateway->console_trust,
+                                                      .device = &gateway->console_device,
                                                       .more = MORE_VERBS,
                                                       .arena = &gateway->tls_arena,
                                                       .version = "iflowd " IFL_VERSION,
@@ -1199,6 +1240,12 @@ int gateway_run(const struct options *options)
     struct text detail;
     text_init(&detail, buf, sizeof buf);
     gateway->options = options;
+    if (wipe_is_ordered(options->state_dir)) { /* a power cut came between, or somebody starts it all the same */
+        if (carry_out_wipe(gateway) == IFL_OK) {
+            log_status(IFL_GATEWAY_WIPED, options->state_dir);
+        }
+        return 1;
+    }
     const enum ifl_status status = start(gateway, &detail);
     if (status == IFL_OK) {
         log_info("version " IFL_VERSION ", delivering to https://%s:%u", gateway->host, gateway->port);
@@ -1211,5 +1258,8 @@ int gateway_run(const struct options *options)
     }
     store_close(&gateway->store);
     wipe_secrets(gateway);
+    if (gateway->wipe && carry_out_wipe(gateway) != IFL_OK) {
+        return 1;
+    }
     return status == IFL_OK && !gateway->failed ? 0 : 1;
 }

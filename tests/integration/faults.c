@@ -171,6 +171,13 @@ int rename(const char *from, const char *to)
     return next_fault("rename", to) != NONE ? -1 : next(from, to);
 }
 
+int unlinkat(int dir, const char *path, int flags)
+{
+    int (*next)(int dir, const char *path, int flags);
+    real(&next, "unlinkat");
+    return next_fault("unlink", path) != NONE ? -1 : next(dir, path, flags);
+}
+
 int unlink(const char *path)
 {
     int (*next)(const char *path);

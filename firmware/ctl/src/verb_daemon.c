@@ -307,6 +307,11 @@ int verb_identity_csr(int argc, char **argv)
     return run("identity csr", argc, argv);
 }
 
+int verb_wipe(int argc, char **argv)
+{
+    return run("wipe", argc, argv);
+}
+
 int verb_trust_show(int argc, char **argv)
 {
     return run("trust", argc, argv);

@@ -29,6 +29,7 @@ int verb_identity_install(int argc, char **argv);
 int verb_identity_rollback(int argc, char **argv);
 int verb_identity_csr(int argc, char **argv);
 int verb_identity_certificate(int argc, char **argv);
+int verb_wipe(int argc, char **argv);
 int verb_trust_show(int argc, char **argv);
 int verb_trust_install(int argc, char **argv);
 int verb_trust_rollback(int argc, char **argv);
