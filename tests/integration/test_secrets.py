@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import unittest
@@ -184,6 +185,61 @@ class Secrets(unittest.TestCase):
             with self.subTest(" ".join(words[:3])):
                 found = self.found_in(self.image("catch syscall exit_group", words))
                 self.assertEqual([piece[:8] for piece in found], [])
+
+    def debugger(self, process, *commands):
+        """gdb at a running program."""
+        arguments = [part for command in ("set pagination off", *commands) for part in ("-ex", command)]
+        return subprocess.Popen(["gdb", "-nx", "-batch", "-p", str(process.pid), *arguments], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+
+    def read_image(self, path, told):
+        self.assertTrue(os.path.exists(path), told)
+        with open(path, "rb") as file:
+            data = file.read()
+        os.unlink(path)
+        return data
+
+    def idle_daemon(self, name):
+        """One that has delivered, has taken in the key by the console too, has made a key of its own, and has no connection."""
+        daemon = Daemon(self.stand_in, self.path(name), key=self.key, idle_close_ms=100).start()
+        self.addCleanup(daemon.kill)
+        daemon.put('{"t":1}')
+        wait_for(lambda: daemon.queued() == 0, "it's delivered", daemon.explain)
+        self.assertEqual(ctl("identity", "install", self.key, "--run", daemon.run_dir).status, 0)
+        self.assertEqual(ctl("identity", "csr", "--run", daemon.run_dir).status, 0)
+        daemon.reload()
+        daemon.put('{"t":2}')
+        wait_for(lambda: daemon.queued() == 0, "it's delivered", daemon.explain)
+        wait_for(lambda: not any(each["open"] for each in self.stand_in.connections()), "the connection is closed", daemon.explain)
+        return daemon
+
+    @unittest.skipUnless(shutil.which("gdb"), "gdb, which takes the images of memory, isn't installed")
+    def test_an_idle_daemon_has_the_key_in_one_place_and_an_ended_one_in_none(self):
+        daemon = self.idle_daemon("daemon-of-images")
+        path = self.path("image-of-iflowd")
+        gdb = self.debugger(daemon.process, f"generate-core-file {path}", "detach")
+        data = self.read_image(path, gdb.communicate()[0])
+        found = self.found_in(data)
+        self.assertTrue(found, "it's in use")
+        self.assertEqual([(piece[:8], data.count(piece)) for piece in found if data.count(piece) > 1], [])
+        plain = b"".join(self.numbers)
+        self.assertEqual([piece[:8] for piece in found if piece not in plain], [], "as DER only")
+        gdb = self.debugger(daemon.process, "catch syscall exit_group", "continue", f"generate-core-file {path}", "kill")
+        for line in gdb.stdout:  # it's at the process, and lets it go on
+            if "Catchpoint 1" in line:
+                break
+        daemon.process.terminate()
+        told = gdb.communicate()[0]
+        data = self.read_image(path, told)
+        self.assertEqual([piece[:8] for piece in self.found_in(data)], [])
+
+    def test_an_aborted_daemon_leaves_no_core_file(self):
+        daemon = self.idle_daemon("daemon-of-abort")
+        before = set(os.listdir(daemon.work)) | set(os.listdir(os.getcwd()))
+        daemon.process.send_signal(signal.SIGABRT)
+        self.assertEqual(daemon.wait_end(), -signal.SIGABRT)
+        after = set(os.listdir(daemon.work)) | set(os.listdir(os.getcwd()))
+        self.assertEqual([name for name in after - before if "core" in name], [])
 
 
 if __name__ == "__main__":
