@@ -23,6 +23,7 @@ from run_board_test import NtpServer  # noqa: E402
 TELEMETRY, HEARTBEAT = "/http/plant/telemetry", "/http/plant/alarm"
 GUEST_SEES_US_AT = "10.0.2.2"
 LIMIT_S = machine.LIMIT_S
+ALL_S = 10 * LIMIT_S  # a slow machine may need long for many messages, but it gets on
 BOARD = "smartfusion2_som"
 RETRY_EVERY_S = 1.0
 LAST_WORDS = 4000
@@ -169,15 +170,19 @@ class World:
     def wait_delivered(self, board, retry=True):
         """Until everything acknowledged has arrived. `retry`: don't wait for slow probes."""
         asked = [time.monotonic()]
+        progress = [0, time.monotonic()]  # how many are accepted, since when
 
         def delivered():
+            if len(self.stand_in.accepted()) != progress[0]:
+                progress[:] = len(self.stand_in.accepted()), time.monotonic()
             if not set(self.acknowledged) - self.accepted_ids():
                 return True
             if retry and time.monotonic() - asked[0] > RETRY_EVERY_S:
                 board.ask("retry")
                 asked[0] = time.monotonic()
+            assert time.monotonic() - progress[1] < LIMIT_S, "nothing more is accepted; the node's last words:\n" + board.console_text()[-LAST_WORDS:]
             return False
-        wait_until("everything acknowledged is accepted", delivered, board)
+        wait_until("everything acknowledged is accepted", delivered, board, ALL_S)
 
     def problems(self):
         """What of the promise doesn't hold in the receiver's records, as sentences: lost, reordered, doubled, two payloads under one id."""
