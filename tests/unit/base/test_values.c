@@ -147,6 +147,27 @@ static void crc32c_gives_the_value_of_the_standard_in_one_piece_and_in_two(void)
     TEST_ASSERT_NOT_EQUAL(crc32c(0, "a", 1), crc32c(1, "a", 1));
 }
 
+static uint32_t crc32c_bit_by_bit(uint32_t crc, const uint8_t *data, size_t size)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < size * 8; i++) {
+        crc ^= (uint32_t)(data[i / 8] >> i % 8 & 1);
+        crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82F63B78u : 0);
+    }
+    return ~crc;
+}
+
+static void crc32c_is_right_for_each_length_and_wherever_the_bytes_lie(void)
+{
+    uint8_t data[48];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 37 + 5);
+    for (size_t at = 0; at < 5; at++) {
+        for (size_t size = 0; size <= 40; size++)
+            TEST_ASSERT_EQUAL_HEX32(crc32c_bit_by_bit(7, data + at, size), crc32c(7, data + at, size));
+    }
+}
+
 static void little_endian_integers_come_back_from_any_address(void)
 {
     uint8_t raw[17] = {0};
@@ -353,6 +374,7 @@ int main(void)
     RUN_TEST(every_action_has_a_name);
     RUN_TEST(what_64_bits_are_divided_into_multiplies_back);
     RUN_TEST(crc32c_gives_the_value_of_the_standard_in_one_piece_and_in_two);
+    RUN_TEST(crc32c_is_right_for_each_length_and_wherever_the_bytes_lie);
     RUN_TEST(little_endian_integers_come_back_from_any_address);
     RUN_TEST(a_span_is_found_compared_and_cut);
     RUN_TEST(a_word_is_found_whatever_its_case);

@@ -1,6 +1,7 @@
+/* by_byte.c: CRC-32C where 1 KB for a table doesn't matter: half the time of by_nibble.c. */
 #include "base/crc32c.h"
 
-/* Reflected polynomial 0x1EDC6F41, a byte at a time: each stored byte goes through it, some of them three times, and the table's 1 KB halves the price. */
+/* Reflected polynomial 0x1EDC6F41. */
 static const uint32_t table[256] = {
     0x00000000u, 0xF26B8303u, 0xE13B70F7u, 0x1350F3F4u, 0xC79A971Fu, 0x35F1141Cu, 0x26A1E7E8u, 0xD4CA64EBu, 0x8AD958CFu,
     0x78B2DBCCu, 0x6BE22838u, 0x9989AB3Bu, 0x4D43CFD0u, 0xBF284CD3u, 0xAC78BF27u, 0x5E133C24u, 0x105EC76Fu, 0xE235446Cu,
