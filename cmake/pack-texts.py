@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Packs the texts of diag.def (name, cause and remedy of each row) to two fifths of their size: byte pair encoding with codes of ten bits.
 
-    pack-texts.py diag.def OUT.inc [SOURCE… | --names NAME…]
+    pack-texts.py diag.def OUT.inc [SOURCE… | --only NAME…]
 
 Code 0 ends a text, 1 to 95 are the printable characters of ASCII, and a code from 96 on stands for two others: the numbers 2 (code - 96) and the next one of
 the same stream, which begins with all pairs. The pair that occurs most often becomes the next code, until none occurs three times: it costs two codes
 itself. Code n lies in the ten bits from bit 10 n on, the lowest bit of a byte first. components/base/src/status.c is the reader.
 
-With --names, only the name of each cause is there, and where to look it up; the causes named have their sentences all the same. With SOURCEs, the firmware's: a cause whose name none of them has can't come up, and what it says is replaced by where to look it up.
+With --only, only the causes named have texts; behind theirs come the three that all others share. With SOURCEs, the firmware's: a cause whose name none of them has can't come up, and what it says is replaced by where to look it up.
 """
 import collections
 import pathlib
@@ -20,7 +20,7 @@ import diag_def  # noqa: E402
 CHARACTERS = [chr(code) for code in range(0x20, 0x7F)]
 FIRST_PAIR = 1 + len(CHARACTERS)
 CODE_BITS = 10
-UNTOLD = dict(cause="Its words can't be read at the moment.", remedy="Look its number up in docs/troubleshooting.md.")
+UNTOLD = dict(name="UNTOLD", cause="Its words can't be read at the moment.", remedy="Look its number up in docs/troubleshooting.md.")
 LEFT_OUT = dict(cause="This can't happen to a node.", remedy="Look its number up in docs/troubleshooting.md.")
 
 
@@ -62,22 +62,22 @@ def lines_of(values):
     return "".join("    " + ", ".join(str(value) for value in values[i:i + 24]) + ",\n" for i in range(0, len(values), 24))
 
 
-def texts_of(source, mentioned, instead):
-    """The texts of all rows, three each; `mentioned`: the names that can come up, or None for all; `instead` stands for the others' texts."""
-    for row in diag_def.rows(source):
+def texts_of(rows, mentioned):
+    """The texts of all rows, three each; `mentioned`: the names that can come up, or None for all."""
+    for row in rows:
         yield row["name"]
         for what in ("cause", "remedy"):
-            yield row[what] if mentioned is None or row["name"] in mentioned else instead[what]
+            yield row[what] if mentioned is None or row["name"] in mentioned else LEFT_OUT[what]
 
 
 def main():
     source, target, *users = sys.argv[1:]
-    names_only = users[:1] == ["--names"]
-    if names_only:
-        mentioned = set(users[1:])
-    else:
+    rows, mentioned = list(diag_def.rows(pathlib.Path(source).read_text())), None
+    if users[:1] == ["--only"]:
+        rows = [row for row in rows if row["name"] in users[1:]]
+    elif users:
         mentioned = {name for user in users for name in re.findall(r"\bIFL_(\w+)", pathlib.Path(user).read_text())}
-    plain = list(texts_of(pathlib.Path(source).read_text(), mentioned if users else None, UNTOLD if names_only else LEFT_OUT))
+    plain = list(texts_of(rows, mentioned)) + [UNTOLD[what] for what in ("name", "cause", "remedy")]
     strange = [text for text in plain if not set(text) <= set(CHARACTERS)]
     if strange:
         sys.exit(f"diag.def: only printable ASCII can be packed, but here is another character: {strange[0]}")
@@ -86,6 +86,7 @@ def main():
     deepest = max(depth(code, pairs) for code in range(FIRST_PAIR + len(pairs)))
     pathlib.Path(target).write_text(
         f"/* Made from diag.def by cmake/pack-texts.py: {sum(len(text) + 1 for text in plain)} bytes of text. */\n"
+        f"#define TOLD {', '.join('IFL_' + row['name'] for row in rows)} /* whose texts these are; behind them those of all others */\n"
         f"#define FIRST_PAIR {FIRST_PAIR}u\n#define PAIR_COUNT {len(pairs)}u\n#define PAIR_DEPTH {deepest}u\n#define TEXT_LEN_MAX {max(map(len, plain))}u\n"
         f"static const uint8_t CODES[] = {{\n{lines_of(bytes_of(codes))}}};\n")
 

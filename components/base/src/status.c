@@ -38,6 +38,17 @@ static unsigned code_at(size_t index)
     return ((unsigned)(at[0] | at[1] << 8) >> index * 10 % 8) & 0x3FF;
 }
 
+static const uint16_t told[] = {TOLD};
+
+/* Whose texts are told: the place in `told`, or the one behind it. */
+static size_t told_as(enum ifl_status status)
+{
+    size_t place = 0;
+    while (place < sizeof told / sizeof told[0] && told[place] != status)
+        place++;
+    return place;
+}
+
 /* Where the text number `number` begins, behind all pairs and the texts before it. */
 static size_t text_at(size_t number)
 {
@@ -60,9 +71,10 @@ void ifl_texts_from(bool (*read)(void *ctx, enum ifl_status status, enum ifl_tex
 /* Behind one code stands a tree of pairs: the left part is read at once, the right ones wait. */
 const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
 {
-    if (which != IFL_TEXT_NAME && read_elsewhere != NULL && read_elsewhere(elsewhere, status, which, buf, size))
+    status = ifl_diag(status)->status;
+    if (read_elsewhere != NULL && read_elsewhere(elsewhere, status, which, buf, size))
         return buf;
-    size_t at = text_at((size_t)(ifl_diag(status) - rows) * 3 + which), waiting_count = 0, len = 0;
+    size_t at = text_at(told_as(status) * 3 + which), waiting_count = 0, len = 0;
     uint16_t waiting[PAIR_DEPTH];
     for (unsigned code = code_at(at++); code != 0;
          code = waiting_count > 0 ? waiting[--waiting_count] : code_at(at++)) {

@@ -472,7 +472,7 @@ static void wire_console(void)
     uart_console_start();
 }
 
-/* Without them numbers and names are told. */
+/* Without them numbers are told. */
 static void start_texts(void)
 {
     struct flash_region texts;

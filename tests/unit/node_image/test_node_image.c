@@ -173,7 +173,7 @@ static void sentences_are_read_from_flash_by_number(void)
 {
     static uint8_t body[TEXTS_SIZE_MAX];
     static struct texts texts;
-    char cause[IFL_TEXT_SIZE], remedy[IFL_TEXT_SIZE], small[5], own[5] = "";
+    char name[40], cause[IFL_TEXT_SIZE], remedy[IFL_TEXT_SIZE], small[5], own[5] = "", own_name[40];
     size_t size = 0;
     flash_double_free(&medium);
     struct flash_double_options options = {
@@ -183,14 +183,20 @@ static void sentences_are_read_from_flash_by_number(void)
     texts_make(body, &size);
     TEST_ASSERT_LESS_THAN(TEXTS_SIZE_MAX / 2, size);
     TEST_ASSERT_EQUAL(IFL_NOT_FOUND, texts_use(&texts, region));
+    strcpy(own_name, ifl_name(IFL_OK));
+    strcpy(name, ifl_name(IFL_NET_DNS));
     strcpy(cause, ifl_cause(IFL_NET_DNS));
     strcpy(remedy, ifl_remedy(IFL_NET_DNS));
     memcpy(own, ifl_cause(IFL_OK), sizeof own - 1);
     const char first = own[0];
     own[0] = '#';
     body[le32_get(body + 4 + 8)] = '#'; /* to be seen: the first entry's cause */
+    TEST_ASSERT_EQUAL(IFL_OK, le16_get(body + 4));
+    le16_put(body + 4 + 6, 0); /* an image of before names were there */
     TEST_ASSERT_EQUAL(IFL_OK, stored_write(region, STORED_TEXTS, 1, 0, 1, bytes_of(body, size)));
     TEST_ASSERT_EQUAL(IFL_OK, texts_use(&texts, region));
+    TEST_ASSERT_EQUAL_STRING(name, ifl_name(IFL_NET_DNS));
+    TEST_ASSERT_EQUAL_STRING(own_name, ifl_name(IFL_OK));
     TEST_ASSERT_EQUAL_STRING(cause, ifl_cause(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING(remedy, ifl_remedy(IFL_NET_DNS));
     TEST_ASSERT_EQUAL('#', ifl_cause(ifl_diag_at(0)->status)[0]);

@@ -48,8 +48,8 @@ enum ifl_text { IFL_TEXT_NAME, IFL_TEXT_CAUSE, IFL_TEXT_REMEDY };
 /* One text of `status`, of an unknown one that of IFL_INVALID, into `buf`, which is returned. A text that is longer than `size` - 1 is cut there. */
 const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size);
 
-/* For a program that has the names only: where its sentences come from. False: they can't be read there now; then those that the program has are told, which say
- * where to look the number up. At the start, and by one caller; NULL: from nowhere. */
+/* For a program that lacks the texts of most causes: where it reads them. False: they can't be read there now; then those that the program has are told: the name is
+ * "UNTOLD", and the sentences say where to look the number up. At the start, and by one caller; NULL: from nowhere. */
 void ifl_texts_from(bool (*read)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size),
                     void *ctx);
 

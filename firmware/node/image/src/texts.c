@@ -17,8 +17,16 @@ static bool read_text(void *ctx, enum ifl_status status, enum ifl_text which, ch
         }
         at += ENTRY_SIZE;
     } while (le16_get(entry) != (uint16_t)status);
-    size_t len = le16_get(entry + (which == IFL_TEXT_CAUSE ? 2 : 4));
-    const uint32_t text_at = le32_get(entry + 8) + (which == IFL_TEXT_CAUSE ? 0 : le16_get(entry + 2));
+    /* The cause, then the remedy, then the name, which images of before lack. */
+    static const uint8_t length_at[] = {[IFL_TEXT_CAUSE] = 2, [IFL_TEXT_REMEDY] = 4, [IFL_TEXT_NAME] = 6};
+    size_t len = le16_get(entry + length_at[which]);
+    uint32_t text_at = le32_get(entry + 8);
+    for (unsigned i = 2; i < length_at[which]; i += 2) {
+        text_at += le16_get(entry + i);
+    }
+    if (len == 0) {
+        return false;
+    }
     len = len < size ? len : size - 1;
     buf[len] = '\0';
     return stored_read(document, text_at, buf, len) == IFL_OK;

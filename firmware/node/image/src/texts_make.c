@@ -29,8 +29,10 @@ void texts_make(uint8_t body[TEXTS_SIZE_MAX], size_t *size)
         le32_put(entry + 8, (uint32_t)at);
         le16_put(entry + 2, (uint16_t)strlen(ifl_cause(status)));
         le16_put(entry + 4, (uint16_t)strlen(ifl_remedy(status)));
+        le16_put(entry + 6, (uint16_t)strlen(ifl_name(status)));
         at = put_text(body, at, ifl_cause(status));
         at = put_text(body, at, ifl_remedy(status));
+        at = put_text(body, at, ifl_name(status));
     }
     le16_put(body + COUNT_SIZE + count * ENTRY_SIZE, UINT16_MAX);
     *size = at;

@@ -1,4 +1,4 @@
-/* texts.h: cause and remedy of everything that can go wrong, in words, in the flash image of a node, whose own memory is dear. Bytes: SPEC.md.
+/* texts.h: name, cause and remedy of everything that can go wrong, in words, in the flash image of a node, whose own memory is dear. Bytes: SPEC.md.
  *
  * They are found by number: an image that is older than the firmware lacks the newest, and tells those that it has in its own words. */
 #ifndef IMAGE_TEXTS_H
