@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Packs the texts of diag.def (name, cause and remedy of each row) to two fifths of their size: byte pair encoding with codes of ten bits.
+"""Packs the texts of diag.def (name, cause and remedy of each row) and of words.def beside it to two fifths of their size: byte pair encoding with codes of ten bits.
 
     pack-texts.py diag.def OUT.inc [SOURCE… | --only NAME…]
 
-Code 0 ends a text, 1 to 95 are the printable characters of ASCII, and a code from 96 on stands for two others: the numbers 2 (code - 96) and the next one of
+Code 0 ends a text, 1 to 95 are the printable characters of ASCII, 96 is the end of a line, and a code from 97 on stands for two others: the numbers 2 (code - 97) and the next one of
 the same stream, which begins with all pairs. The pair that occurs most often becomes the next code, until none occurs three times: it costs two codes
 itself. Code n lies in the ten bits from bit 10 n on, the lowest bit of a byte first. components/base/src/status.c is the reader.
 
@@ -17,7 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 import diag_def  # noqa: E402
 
-CHARACTERS = [chr(code) for code in range(0x20, 0x7F)]
+CHARACTERS = [chr(code) for code in range(0x20, 0x7F)] + ["\n"]
 FIRST_PAIR = 1 + len(CHARACTERS)
 CODE_BITS = 10
 UNTOLD = dict(name="UNTOLD", cause="Its words can't be read at the moment.", remedy="Look its number up in docs/troubleshooting.md.")
@@ -73,11 +73,14 @@ def texts_of(rows, mentioned):
 def main():
     source, target, *users = sys.argv[1:]
     rows, mentioned = list(diag_def.rows(pathlib.Path(source).read_text())), None
+    words = diag_def.words(pathlib.Path(source).with_name("words.def").read_text())
     if users[:1] == ["--only"]:
+        words = []
         rows = [row for row in rows if row["name"] in users[1:]]
     elif users:
         mentioned = {name for user in users for name in re.findall(r"\bIFL_(\w+)", pathlib.Path(user).read_text())}
-    plain = list(texts_of(rows, mentioned)) + [UNTOLD[what] for what in ("name", "cause", "remedy")]
+    numbers = [row["number"] for row in rows + words]
+    plain = list(texts_of(rows, mentioned)) + [text for row in words for text in ("", row["cause"], "")] + [UNTOLD[what] for what in ("name", "cause", "remedy")]
     strange = [text for text in plain if not set(text) <= set(CHARACTERS)]
     if strange:
         sys.exit(f"diag.def: only printable ASCII can be packed, but here is another character: {strange[0]}")
@@ -86,7 +89,8 @@ def main():
     deepest = max(depth(code, pairs) for code in range(FIRST_PAIR + len(pairs)))
     pathlib.Path(target).write_text(
         f"/* Made from diag.def by cmake/pack-texts.py: {sum(len(text) + 1 for text in plain)} bytes of text. */\n"
-        f"#define TOLD {', '.join('IFL_' + row['name'] for row in rows)} /* whose texts these are; behind them those of all others */\n"
+        f"#define LINE_END {len(CHARACTERS)}u\n"
+        f"#define TOLD {', '.join(str(number) for number in numbers)} /* whose texts these are; behind them those of all others */\n"
         f"#define FIRST_PAIR {FIRST_PAIR}u\n#define PAIR_COUNT {len(pairs)}u\n#define PAIR_DEPTH {deepest}u\n#define TEXT_LEN_MAX {max(map(len, plain))}u\n"
         f"static const uint8_t CODES[] = {{\n{lines_of(bytes_of(codes))}}};\n")
 

@@ -37,6 +37,13 @@ int ifl_left_out_attribute_names(const mbedtls_asn1_buf *oid, const char **short
     return REFUSED;
 }
 
+/* The public key of a certificate request: a node makes keys on P-256 only. */
+int ifl_left_out_rsa_write_public(const mbedtls_rsa_context *rsa, unsigned char *start, unsigned char **p)
+{
+    (void)rsa, (void)start, (void)p;
+    return REFUSED;
+}
+
 /* D, and what the Chinese remainder theorem needs, stand in every private key in PKCS#1 (RFC 8017 appendix A.1.2), none of them zero, or it doesn't parse. */
 int ifl_left_out_rsa_private_exponent(const mbedtls_mpi *p, const mbedtls_mpi *q, const mbedtls_mpi *e, mbedtls_mpi *d)
 {

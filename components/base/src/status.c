@@ -41,10 +41,10 @@ static unsigned code_at(size_t index)
 static const uint16_t told[] = {TOLD};
 
 /* Whose texts are told: the place in `told`, or the one behind it. */
-static size_t told_as(enum ifl_status status)
+static size_t told_as(unsigned number)
 {
     size_t place = 0;
-    while (place < sizeof told / sizeof told[0] && told[place] != status)
+    while (place < sizeof told / sizeof told[0] && told[place] != number)
         place++;
     return place;
 }
@@ -58,23 +58,22 @@ static size_t text_at(size_t number)
     return at;
 }
 
-static bool (*read_elsewhere)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size);
+static bool (*read_elsewhere)(void *ctx, unsigned number, enum ifl_text which, char *buf, size_t size);
 static void *elsewhere;
 
-void ifl_texts_from(bool (*read)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size),
-                    void *ctx)
+void ifl_texts_from(bool (*read)(void *ctx, unsigned number, enum ifl_text which, char *buf, size_t size), void *ctx)
 {
     read_elsewhere = read;
     elsewhere = ctx;
 }
 
 /* Behind one code stands a tree of pairs: the left part is read at once, the right ones wait. */
-const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
+static bool text_of(unsigned number, enum ifl_text which, char *buf, size_t size)
 {
-    status = ifl_diag(status)->status;
-    if (read_elsewhere != NULL && read_elsewhere(elsewhere, status, which, buf, size))
-        return buf;
-    size_t at = text_at(told_as(status) * 3 + which), waiting_count = 0, len = 0;
+    if (read_elsewhere != NULL && read_elsewhere(elsewhere, number, which, buf, size))
+        return true;
+    const size_t place = told_as(number);
+    size_t at = text_at(place * 3 + which), waiting_count = 0, len = 0;
     uint16_t waiting[PAIR_DEPTH];
     for (unsigned code = code_at(at++); code != 0;
          code = waiting_count > 0 ? waiting[--waiting_count] : code_at(at++)) {
@@ -84,10 +83,31 @@ const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, siz
             code = code_at(pair);
         }
         if (len + 1 < size)
-            buf[len++] = (char)(' ' + code - 1);
+            buf[len++] = (char)(code == LINE_END ? '\n' : ' ' + (int)code - 1);
     }
     buf[len] = '\0';
+    return place < sizeof told / sizeof told[0];
+}
+
+const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size)
+{
+    (void)text_of(ifl_diag(status)->status, which, buf, size);
     return buf;
+}
+
+bool ifl_words(enum ifl_words words, char *buf, size_t size)
+{
+    return text_of(words, IFL_TEXT_CAUSE, buf, size);
+}
+
+unsigned ifl_words_at(unsigned index)
+{
+    static const uint16_t numbers[] = {
+#define IFL_WORDS(name, number, text) (number),
+#include "base/words.def"
+#undef IFL_WORDS
+        0};
+    return numbers[index];
 }
 
 const char *ifl_action_name(enum ifl_action action)

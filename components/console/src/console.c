@@ -9,25 +9,16 @@
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
 
 static const struct console_verb VERBS[] = {
-    {"status", console_verb_status, "status             how it goes: host, identity, outbox, counters, each route",
-     ACCESS_READS},
-    {"routes", console_verb_routes, "routes             each route: path, state, why it waits and until when",
-     ACCESS_READS},
-    {"queue", console_verb_queue,
-     "queue [ROUTE] [N]  the messages that wait (the first N, default 20), and the dead letters\n"
-     "queue show|export|retry|drop ID  one message; a dead letter goes again, or is dropped",
-     ACCESS_READS}, /* one_message.c looks at the lock itself */
-    {"identity", console_verb_identity, "identity           which certificate is in force, and until when",
-     ACCESS_CHANGES_WITH_WORD},
-    {"import", console_verb_import,
-     "identity rollback  back to the identity before\n"
-     "import             paste a new service key, ended by a line with a dot",
-     ACCESS_CHANGES},
-    {"send", console_verb_send, "send ROUTE TEXT    store TEXT as a message", ACCESS_CHANGES},
-    {"retry", console_verb_retry, "retry [ROUTE]      try at once instead of waiting", ACCESS_CHANGES},
-    {"log", console_verb_log, "log [N]            the last N events (default 20)", ACCESS_READS},
-    {"settings", console_verb_settings, "settings           what is configured", ACCESS_READS},
-    {"help", console_verb_help, "help               this list; `json ` in front of a command gives JSON", ACCESS_READS},
+    {"status", console_verb_status, IFL_WORDS_HELP_STATUS, ACCESS_READS},
+    {"routes", console_verb_routes, IFL_WORDS_HELP_ROUTES, ACCESS_READS},
+    {"queue", console_verb_queue, IFL_WORDS_HELP_QUEUE, ACCESS_READS}, /* one_message.c looks at the lock itself */
+    {"identity", console_verb_identity, IFL_WORDS_HELP_IDENTITY, ACCESS_CHANGES_WITH_WORD},
+    {"import", console_verb_import, IFL_WORDS_HELP_IMPORT, ACCESS_CHANGES},
+    {"send", console_verb_send, IFL_WORDS_HELP_SEND, ACCESS_CHANGES},
+    {"retry", console_verb_retry, IFL_WORDS_HELP_RETRY, ACCESS_CHANGES},
+    {"log", console_verb_log, IFL_WORDS_HELP_LOG, ACCESS_READS},
+    {"settings", console_verb_settings, IFL_WORDS_HELP_SETTINGS, ACCESS_READS},
+    {"help", console_verb_help, IFL_WORDS_HELP_HELP, ACCESS_READS},
 };
 enum { VERB_COUNT = sizeof VERBS / sizeof VERBS[0] };
 
@@ -79,7 +70,8 @@ static void help_json(struct console *console)
 
 static void help_line(struct console *console, const struct console_verb *verb)
 {
-    answer_str(console, verb->help);
+    char words[IFL_WORDS_SIZE];
+    answer_str(console, ifl_words(verb->help, words, sizeof words) ? words : verb->name);
     answer_str(console, "\n");
 }
 

@@ -58,7 +58,10 @@ enum ifl_status import_begin(struct console *console, struct words *words, const
         intake->ready(intake->ctx, paste->what);
     }
     if (!console->json) {
-        answer_str(console, paste->prompt);
+        char prompt[IFL_WORDS_SIZE];
+        (void)ifl_words(paste->prompt, prompt, sizeof prompt);
+        answer_str(console, prompt);
+        answer_str(console, "\n");
     }
     return IFL_OK;
 }
@@ -71,9 +74,7 @@ static enum ifl_status take_key(const struct console *console, struct bytes text
 
 enum ifl_status console_verb_import(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste KEY = {"the key",
-                                             "Paste the service key (JSON) or the PEM files, then a line with a dot.\n",
-                                             true, take_key, console_verb_identity};
+    static const struct console_paste KEY = {"the key", IFL_WORDS_PASTE_KEY, true, take_key, console_verb_identity};
     (void)now;
     return import_begin(console, words, &KEY);
 }

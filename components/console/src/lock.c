@@ -50,6 +50,5 @@ static enum ifl_status close_lock(struct console *console, struct words *words, 
     return answer_done(console, "Locked.\n");
 }
 
-const struct console_verb CONSOLE_UNLOCK = {
-    "unlock", unlock, "unlock PIN         open what the PIN locks, for ten minutes after its last use", ACCESS_READS};
-const struct console_verb CONSOLE_LOCK = {"lock", close_lock, "lock               close it at once", ACCESS_READS};
+const struct console_verb CONSOLE_UNLOCK = {"unlock", unlock, IFL_WORDS_HELP_UNLOCK, ACCESS_READS};
+const struct console_verb CONSOLE_LOCK = {"lock", close_lock, IFL_WORDS_HELP_LOCK, ACCESS_READS};

@@ -25,6 +25,5 @@ static enum ifl_status wipe(struct console *console, struct words *words, ifl_ms
     return status == IFL_OK ? answer_done(console, "Everything is erased now.\n") : status;
 }
 
-const struct console_verb CONSOLE_REBOOT = {"reboot", reboot, "reboot             start again", ACCESS_CHANGES};
-const struct console_verb CONSOLE_WIPE = {
-    "wipe", wipe, "wipe everything    erase identity, settings and messages for good", ACCESS_CHANGES};
+const struct console_verb CONSOLE_REBOOT = {"reboot", reboot, IFL_WORDS_HELP_REBOOT, ACCESS_CHANGES};
+const struct console_verb CONSOLE_WIPE = {"wipe", wipe, IFL_WORDS_HELP_WIPE, ACCESS_CHANGES};

@@ -55,9 +55,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     return status;
 }
 
-const struct console_verb CONSOLE_CSR = {
-    "identity csr", request_csr,
-    "identity csr [ec|rsa]  the request for the certificate of a key that is made here and stays here", ACCESS_CHANGES};
+const struct console_verb CONSOLE_CSR = {"identity csr", request_csr, IFL_WORDS_HELP_CSR, ACCESS_CHANGES};
 
 const struct console_verb CONSOLE_CSR_EC = {
     "identity csr", request_csr,
@@ -71,13 +69,11 @@ static enum ifl_status take_chain(const struct console *console, struct bytes te
 
 static enum ifl_status take_certificate(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste CHAIN = {"the certificates",
-                                               "Paste the certificates (PEM), then a line with a dot.\n", true,
-                                               take_chain, console_verb_identity};
+    static const struct console_paste CHAIN = {"the certificates", IFL_WORDS_PASTE_CERTIFICATES, true, take_chain,
+                                               console_verb_identity};
     (void)now;
     return console->wiring->slots->request < 0 ? IFL_NOT_FOUND : import_begin(console, words, &CHAIN);
 }
 
-const struct console_verb CONSOLE_CERTIFICATE = {
-    "identity certificate", take_certificate,
-    "identity certificate   paste the certificates for that key, ended by a line with a dot", ACCESS_CHANGES};
+const struct console_verb CONSOLE_CERTIFICATE = {"identity certificate", take_certificate, IFL_WORDS_HELP_CERTIFICATE,
+                                                 ACCESS_CHANGES};

@@ -50,8 +50,7 @@ static enum ifl_status take_roots(const struct console *console, struct bytes te
 
 static enum ifl_status verb_trust(struct console *console, struct words *words, ifl_ms now)
 {
-    static const struct console_paste ROOTS = {"the roots", "Paste the roots (PEM), then a line with a dot.\n", false,
-                                               take_roots, verb_trust};
+    static const struct console_paste ROOTS = {"the roots", IFL_WORDS_PASTE_ROOTS, false, take_roots, verb_trust};
     const struct console_trust *trust = console->wiring->trust;
     const struct bytes word = words_next(words);
     if (bytes_equal(word, bytes_of_string("install"))) {
@@ -68,8 +67,4 @@ static enum ifl_status verb_trust(struct console *console, struct words *words, 
     return show(console);
 }
 
-const struct console_verb CONSOLE_TRUST = {"trust", verb_trust,
-                                           "trust              which roots are trusted\n"
-                                           "trust install      paste new roots (PEM), ended by a line with a dot\n"
-                                           "trust rollback     back to the roots before",
-                                           ACCESS_CHANGES_WITH_WORD};
+const struct console_verb CONSOLE_TRUST = {"trust", verb_trust, IFL_WORDS_HELP_TRUST, ACCESS_CHANGES_WITH_WORD};

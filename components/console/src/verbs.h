@@ -19,7 +19,7 @@ enum verb_access { ACCESS_CHANGES, ACCESS_CHANGES_WITH_WORD, ACCESS_READS };
 struct console_verb {
     const char *name; /* one word; of `more` also two */
     verb_function function;
-    const char *help;
+    enum ifl_words help;
     enum verb_access access;
 };
 
@@ -44,9 +44,9 @@ enum ifl_status console_verb_settings(struct console *console, struct words *wor
 enum ifl_status import_take_buffer(const struct console *console);
 /* What is pasted, and what is done with it. */
 struct console_paste {
-    const char *what;     /* "the key": what is waited for */
-    const char *prompt;   /* to a person */
-    bool leads_somewhere; /* the word `new-tenant` makes sense */
+    const char *what;      /* "the key": what is waited for */
+    enum ifl_words prompt; /* to a person */
+    bool leads_somewhere;  /* the word `new-tenant` makes sense */
     enum ifl_status (*take)(const struct console *console, struct bytes text, ifl_ms now);
     verb_function answer; /* what is written when it was taken */
 };

@@ -64,6 +64,28 @@ static void every_text_reads_as_it_was_written(void)
     }
 }
 
+static void words_read_as_they_were_written_or_are_missing(void)
+{
+    static const struct {
+        enum ifl_words words;
+        const char *text;
+    } written[] = {
+#define IFL_WORDS(name, number, text) {IFL_WORDS_##name, text},
+#include "base/words.def"
+#undef IFL_WORDS
+    };
+    for (unsigned i = 0; i < sizeof written / sizeof written[0]; i++) {
+        char text[IFL_WORDS_SIZE];
+        TEST_ASSERT_LESS_THAN(sizeof text, strlen(written[i].text));
+        TEST_ASSERT_EQUAL(written[i].words, ifl_words_at(i));
+        if (ifl_words(written[i].words, text, sizeof text))
+            TEST_ASSERT_EQUAL_STRING(written[i].text, text);
+        else
+            TEST_ASSERT_TRUE(is_left_out(IFL_NET_DNS)); /* as the sentences */
+    }
+    TEST_ASSERT_EQUAL(0, ifl_words_at(sizeof written / sizeof written[0]));
+}
+
 static void what_comes_up_without_a_flash_image_is_told_everywhere(void)
 {
     TEST_ASSERT_FALSE(is_left_out(IFL_NO_IMAGE));
@@ -75,10 +97,10 @@ static void what_comes_up_without_a_flash_image_is_told_everywhere(void)
 #endif
 }
 
-static bool read_one(void *ctx, enum ifl_status status, enum ifl_text which, char *to, size_t size)
+static bool read_one(void *ctx, unsigned number, enum ifl_text which, char *to, size_t size)
 {
     (void)ctx;
-    if (status != IFL_NET_DNS) {
+    if (number != IFL_NET_DNS && number != IFL_WORDS_HELP_LOG) {
         return false;
     }
     TEST_ASSERT_GREATER_THAN(8, size);
@@ -93,6 +115,9 @@ static void texts_may_come_from_elsewhere(void)
     ifl_texts_from(read_one, NULL);
     TEST_ASSERT_EQUAL_STRING("Cause.", ifl_cause(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING("Remedy.", ifl_remedy(IFL_NET_DNS));
+    char words[IFL_WORDS_SIZE];
+    TEST_ASSERT_TRUE(ifl_words(IFL_WORDS_HELP_LOG, words, sizeof words));
+    TEST_ASSERT_EQUAL_STRING("Cause.", words);
     TEST_ASSERT_EQUAL_STRING("NAME", ifl_name(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING(before, ifl_cause(IFL_NET_DOWN));
     ifl_texts_from(NULL, NULL);
@@ -367,6 +392,7 @@ int main(void)
     UNITY_BEGIN();
     RUN_TEST(every_cause_has_its_own_number_and_two_whole_sentences);
     RUN_TEST(every_text_reads_as_it_was_written);
+    RUN_TEST(words_read_as_they_were_written_or_are_missing);
     RUN_TEST(what_comes_up_without_a_flash_image_is_told_everywhere);
     RUN_TEST(texts_may_come_from_elsewhere);
     RUN_TEST(a_text_that_is_too_long_for_its_buffer_is_cut);

@@ -197,6 +197,11 @@ static void sentences_are_read_from_flash_by_number(void)
     TEST_ASSERT_EQUAL(IFL_OK, texts_use(&texts, region));
     TEST_ASSERT_EQUAL_STRING(name, ifl_name(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING(own_name, ifl_name(IFL_OK));
+    char words[IFL_WORDS_SIZE], entry[IFL_WORDS_SIZE] = "";
+    (void)stored_read(&texts.document, le32_get(body + 4 + 12 * (le32_get(body) - 1) + 8), entry,
+                      le16_get(body + 4 + 12 * (le32_get(body) - 1) + 2));
+    TEST_ASSERT_TRUE(ifl_words(IFL_WORDS_REPAIR_ORDER, words, sizeof words)); /* the last ones */
+    TEST_ASSERT_EQUAL_STRING(entry, words);
     TEST_ASSERT_EQUAL_STRING(cause, ifl_cause(IFL_NET_DNS));
     TEST_ASSERT_EQUAL_STRING(remedy, ifl_remedy(IFL_NET_DNS));
     TEST_ASSERT_EQUAL('#', ifl_cause(ifl_diag_at(0)->status)[0]);

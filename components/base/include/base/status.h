@@ -48,10 +48,23 @@ enum ifl_text { IFL_TEXT_NAME, IFL_TEXT_CAUSE, IFL_TEXT_REMEDY };
 /* One text of `status`, of an unknown one that of IFL_INVALID, into `buf`, which is returned. A text that is longer than `size` - 1 is cut there. */
 const char *ifl_text(enum ifl_status status, enum ifl_text which, char *buf, size_t size);
 
+/* Other sentences of programs that are packed with those (words.def). */
+enum ifl_words {
+#define IFL_WORDS(name, number, text) IFL_WORDS_##name = (number),
+#include "base/words.def"
+#undef IFL_WORDS
+};
+
+#define IFL_WORDS_SIZE 200 /* bytes of the longest of them incl. the zero */
+
+/* One of them into `buf`, cut to `size` - 1 bytes. False: this program lacks them, and they can't be read; in `buf` stands a sentence that says so. */
+bool ifl_words(enum ifl_words words, char *buf, size_t size);
+/* Their numbers, from 0 on; 0 behind the last one. */
+unsigned ifl_words_at(unsigned index);
+
 /* For a program that lacks the texts of most causes: where it reads them. False: they can't be read there now; then those that the program has are told: the name is
- * "UNTOLD", and the sentences say where to look the number up. At the start, and by one caller; NULL: from nowhere. */
-void ifl_texts_from(bool (*read)(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size),
-                    void *ctx);
+ * "UNTOLD", and the sentences say where to look the number up. `number` is that of a cause or of words, whose text is the cause. At the start, and by one caller; NULL: from nowhere. */
+void ifl_texts_from(bool (*read)(void *ctx, unsigned number, enum ifl_text which, char *buf, size_t size), void *ctx);
 
 /* The same in a buffer of its own, which lives until the end of the block: "NET_DNS", and the two sentences. */
 #define ifl_name(status) ifl_text((status), IFL_TEXT_NAME, (char[40]){0}, 40)

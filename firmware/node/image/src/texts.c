@@ -6,7 +6,7 @@
 #define COUNT_SIZE 4u
 #define ENTRY_SIZE 12u
 
-static bool read_text(void *ctx, enum ifl_status status, enum ifl_text which, char *buf, size_t size)
+static bool read_text(void *ctx, unsigned number, enum ifl_text which, char *buf, size_t size)
 {
     const struct stored *document = &((const struct texts *)ctx)->document;
     uint8_t entry[ENTRY_SIZE];
@@ -16,7 +16,7 @@ static bool read_text(void *ctx, enum ifl_status status, enum ifl_text which, ch
             return false;
         }
         at += ENTRY_SIZE;
-    } while (le16_get(entry) != (uint16_t)status);
+    } while (le16_get(entry) != (uint16_t)number);
     /* The cause, then the remedy, then the name, which images of before lack. */
     static const uint8_t length_at[] = {[IFL_TEXT_CAUSE] = 2, [IFL_TEXT_REMEDY] = 4, [IFL_TEXT_NAME] = 6};
     size_t len = le16_get(entry + length_at[which]);
