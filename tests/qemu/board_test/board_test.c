@@ -54,10 +54,24 @@ static void say(const char *name, uint64_t value)
     text_u64(&answer, value);
 }
 
+/* A node's texts lie in its flash image, and here there is none. */
+static const char *name_of(enum ifl_status status)
+{
+    switch (status) {
+#define IFL_DIAG(name, number, severity, action, cause, remedy)                                                        \
+    case IFL_##name:                                                                                                   \
+        return #name;
+#include "base/diag.def"
+#undef IFL_DIAG
+    default:
+        return "?";
+    }
+}
+
 static void say_status(enum ifl_status status)
 {
     text_str(&answer, " status=");
-    text_str(&answer, ifl_name(status));
+    text_str(&answer, name_of(status));
 }
 
 static uint32_t number(const struct words *line, size_t index)
