@@ -20,7 +20,7 @@ import diag_def  # noqa: E402
 CHARACTERS = [chr(code) for code in range(0x20, 0x7F)] + ["\n"]
 FIRST_PAIR = 1 + len(CHARACTERS)
 CODE_BITS = 10
-UNTOLD = dict(name="UNTOLD", cause="Its words can't be read at the moment.", remedy="Look its number up in docs/troubleshooting.md.")
+UNTOLD = dict(name="UNTOLD", cause="Its words can't be read now.", remedy="Look its number up in docs/troubleshooting.md.")
 LEFT_OUT = dict(cause="This can't happen to a node.", remedy="Look its number up in docs/troubleshooting.md.")
 
 

@@ -57,9 +57,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
 
 const struct console_verb CONSOLE_CSR = {"identity csr", request_csr, IFL_WORDS_HELP_CSR, ACCESS_CHANGES};
 
-const struct console_verb CONSOLE_CSR_EC = {
-    "identity csr", request_csr,
-    "identity csr [ec]  the request for the certificate of a key that is made here and stays here", ACCESS_CHANGES};
+const struct console_verb CONSOLE_CSR_EC = {"identity csr", request_csr, IFL_WORDS_HELP_CSR_EC, ACCESS_CHANGES};
 
 static enum ifl_status take_chain(const struct console *console, struct bytes text, ifl_ms now)
 {

@@ -18,7 +18,7 @@ static uint32_t number(struct source *from, uint32_t max)
         return 0;
     const uint32_t value = le32_get(from->rest.data);
     from->rest = bytes_tail(from->rest, 4);
-    if (value > max)
+    if (max != ANY && value > max)
         from->status = IFL_CONFIG_LIMIT;
     return from->status == IFL_OK ? value : 0;
 }
@@ -69,7 +69,7 @@ enum ifl_status settings_unpack(struct settings *to, struct bytes packed)
 {
     struct source source = {.rest = packed}, *from = &source;
     memset(to, 0, sizeof *to);
-    if (number(from, UINT32_MAX) != SETTINGS_PACKED_FORMAT)
+    if (number(from, ANY) != SETTINGS_PACKED_FORMAT)
         return from->status != IFL_OK ? from->status : IFL_STORE_NEWER;
     DOCUMENT_NUMBERS(NUMBER)
     texts(from, to, document_texts, TEXT_COUNT(document_texts));

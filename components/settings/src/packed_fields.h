@@ -6,30 +6,32 @@
 
 #include "settings/settings.h"
 
+#define ANY 0 /* each number of 32 bits is taken */
+
 #define DOCUMENT_NUMBERS(NUMBER)                                                                                       \
     NUMBER(enum settings_tls, tls, SETTINGS_TLS_13)                                                                    \
     NUMBER(enum settings_auth, auth, SETTINGS_AUTH_OAUTH)                                                              \
-    NUMBER(uint32_t, outbox_size, UINT32_MAX)                                                                          \
+    NUMBER(uint32_t, outbox_size, ANY)                                                                                 \
     NUMBER(uint32_t, payload_max, IFL_PAYLOAD_SIZE_MAX)                                                                \
-    NUMBER(uint32_t, backoff_base_ms, UINT32_MAX)                                                                      \
-    NUMBER(uint32_t, backoff_cap_ms, UINT32_MAX)                                                                       \
-    NUMBER(uint32_t, probe_first_ms, UINT32_MAX)                                                                       \
-    NUMBER(uint32_t, probe_cap_ms, UINT32_MAX)                                                                         \
-    NUMBER(uint32_t, idle_close_ms, UINT32_MAX)                                                                        \
-    NUMBER(uint32_t, boot_jitter_ms, UINT32_MAX)                                                                       \
+    NUMBER(uint32_t, backoff_base_ms, ANY)                                                                             \
+    NUMBER(uint32_t, backoff_cap_ms, ANY)                                                                              \
+    NUMBER(uint32_t, probe_first_ms, ANY)                                                                              \
+    NUMBER(uint32_t, probe_cap_ms, ANY)                                                                                \
+    NUMBER(uint32_t, idle_close_ms, ANY)                                                                               \
+    NUMBER(uint32_t, boot_jitter_ms, ANY)                                                                              \
     NUMBER(size_t, route_count, IFL_ROUTE_COUNT)
 
 #define ROUTE_NUMBERS(NUMBER)                                                                                          \
     NUMBER(uint8_t, priority, UINT8_MAX)                                                                               \
     NUMBER(enum settings_full, full, SETTINGS_FULL_GIVE_UP_OLDEST)                                                     \
     NUMBER(enum settings_body, body, SETTINGS_BODY_EVENT)                                                              \
-    NUMBER(uint32_t, batch_count, UINT32_MAX)                                                                          \
-    NUMBER(uint32_t, batch_size, UINT32_MAX)                                                                           \
-    NUMBER(uint32_t, batch_delay_ms, UINT32_MAX)                                                                       \
-    NUMBER(uint32_t, timeout_ms, UINT32_MAX)                                                                           \
-    NUMBER(uint32_t, max_rate, UINT32_MAX)                                                                             \
-    NUMBER(uint32_t, max_age_min, UINT32_MAX)                                                                          \
-    NUMBER(uint32_t, dead_letter_after, UINT32_MAX)
+    NUMBER(uint32_t, batch_count, ANY)                                                                                 \
+    NUMBER(uint32_t, batch_size, ANY)                                                                                  \
+    NUMBER(uint32_t, batch_delay_ms, ANY)                                                                              \
+    NUMBER(uint32_t, timeout_ms, ANY)                                                                                  \
+    NUMBER(uint32_t, max_rate, ANY)                                                                                    \
+    NUMBER(uint32_t, max_age_min, ANY)                                                                                 \
+    NUMBER(uint32_t, dead_letter_after, ANY)
 
 struct text_place {
     uint16_t offset, size; /* in the struct that it's a part of; bytes incl. the zero */

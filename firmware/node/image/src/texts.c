@@ -18,10 +18,10 @@ static bool read_text(void *ctx, unsigned number, enum ifl_text which, char *buf
         at += ENTRY_SIZE;
     } while (le16_get(entry) != (uint16_t)number);
     /* The cause, then the remedy, then the name, which images of before lack. */
-    static const uint8_t length_at[] = {[IFL_TEXT_CAUSE] = 2, [IFL_TEXT_REMEDY] = 4, [IFL_TEXT_NAME] = 6};
-    size_t len = le16_get(entry + length_at[which]);
+    const unsigned length_at = which == IFL_TEXT_NAME ? 6 : 2 * which;
+    size_t len = le16_get(entry + length_at);
     uint32_t text_at = le32_get(entry + 8);
-    for (unsigned i = 2; i < length_at[which]; i += 2) {
+    for (unsigned i = 2; i < length_at; i += 2) {
         text_at += le16_get(entry + i);
     }
     if (len == 0) {
