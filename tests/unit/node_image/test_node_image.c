@@ -181,7 +181,7 @@ static void sentences_are_read_from_flash_by_number(void)
     flash_double_init(&medium, &options);
     TEST_ASSERT_EQUAL(IFL_OK, flash_region(&medium.flash, SECTOR, 14 * SECTOR, &region));
     texts_make(body, &size);
-    TEST_ASSERT_LESS_THAN(TEXTS_SIZE_MAX / 2, size);
+    TEST_ASSERT_LESS_THAN(TEXTS_SIZE_MAX / 4 * 3, size);
     TEST_ASSERT_EQUAL(IFL_NOT_FOUND, texts_use(&texts, region));
     strcpy(own_name, ifl_name(IFL_OK));
     strcpy(name, ifl_name(IFL_NET_DNS));
