@@ -61,6 +61,7 @@ if(IFL_BARE_METAL)
   # And where there is no switch: 2.5 KB.
   set_source_files_properties(${library}/pk_wrap.c PROPERTIES COMPILE_DEFINITIONS
                               "mbedtls_rsa_pkcs1_encrypt=ifl_left_out_rsa_encrypt;mbedtls_rsa_pkcs1_decrypt=ifl_left_out_rsa_decrypt")
+  set_source_files_properties(${library}/oid.c PROPERTIES COMPILE_DEFINITIONS mbedtls_oid_get_attr_short_name=ifl_left_out_attribute_names)
   set_source_files_properties(${library}/pkwrite.c PROPERTIES COMPILE_DEFINITIONS mbedtls_rsa_write_pubkey=ifl_left_out_rsa_write_public)
   set_source_files_properties(${library}/rsa.c PROPERTIES COMPILE_DEFINITIONS
                               "mbedtls_rsa_deduce_primes=ifl_left_out_rsa_primes;mbedtls_rsa_deduce_private_exponent=ifl_left_out_rsa_private_exponent;mbedtls_rsa_deduce_crt=ifl_left_out_rsa_crt")

@@ -1,7 +1,8 @@
-/* left_out.c: what a node leaves out of Mbed TLS, where there is no switch for it. Each of these is the other name of a function in one file of
+/* left_out.c: what a node leaves out of Mbed TLS, where there is no switch for it. Each of these but one is the other name of a function in one file of
  * Mbed TLS only (cmake/dependencies.cmake), whose callers there a node never comes to; it answers as for a feature that isn't built. Nothing that checks
  * a signature, a certificate or a key is among them. */
 #include <mbedtls/asn1.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/rsa.h>
 
 #define REFUSED (-0x0072) /* MBEDTLS_ERR_PLATFORM_FEATURE_UNSUPPORTED */
@@ -21,8 +22,9 @@ int ifl_left_out_rsa_decrypt(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsi
     return REFUSED;
 }
 
-/* mbedtls_oid_get_attr_short_name() of the attributes of X.520 that names in certificates have (RFC 4519 section 2); it knows twenty, with a table of 0.5 KB. */
-int ifl_left_out_attribute_names(const mbedtls_asn1_buf *oid, const char **short_name)
+/* In the place of the one in oid.c, which gets another name: the attributes of X.520 that names in certificates have (RFC 4519 section 2); that one knows twenty,
+ * with a table of 0.5 KB. */
+int mbedtls_oid_get_attr_short_name(const mbedtls_asn1_buf *oid, const char **short_name)
 {
     static const struct {
         unsigned char number; /* behind 2.5.4 */
