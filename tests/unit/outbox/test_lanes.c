@@ -300,6 +300,52 @@ static void without_randomness_no_log_id_is_made(void)
     TEST_ASSERT_EQUAL_UINT64(0, world.medium.operations);
 }
 
+/* A put that is open is in nobody's way: cursors, batches and give-ups of other lanes are written, into new blocks too. Those of its own lane wait for its end. */
+static void records_of_other_lanes_are_written_while_a_put_is_open(void)
+{
+    static const uint32_t granules[] = {1, 256};
+    for (size_t g = 0; g < 2; g++) {
+        world_start(granules[g], 12, 2, false);
+        mount();
+        settle();
+        uint8_t body[600];
+        struct outbox_id id;
+        must_put("a", 1, 50);
+        for (uint32_t i = 1; i <= 30; i++) {
+            must_put("b", i, 300);
+        }
+        deliver("a", 1, 50);
+        body_of(2, body, sizeof body);
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_put_begin(&world.box, lane("a"), sizeof body, (struct outbox_time){1, 2, 3}));
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_put_write(&world.box, bytes_of(body, 300)));
+        uint32_t blocks = stats().free_blocks;
+        for (uint32_t i = 1; i <= 25; i++) {
+            deliver("b", i, 300);
+            TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, outbox_flush(&world.box)); /* because of lane a */
+            (void)outbox_step(&world.box, world.now += 1000);            /* erases nothing now */
+        }
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_batch_begin(&world.box, lane("b"), 28, 1));
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_give_up(&world.box, lane("b"), 26, IFL_STORE_EXPIRED));
+        TEST_ASSERT_TRUE(g == 0 || stats().free_blocks < blocks);
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_put_write(&world.box, bytes_of(body + 300, 300)));
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_put_commit(&world.box, &id));
+        TEST_ASSERT_EQUAL_UINT64(2, id.n);
+        mount(); /* as after a reset: nothing was flushed behind it */
+        TEST_ASSERT_EQUAL_UINT64(1, lane_stats("b").given_up);
+        for (uint32_t i = 27; i <= 30; i++) {
+            deliver("b", i, 300);
+        }
+        struct outbox_message message;
+        TEST_ASSERT_TRUE(first("a", &message));
+        if (message.n == 1) { /* its cursor had to wait: the same message again, under the same number */
+            deliver("a", 1, 50);
+        }
+        deliver("a", 2, sizeof body);
+        TEST_ASSERT_EQUAL_UINT64(0, queued("a") + queued("b"));
+        TEST_ASSERT_EQUAL(0, stats().lost_records + stats().corrupt_records);
+    }
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -319,5 +365,6 @@ int main(void)
     RUN_TEST(the_block_size_is_that_of_the_format_whatever_is_configured_later);
     RUN_TEST(another_device_gets_a_new_log_id_and_still_delivers_under_the_old_ids);
     RUN_TEST(without_randomness_no_log_id_is_made);
+    RUN_TEST(records_of_other_lanes_are_written_while_a_put_is_open);
     return UNITY_END();
 }

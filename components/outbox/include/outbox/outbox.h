@@ -113,7 +113,8 @@ uint8_t outbox_lane_of(const struct outbox *box, const char *route);
 const char *outbox_lane_route(const struct outbox *box, uint8_t lane);
 bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane);
 
-/* ---- storing. One put at a time. ---- */
+/* ---- storing. One put at a time. While one is open, records of other lanes are written as ever, into new blocks too; those of its own lane wait for its
+ * end, and no erase is begun by outbox_step(). ---- */
 
 /* Start a message of exactly `size` bytes (1..payload_max). TOO_LARGE; INVALID: size 0, no lane, the dead letters, or another put is open;
  * STORE_FULL: no message was written, this one is refused; FLASH_BUSY: an erase is under way or makes room soon, call outbox_step() and try again;
@@ -184,7 +185,7 @@ bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_
 ifl_ms outbox_step(struct outbox *box, ifl_ms now);
 /* Write all cursors to flash now (before sleep, stop, or an idle phase), and sync. OK: what is finished never comes back. STORE_FULL: the store is so full
  * that a cursor has no place: its messages may come once more under the same id after a restart; everything else is written and synced. FLASH_BUSY: an erase
- * is under way; step and try again. FLASH_IO of the sync: see outbox_sync(); of a cursor: as STORE_FULL. */
+ * is under way, step and try again; or a put is open in a lane whose cursor is due, the others are written. FLASH_IO of the sync: see outbox_sync(); of a cursor: as STORE_FULL. */
 enum ifl_status outbox_flush(struct outbox *box);
 
 struct outbox_lane_stats {
