@@ -169,6 +169,61 @@ class Corpus:
         yield good("EC key with its parameters", "".join(self.pki.client_chain("ec")),
                    self.openssl("ecparam", "-name", "prime256v1") + self.openssl("ec", "-in", ec), leaf="ec", url=False)
 
+    def base64url(self, pem):
+        return re.sub(r"(?m)^[^-\n]+$", lambda line: line[0].replace("+", "-").replace("/", "_"), pem)
+
+    def rich_text(self, text, line_break):
+        head = r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fnil\fcharset0 Courier New;}}{\colortbl;\red255\green0\blue0;}{\*\generator Riched20;}"
+        for sign in "\\{}":
+            text = text.replace(sign, "\\" + sign)
+        return head + "\n\\pard\\f0\\fs22 " + text.replace("\n", line_break) + "}\n"
+
+    def programs(self):
+        """What programs print, or want to read."""
+        text, fields, entries = self.text, self.fields, self.entries()
+        flat = {name: value.replace("\n", "\\n") for name, value in entries.items()}
+        chain = self.scratch("all.pem", fields["certificate"])
+        xsuaa = {"clientid": "sb-app!t1", "clientsecret": "s3cr3t-of-this-test", "url": "https://sub.authentication.eu10.hana.ondemand.example"}
+
+        def good(name, *files, **how):
+            return Variant("programs: " + name, [each if isinstance(each, bytes) else each.encode() for each in files], USABLE, **how)
+
+        yield good("cf env", "System-Provided:\nVCAP_SERVICES: " + json.dumps({"it-rt": [{"credentials": self.key, "name": "pi"}]}, indent=2)
+                   + "\n\nVCAP_APPLICATION: " + json.dumps({"name": "a", "uris": ["a.cfapps.example"]}) + "\n\nNo running env variables\n")  # fmt: skip
+        yield good("VCAP_SERVICES with another service", json.dumps({"xsuaa": [{"credentials": xsuaa}], "it-rt": [{"credentials": self.key}]}))
+        yield good("the same key twice", text + text)
+        yield good("the same key in two files", text, text)
+        yield good("PKCS#7", self.openssl("crl2pkcs7", "-nocrl", "-certfile", chain), self.private, url=False, suffix=".p7b")
+        yield good("PKCS#7, DER", self.openssl("crl2pkcs7", "-nocrl", "-outform", "DER", "-certfile", chain), self.private, url=False,
+                   suffix=".p7b")  # fmt: skip
+        yield good("the key in two formats", self.pem, self.openssl("pkcs8", "-topk8", "-nocrypt", stdin=self.private.encode()), url=False)
+        ec = self.pki.client_pem("ec.key")
+        yield good("an EC key in two formats", "".join(self.pki.client_chain("ec")) + ec,
+                   self.openssl("pkcs8", "-topk8", "-nocrypt", stdin=ec.encode()), leaf="ec", url=False)  # fmt: skip
+        yield good("a certificate without markers beside the chain", self.with_fields(
+            key=None, certificate=re.sub(r"-----[A-Z ]+-----|\s", "", self.leaf)), self.private + self.intermediate, chain=(2,))  # fmt: skip
+        yield good("Java map", "{" + ", ".join(f"{name}={value}" for name, value in entries.items()) + "}")
+        yield good("Ruby hash", "{" + ", ".join(f'"{name}"=>"{value}"' for name, value in flat.items()) + "}")
+        yield good("PHP array", "array (\n" + "".join(f"  '{name}' => '{value}',\n" for name, value in entries.items()) + ")")
+        yield good("JSON5", "// the key\n{oauth: {\n" + "".join(
+            f"  {name}: '" + value.replace("\n", "\\n\\\n") + "',\n" for name, value in entries.items()) + "}}\n")  # fmt: skip
+        yield good("bash quotes", "".join(f"export {name.upper()}=$'{value}'\n" for name, value in flat.items()))
+        yield good("YAML !!binary", "".join(f"{name}: !!binary |\n  {base64.b64encode(value.encode()).decode()}\n" for name, value in entries.items()))
+        yield good("form fields", urllib.parse.urlencode(entries))
+        yield good("percent-encoded twice", urllib.parse.quote(urllib.parse.quote(text, safe=""), safe=""))
+        yield good("data address", "data:application/json;base64," + base64.b64encode(text.encode()).decode())
+        yield good("base64 of UTF-16", base64.b64encode(text.encode("utf-16-le")))
+        yield good("base64url inside of PEM", self.base64url(self.pem), url=False, mended=True)
+        yield good("base64url inside of JSON", json.dumps({"oauth": {**fields, "certificate": self.base64url(fields["certificate"]),
+                                                                      "key": self.base64url(self.private)}}), mended=True)  # fmt: skip
+        yield good("RTF of Word", self.rich_text(self.pem, "\\par\n"), url=False, mended=True)
+        yield good("RTF of TextEdit", self.rich_text(self.pem, "\\\n"), url=False, mended=True)
+        yield good("RTF with JSON", self.rich_text(text, "\\par\n"), mended=True)
+        for left in ("rn", "/n", "/r/n"):
+            yield good(f"{left} left of line breaks", text.replace("\\n", left), mended=True)
+        for name, url in (("a path", self.url + "/http/flow"), ("a query", self.url + "?a=b"), ("two slashes", self.url + "//")):  # fmt: skip
+            yield good("url with " + name, self.with_fields(url=url))
+
     # PKCS#12 and passphrases
 
     def protected(self):
@@ -186,6 +241,9 @@ class Corpus:
         yield p12("PKCS#12, passphrase with umlauts", "Gr\u00fc\u00dfe 1")
         yield p12("PKCS#12, SHA-1 and 3DES", "changeit", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1")
         yield p12("PKCS#12, RC2-40", "changeit", "-legacy")
+        behind = p12("PKCS#12, a line break behind", "changeit")
+        behind.files[0] += b"\r\n"
+        yield behind
         yield p12("PKCS#12, no passphrase given", "changeit", give=False, verdict=("KEY_ENCRYPTED",))
         wrong = p12("PKCS#12, wrong passphrase", "changeit", verdict=("KEY_ENCRYPTED",))
         wrong.passphrase = "changeme"
@@ -433,6 +491,25 @@ class Corpus:
         yield bad("plan api", json.dumps(self.pki.service_key(self.url, self.token_url, defect="api_plan")), "KEY_PLAN_API")
         yield bad("client secret", json.dumps({"oauth": {"clientid": fields["clientid"], "clientsecret": "s3cr3t-of-this-test",
                                                          "url": self.url, "tokenurl": self.token_url}}), "KEY_SECRET")  # fmt: skip
+        secret = {"clientid": fields["clientid"], "clientsecret": "s3cr3t-of-this-test", "url": self.url, "tokenurl": self.token_url}
+        for name, form in {
+            "typographic quotes": re.sub(r'"([^"]*)"', "\u201c\\1\u201d", json.dumps(secret)),
+            "UTF-16": json.dumps(secret).encode("utf-16"),
+            "YAML": "".join(f"{field}: {value}\n" for field, value in secret.items()),
+            "Secret": self.secret(secret),
+            "environment": "".join(f"{field.upper()}={value}\n" for field, value in secret.items()),
+            "base64": base64.b64encode(json.dumps(secret).encode()),
+            "trailing comma": json.dumps(secret, indent=1).replace('token"\n', 'token",\n'),
+            "in a string": json.dumps(json.dumps(secret)),
+            "Form tab": "\n".join(f"{field}\n{value}" for field, value in secret.items()),
+        }.items():
+            yield bad("client secret, " + name, form, "KEY_SECRET")
+        yield bad("plan api, typographic quotes", re.sub(r'"([^"]*)"', "\u201c\\1\u201d", json.dumps(
+            self.pki.service_key(self.url, self.token_url, defect="api_plan"))), "KEY_PLAN_API")  # fmt: skip
+        yield bad("two service keys in a list", json.dumps([self.key, self.pki.service_key(self.url, self.token_url, "second")]), "KEY_AMBIGUOUS")
+        yield bad("a request in place of the certificate", self.openssl(
+            "req", "-new", "-key", self.scratch("req.key", self.private), "-subj", "/CN=x", "-config",
+            self.scratch("req.cnf", "[req]\ndistinguished_name=d\n[d]\n")), "KEY_NO_CERTIFICATE", more=[self.private])  # fmt: skip
         yield bad("expired", json.dumps(self.pki.service_key(self.url, self.token_url, defect="expired")), "KEY_EXPIRED", leaf="expired")
         yield bad("a server's certificate", open(self.pki.server()[0], encoding="utf-8").read(), "KEY_NOT_CLIENT_AUTH", "KEY_CHAIN",
                   "KEY_CHAIN_INCOMPLETE", "KEY_MISMATCH", more=[other])  # fmt: skip
@@ -477,6 +554,7 @@ class Corpus:
 
     def all(self):
         yield from self.forms()
+        yield from self.programs()
         yield from self.protected()
         yield from self.mended()
         yield from self.refused()

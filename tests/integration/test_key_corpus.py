@@ -65,6 +65,8 @@ class Corpus(unittest.TestCase):
                 return f"usable, with {result['repairs']}"
             if variant.hint not in str(result["problems"]):
                 return f"no word of {variant.hint}: {result['problems']}"
+            if "KEY_EXPIRED" in names and "KEY_EXPIRED" not in variant.verdict:
+                return f"a date is judged that nobody could read: {result}"
             return "" if set(names) & set(variant.verdict) else f"refused with {names} instead of {variant.verdict}"
         if not result["usable"]:
             return f"refused with {[problem['cause'] for problem in result['problems']]}"
@@ -132,6 +134,18 @@ class Corpus(unittest.TestCase):
                 self.assertIn(done.returncode, (0, 1), done)
                 usable += done.returncode == 0
         self.assertEqual(usable, 1)
+
+    def test_a_pipe_that_nobody_writes_into_is_refused(self):
+        path = os.path.join(self.work, "pipe")
+        os.mkfifo(path)
+        done = limited([IFLOWCTL, "key", "check", "--json", path], b"")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b"nobody writes into this pipe", done.stdout)
+        os.unlink(path)
+
+    def test_a_pipe_is_read_to_its_end(self):
+        done = subprocess.run(["sh", "-c", f"{IFLOWCTL} key check --json /dev/fd/0"], input=self.corpus.text.encode(), capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done)
 
     def test_64_megabytes_are_refused(self):
         path = os.path.join(self.work, "large")

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,10 +20,11 @@ enum ifl_status file_path(char path[PATH_MAX], const char *dir, const char *name
     return IFL_OK;
 }
 
+#define WRITER_WAIT_MS 3000
+
 /* Up to the end, but fewer than buf_size bytes, so that the end is seen. */
 static enum ifl_status read_all(int fd, uint8_t *buf, size_t buf_size, size_t *size)
 {
-    *size = 0;
     while (*size < buf_size) {
         const ssize_t got = read(fd, buf + *size, buf_size - *size);
         if (got == 0) {
@@ -36,6 +38,34 @@ static enum ifl_status read_all(int fd, uint8_t *buf, size_t buf_size, size_t *s
     return IFL_TOO_LARGE;
 }
 
+/* A named pipe that nobody opens for writing: EPIPE after a while, instead of waiting for ever. `fd` doesn't block; a writer that is slow is waited for. */
+static enum ifl_status wait_for_writer(int fd, uint8_t *buf, size_t buf_size, size_t *size)
+{
+    struct pollfd pipe = {.fd = fd, .events = POLLIN};
+    const int ready = poll(&pipe, 1, WRITER_WAIT_MS);
+    const ssize_t got = read(fd, buf, buf_size);
+    *size = got > 0 ? (size_t)got : 0;
+    if (got == 0 && ready == 0) {
+        errno = EPIPE;
+        return IFL_FILE;
+    }
+    return IFL_OK;
+}
+
+static enum ifl_status read_file(int fd, uint8_t *buf, size_t buf_size, size_t *size)
+{
+    struct stat info;
+    enum ifl_status status = IFL_OK;
+    *size = 0;
+    if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode)) {
+        status = wait_for_writer(fd, buf, buf_size, size);
+    }
+    if (status == IFL_OK && fcntl(fd, F_SETFL, 0) != 0) {
+        status = IFL_FILE;
+    }
+    return status == IFL_OK ? read_all(fd, buf, buf_size, size) : status;
+}
+
 static enum ifl_status tell(enum ifl_status status, const char *name, int error, struct text *detail)
 {
     if (status != IFL_OK) {
@@ -43,7 +73,7 @@ static enum ifl_status tell(enum ifl_status status, const char *name, int error,
     }
     if (status == IFL_FILE) {
         text_str(detail, ": ");
-        text_str(detail, strerror(error));
+        text_str(detail, error == EPIPE ? "nobody writes into this pipe" : strerror(error));
         errno = error;
     }
     return status;
@@ -57,11 +87,11 @@ enum ifl_status file_read(const char *dir, const char *name, void *buf, size_t b
     if (status != IFL_OK) {
         return tell(status, name, errno, detail);
     }
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         return tell(IFL_FILE, path, errno, detail);
     }
-    status = read_all(fd, buf, buf_size, size);
+    status = read_file(fd, buf, buf_size, size);
     const int error = errno;
     close(fd);
     return tell(status, path, error, detail);
@@ -88,6 +118,7 @@ bool file_gives_key_away(const char *dir, const char *name, struct bytes text, s
 
 enum ifl_status file_read_stdin(void *buf, size_t buf_size, size_t *size, struct text *detail)
 {
+    *size = 0;
     const enum ifl_status status = read_all(STDIN_FILENO, buf, buf_size, size);
     return tell(status, "standard input", errno, detail);
 }

@@ -109,8 +109,9 @@ static void find_input(struct paste *paste, struct bytes input)
     enum paste_kind kind;
     struct bytes text;
     size_t mark = paste->top;
-    if (paste_der_kind(input, &kind))
-        (void)paste_add(paste, kind, input);
+    struct bytes der = paste_der_trimmed(input);
+    if (paste_der_kind(der, &kind))
+        (void)paste_add(paste, kind, der);
     else if (paste_plain(paste, input, &text))
         paste_find_text(paste, text, 0);
     else
@@ -261,6 +262,8 @@ static size_t write_clean(struct paste *paste, struct bytes clean[2])
         write_field(&out, "clientid", paste->clientid);
         write_field(&out, "url", paste->url);
         write_field(&out, "tokenurl", paste->tokenurl);
+        if (paste->secret)
+            write_field(&out, "clientsecret", "it isn't kept");
         write_text(&out, "\"certificate\": \"");
         write_kind(&out, paste, PASTE_CERTIFICATE, "\\n");
         write_text(&out, "\", \"key\": \"");
@@ -301,6 +304,9 @@ static void tell_repairs(const struct paste *paste, struct service_key_report *r
         "Characters that don't belong into a PEM block were dropped.",
         "What was there twice was taken once.",
         "The JSON's last braces are missing; nothing else is.",
+        "Rich text (RTF) was turned into plain text.",
+        "Base64 for addresses (- and _) was turned into that of PEM.",
+        "An older or cross-signed copy of a certificate was left out.",
     };
     for (unsigned i = 0; i < PASTE_REPAIR_COUNT && report->repair_count < SERVICE_KEY_NOTE_COUNT; i++) {
         struct text out;
@@ -309,6 +315,13 @@ static void tell_repairs(const struct paste *paste, struct service_key_report *r
         text_init(&out, report->repairs[report->repair_count++], sizeof report->repairs[0]);
         text_str(&out, sentences[i]);
     }
+}
+
+/* What doesn't fit together; a search may find what was overlooked, or that two things are the same. It must end in a proof, else this stays. */
+static bool is_unfitting(enum ifl_status status)
+{
+    return status == IFL_KEY_MISMATCH || status == IFL_KEY_CHAIN || status == IFL_KEY_CHAIN_INCOMPLETE ||
+           status == IFL_KEY_AMBIGUOUS;
 }
 
 /* What service_key_read() says so clearly that looking again could only be a guess. */
@@ -323,10 +336,9 @@ static bool is_final(enum ifl_status status)
     case IFL_KEY_CERTIFICATE_BAD:
     case IFL_KEY_PRIVATE_KEY_BAD:
     case IFL_KEY_ENCRYPTED:
-    case IFL_KEY_AMBIGUOUS: /* more than one JSON text; what is in them is proven to be one */
         return false;
     default:
-        return true;
+        return !is_unfitting(status);
     }
 }
 
@@ -381,64 +393,24 @@ static bool has_better_texts(const struct paste *paste, const struct identity *i
            betters(paste->tokenurl, identity->tokenurl);
 }
 
-/* What people hand over in place of a key, and how a key is got out of it. */
-static const char *other_form(struct bytes input)
-{
-    static const struct {
-        const char *begin, *what;
-    } forms[] = {
-        {"\xFE\xED\xFE\xED",
-         "a Java keystore: `keytool -importkeystore -deststoretype PKCS12` makes a file of it that is taken"},
-        {"\xCE\xCE\xCE\xCE",
-         "a Java keystore: `keytool -importkeystore -deststoretype PKCS12` makes a file of it that is taken"},
-        {"PK\x03\x04", "an archive or an Office document: unpack it, or copy the text out of it"},
-        {"\x1F\x8B", "compressed: unpack it"},
-        {"%PDF-", "a PDF: copy the text out of it"},
-        {"PuTTY-User-Key-File",
-         "PuTTY's form of a key: PuTTYgen exports it as OpenSSH key, `ssh-keygen -p -m PEM -f FILE` makes PEM of that"},
-        {"$ANSIBLE_VAULT", "encrypted: `ansible-vault decrypt` opens it"},
-        {"-----BEGIN PGP MESSAGE", "encrypted by PGP: `gpg --decrypt` opens it"},
-        {"age-encryption.org", "encrypted by age: `age --decrypt` opens it"},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (bytes_starts_with(input, bytes_of_string(forms[i].begin)))
-            return forms[i].what;
-    }
-    if (bytes_find(input, bytes_of_string("BEGIN OPENSSH PRIVATE KEY")) < input.size)
-        return "OpenSSH's own form of a key: `ssh-keygen -p -m PEM -f FILE` makes PEM of it";
-    return bytes_find(input, bytes_of_string("ENC[AES256_GCM,")) < input.size
-               ? "encrypted by SOPS: `sops -d FILE` opens it"
-               : NULL;
-}
-
-/* Where nothing was found: what there is instead. */
-static void tell_other_form(const struct bytes *inputs, size_t count, struct service_key_report *report)
-{
-    struct text detail;
-    for (size_t i = 0; i < count; i++) {
-        const char *what = other_form(inputs[i]);
-        if (what != NULL) {
-            text_init(&detail, report->detail, sizeof report->detail);
-            text_str(&detail, what);
-            return;
-        }
-    }
-}
-
 /* One attempt. `first` is what service_key_read() says to the inputs as they are. END: this attempt has nothing better to say. */
 static enum ifl_status mend(struct paste *paste, const struct paste_target *target, enum ifl_status first)
 {
     struct bytes clean[2];
     if (paste->status != IFL_OK) {
-        bool better = first == IFL_KEY_UNREADABLE || first == IFL_KEY_ENCRYPTED || paste->status == IFL_KEY_AMBIGUOUS;
+        bool better = first == IFL_KEY_UNREADABLE || first == IFL_KEY_ENCRYPTED ||
+                      (paste->status == IFL_KEY_AMBIGUOUS && (first == IFL_KEY_AMBIGUOUS || !is_unfitting(first)));
         return better && paste->blob_count + has_texts(paste) > 0 ? refuse(paste, target) : IFL_END;
     }
-    if (count_kind(paste, PASTE_CERTIFICATE) + count_kind(paste, PASTE_KEY) == 0)
+    bool material = count_kind(paste, PASTE_CERTIFICATE) + count_kind(paste, PASTE_KEY) > 0;
+    if (!material && !(paste->secret && paste->clientid[0] != '\0'))
         return IFL_END;
     size_t count = write_clean(paste, clean);
     if (paste->status != IFL_OK)
         return refuse(paste, target);
     enum ifl_status status = read_as(target, clean, count);
+    if (status != IFL_OK && is_unfitting(first) && first != IFL_KEY_AMBIGUOUS)
+        return IFL_END;
     if (first == IFL_KEY_JSON && paste->repairs == 0)
         paste->repairs = PASTE_SYNTAX;
     if (first == IFL_KEY_PEM && paste->repairs == 0)
@@ -463,13 +435,12 @@ enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struc
         find_all(&paste, work, inputs, input_count, (enum attempt)attempt, unlock);
         bool pointless = first == IFL_OK && (paste.status != IFL_OK || !has_better_texts(&paste, &as_is));
         status = pointless ? IFL_END : mend(&paste, &target, first);
-        if ((paste.repairs & PASTE_QUOTES) == 0)
+        if ((paste.repairs & PASTE_QUOTES) == 0 || (status != IFL_END && is_final(status)))
             break;
     }
     if (status == IFL_END || (first == IFL_OK && status != IFL_OK))
         status = read_as(&target, inputs, input_count);
-    if (status == IFL_KEY_UNREADABLE || status == IFL_KEY_NO_PRIVATE_KEY || status == IFL_KEY_NO_CERTIFICATE)
-        tell_other_form(inputs, input_count, report);
+    paste_hint(inputs, input_count, report);
     bytes_wipe((void *)(uintptr_t)work.data, work.size);
     bytes_wipe(&paste, sizeof paste);
     return status;

@@ -135,6 +135,16 @@ bool paste_der_kind(struct bytes der, enum paste_kind *kind)
     return der.size >= 16 && sequence_size(der.data, der.size) == der.size && kind_of_sequence(der, kind);
 }
 
+struct bytes paste_der_trimmed(struct bytes input)
+{
+    size_t size = sequence_size(input.data, input.size);
+    for (size_t i = size; i < input.size; i++) {
+        if (size == 0 || memchr(" \r\n\0", input.data[i], 4) == NULL)
+            return input;
+    }
+    return bytes_head(input, size == 0 ? input.size : size);
+}
+
 /* ContentInfo ► [0] SignedData ► version, digests, content, [0] certificates (RFC 2315, 9.1). */
 static enum ifl_status add_pkcs7(struct paste *paste, struct bytes der)
 {
@@ -149,12 +159,27 @@ static enum ifl_status add_pkcs7(struct paste *paste, struct bytes der)
     return status;
 }
 
+/* What doesn't depend on the format of a key: RSA's PKCS#1 (RFC 8017), EC's private number (RFC 5915). */
+static struct bytes inside_of_key(struct bytes der)
+{
+    struct bytes inner;
+    struct bytes number;
+    if (element(der, 1, &inner) == 0x30 && element(der, 2, &inner) == 0x04)
+        der = inner; /* PKCS#8 (RFC 5208) */
+    return element(der, 1, &number) == 0x04 ? number : der;
+}
+
+static bool is_same(enum paste_kind kind, struct bytes a, struct bytes b)
+{
+    return kind == PASTE_KEY ? bytes_equal(inside_of_key(a), inside_of_key(b)) : bytes_equal(a, b);
+}
+
 enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der)
 {
     if (kind == PASTE_PKCS7)
         return add_pkcs7(paste, der);
     for (size_t i = 0; i < paste->blob_count; i++) {
-        if (paste->blobs[i].kind == kind && bytes_equal(paste->blobs[i].bytes, der)) {
+        if (paste->blobs[i].kind == kind && is_same(kind, paste->blobs[i].bytes, der)) {
             paste->repairs |= PASTE_DOUBLED;
             return IFL_OK;
         }

@@ -35,6 +35,9 @@ void paste_keep(struct paste *paste, enum paste_name name, const char *value, bo
 /* The same for all of an object without a certificate or a key. They count unless the certificate's object turns out to have another `clientid`. */
 void paste_keep_loose(struct paste *paste, const struct paste_texts *texts);
 
+/* Where a refusal can't say what is wrong: what the input looks like, and what makes a service key of it. */
+void paste_hint(const struct bytes *inputs, size_t count, struct service_key_report *report);
+
 bool paste_is_base64(uint8_t c);
 /* The base64 characters of `text`, all others left out, decoded into `out`. Strict about groups and padding (which may be missing). The size, or 0. */
 size_t paste_base64(struct bytes text, uint8_t *out, size_t room);
@@ -42,6 +45,8 @@ size_t paste_base64(struct bytes text, uint8_t *out, size_t room);
 size_t paste_der_size(struct bytes base64);
 /* Exactly one SEQUENCE, with the structure of something that belongs to an identity. */
 bool paste_der_kind(struct bytes der, enum paste_kind *kind);
+/* Without the white space that an editor or a mail program put behind it. */
+struct bytes paste_der_trimmed(struct bytes input);
 /* Decode all of `text`; add it if it's exactly one SEQUENCE. */
 bool paste_add_base64(struct paste *paste, struct bytes text);
 

@@ -75,12 +75,19 @@ static size_t first_name(struct bytes text, size_t to)
     return first;
 }
 
+/* Without any it's what Java prints of a map, and the like. */
+static bool has_quotes(struct bytes text)
+{
+    return text.size > 0 && (memchr(text.data, '"', text.size) != NULL || memchr(text.data, '\'', text.size) != NULL ||
+                             memchr(text.data, '`', text.size) != NULL);
+}
+
 bool paste_json_starts(struct bytes text, size_t *at)
 {
     size_t marker = paste_pem_marker(text, 0);
     size_t brace = bytes_find(bytes_head(text, marker), bytes_of_string("{"));
     *at = first_name(text, brace);
-    return *at < marker;
+    return *at < marker && has_quotes(text);
 }
 
 /* ---- Objects ---------------------------------------------------------------------------------------------------------------------- */
@@ -179,7 +186,9 @@ static void take_value(struct scan *scan, struct bytes raw)
     }
     if (name == NAME_URL || name == NAME_CLIENTID || name == NAME_TOKENURL) {
         take_text(scan, name, value);
-    } else if (value.size >= WORTH_SIZE && name != NAME_SECRET) {
+    } else if (name == NAME_SECRET) {
+        scan->paste->secret = true;
+    } else if (value.size >= WORTH_SIZE) {
         const size_t before = scan->paste->blob_count;
         const unsigned doubled = scan->paste->repairs & PASTE_DOUBLED;
         scan->paste->repairs &= ~(unsigned)PASTE_DOUBLED;
@@ -203,10 +212,14 @@ static void take_string(struct scan *scan)
     if (scan->text.data[scan->at] != '"')
         scan->paste->repairs |= PASTE_SYNTAX;
     scan->at = end;
-    if (names_something(scan->text, end))
+    if (names_something(scan->text, end)) {
         scan->name = raw;
-    else
+        size_t arrow = bytes_find(bytes_head(bytes_tail(scan->text, end), 40), bytes_of_string("=>"));
+        if (skip_blanks(scan->text, end) == end + arrow) /* Ruby, PHP, Perl */
+            scan->at = end + arrow + 2;
+    } else {
         take_value(scan, raw);
+    }
 }
 
 /* The strings of an array up to its end: lines of one text, as notebooks and programs write them. False: something else is in it. */

@@ -164,6 +164,7 @@ enum reading {
     READ_LITERALS, /* lines are string literals, put together by a program: what is outside of the quotes doesn't count */
     READ_BACKTICKS,    /* `n is a line break (PowerShell) */
     READ_LOST_SLASHES, /* n is what was left of \n */
+    READ_URL_ALPHABET, /* - and _ stand for + and / (RFC 4648 section 5) */
     READ_COUNT
 };
 
@@ -205,6 +206,10 @@ static struct bytes plain_body(struct paste *paste, struct bytes body, enum read
             continue;
         }
         at++;
+        if (reading == READ_URL_ALPHABET && (c == '-' || c == '_')) {
+            *repairs |= PASTE_URL_ALPHABET;
+            c = c == '-' ? '+' : '/';
+        }
         outside = outside != (c == '"' || c == '\'');
         bool counts = (paste_is_base64(c) || c == '=') && !(reading == READ_LITERALS && outside);
         *repairs |= counts || is_blank(c) ? 0 : PASTE_RUBBISH;
@@ -213,24 +218,32 @@ static struct bytes plain_body(struct paste *paste, struct bytes body, enum read
     return bytes_of(to, size);
 }
 
-/* "nMII...n...n": 64 or 76 characters and an n, again and again. */
+/* `left`, then `width` characters, again and again. The size of what is between, in `to`; 0: it isn't so. */
+static size_t drop_left(struct bytes plain, struct bytes left, size_t width, uint8_t *to)
+{
+    size_t size = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < plain.size; i++) {
+        uint8_t c = plain.data[i];
+        if (c == ' ')
+            continue;
+        size_t place = count++ % (width + left.size);
+        if (place >= left.size)
+            to[size++] = c;
+        else if (c != left.data[place])
+            return 0;
+    }
+    bool ends = size > left.size && memcmp(to + size - left.size, left.data, left.size) == 0;
+    return ends && (size - left.size) % 4 == 0 ? size - left.size : size; /* the last line is shorter */
+}
+
+/* "nMII...n...n", or with what else is left of line breaks that were written. */
 static bool drop_lost_slashes(struct bytes *plain, uint8_t *to)
 {
-    for (size_t width = 64; width <= 76; width += 12) {
-        size_t size = 0;
-        size_t count = 0;
-        bool fits = true;
-        for (size_t i = 0; i < plain->size && fits; i++) {
-            uint8_t c = plain->data[i];
-            if (c == ' ')
-                continue;
-            if (count++ % (width + 1) == 0)
-                fits = c == 'n';
-            else
-                to[size++] = c;
-        }
-        if (fits && size > 0) {
-            size -= to[size - 1] == 'n' && size % 4 == 1; /* the last line is shorter */
+    static const char *const left[] = {"n", "rn", "/n", "/r/n"};
+    for (size_t i = 0; i < 2 * (sizeof left / sizeof left[0]); i++) {
+        size_t size = drop_left(*plain, bytes_of_string(left[i / 2]), i % 2 == 0 ? 64 : 76, to);
+        if (size > 0) {
             *plain = bytes_of(to, size);
             return true;
         }

@@ -103,6 +103,11 @@ static enum encoding encoding_of(struct bytes input)
     return zeros[0] > look / 3 && zeros[1] < look / 16 ? ENCODING_16_BE : ENCODING_8;
 }
 
+bool paste_is_utf16(struct bytes input)
+{
+    return encoding_of(input) != ENCODING_8;
+}
+
 static void from_utf16(struct bytes input, bool big, struct out *out)
 {
     uint32_t high = 0;
@@ -425,7 +430,7 @@ static void undo_hex(struct paste *paste, struct bytes *text, uint8_t mark, uint
             to[size++] = (uint8_t)(high << 4 | low);
             at += 2;
         } else {
-            to[size++] = c == '+' && plus != 0 ? plus : c;
+            to[size++] = c == '+' && plus != 0 ? plus : c == '&' && mark == '%' ? '\n' : c;
         }
     }
     text->size = size;
@@ -435,6 +440,9 @@ static void undo_hex(struct paste *paste, struct bytes *text, uint8_t mark, uint
 static void undo_transport(struct paste *paste, struct bytes *text)
 {
     bool form = contains(*text, "BEGIN+");
+    for (unsigned i = 0; i < 2 && (contains(*text, "BEGIN%25") || contains(*text, "%257B") || contains(*text, "%250A"));
+         i++)
+        undo_hex(paste, text, '%', 0);
     if (contains(*text, "BEGIN%20") || contains(*text, "%0A") || contains(*text, "%7B") ||
         (form && contains(*text, "%2B")))
         undo_hex(paste, text, '%', form ? ' ' : 0);
@@ -556,7 +564,11 @@ static void strip_prefixes(struct paste *paste, struct bytes *text)
 
 bool paste_plain(struct paste *paste, struct bytes input, struct bytes *text)
 {
-    if (!decode(paste, input, text) || !simplify(paste, text))
+    if (!decode(paste, input, text))
+        return false;
+    if (paste_is_rtf(*text))
+        paste_undo_rtf(paste, text);
+    if (!simplify(paste, text))
         return false;
     undo_transport(paste, text);
     if (text->size > 0)
@@ -610,8 +622,13 @@ bool paste_unescape(struct paste *paste, struct bytes input, struct bytes *text)
     struct out out = {paste_scratch(paste, input.size), 0};
     if (out.at == NULL)
         return false;
+    bool broken = false; /* a line break was written right before */
     for (size_t at = 0; at < input.size;) {
-        if (input.data[at] == '\\' && at + 1 < input.size) {
+        bool goes_on = broken && bytes_starts_with(bytes_tail(input, at), bytes_of_string("\\\n"));
+        broken = bytes_starts_with(bytes_tail(input, at), bytes_of_string("\\n"));
+        if (goes_on) {
+            at += 2; /* the string goes on in the next line (JSON5) */
+        } else if (input.data[at] == '\\' && at + 1 < input.size) {
             at += 1 + unescape_one(bytes_tail(input, at + 1), &out);
         } else {
             put(&out, input.data[at++]);

@@ -199,7 +199,8 @@ struct words {
 static void offer_value(struct words *words, struct bytes word)
 {
     char value[IDENTITY_TEXT_SIZE];
-    if (words->name == NAME_NONE || words->name == NAME_MATERIAL)
+    bool tag = bytes_starts_with(word, bytes_of_string("!!")); /* YAML: !!binary */
+    if (words->name == NAME_NONE || words->name == NAME_MATERIAL || tag)
         return;
     if (word.size >= WORTH_SIZE && is_base64_word(word)) { /* perhaps on several lines */
         size_t from = (size_t)(word.data - words->text.data);
@@ -209,6 +210,7 @@ static void offer_value(struct words *words, struct bytes word)
             words->at = from + run.size;
         }
     }
+    words->paste->secret = words->paste->secret || words->name == NAME_SECRET;
     if (words->name != NAME_SECRET && paste_value(words->name, word, value)) {
         paste_keep(words->paste, words->name, value, false);
         words->name = NAME_NONE;
@@ -232,7 +234,7 @@ static bool take_name(struct words *words, struct bytes word)
         return false;
     words->name = name;
     struct bytes value = bytes_tail(word, len + 1);
-    while (value.size > 0 && strchr("\"'`>", value.data[0]) != NULL)
+    while (value.size > 0 && strchr("\"'`>$", value.data[0]) != NULL)
         value = bytes_tail(value, 1);
     if (value.size > 0 && is_base64_word(value) && value.size >= WORTH_SIZE)
         words->at = (size_t)(value.data - words->text.data); /* again, as a word of its own */

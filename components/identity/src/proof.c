@@ -368,6 +368,8 @@ void proof_describe(const struct proof *proof, struct identity *identity)
     if (proof->certificate_count == 0)
         return;
     const mbedtls_x509_crt *leaf = &proof->certificates[likely_leaf(proof)];
+    if (leaf->raw.p == NULL) /* it couldn't be parsed */
+        return;
     (void)mbedtls_sha256(leaf->raw.p, leaf->raw.len, identity->leaf_sha256, 0);
     identity->not_before = unix_time(&leaf->valid_from);
     identity->not_after = unix_time(&leaf->valid_to);

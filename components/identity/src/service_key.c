@@ -52,13 +52,12 @@ static void take_url(struct intake *intake, struct json field)
 {
     char *url = intake->identity->url;
     take_text(field, url, sizeof intake->identity->url);
-    if (url[strcspn(url, "<>[]()")] !=
+    if (url[strcspn(url, "<>[]()@,;")] !=
         '\0') /* a link that a mail program made of it, the address twice: which one isn't for us to say */
         url[0] = '\0';
-    size_t len = strlen(url);
-    while (len > 0 && url[len - 1] == '/')
-        url[--len] = '\0';
-    if (len > 0 && strncmp(url, "https://", 8) != 0) {
+    if (strncmp(url, "https://", 8) == 0) {
+        url[8 + strcspn(url + 8, "/?#")] = '\0';
+    } else if (url[0] != '\0') {
         url[0] = '\0';
         warn(intake, IFL_CONFIG_NOT_HTTPS);
     }

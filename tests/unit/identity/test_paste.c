@@ -35,11 +35,31 @@ static void what_is_mended_is_told(void)
     TEST_ASSERT_EQUAL_STRING("https://plant.it-cpi024-rt.cfapps.eu10.example", fixture_identity.url);
 }
 
-static void a_clear_refusal_is_not_tried_again(void)
+static void a_clear_refusal_stays(void)
 {
     const char *other = fixture_join(fixture_chain(), fixture_pem("other.key"), "");
     TEST_ASSERT_EQUAL(IFL_KEY_MISMATCH, mend(other));
     TEST_ASSERT_EQUAL(0, fixture_identity.chain_count);
+}
+
+static void a_refusal_says_what_the_input_looks_like(void)
+{
+    static const struct {
+        const char *text, *says;
+    } looks[] = {
+        {"\xFE\xED\xFE\xED-a-keystore", "keytool"},
+        {"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n", "ssh-keygen"},
+        {"-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n", "PGP"},
+        {"-----BEGIN CERTIFICATE REQUEST-----\nMIIC\n-----END CERTIFICATE REQUEST-----\n", "a certificate request"},
+        {"Getting key k for service instance i as u...\n\nFAILED\nNo service key k found\n", "FAILED"},
+        {"service_key = <sensitive>\n", "terraform output"},
+        {"PK\x03\x04", "ZIP"},
+        {" \n\t\n", "it's empty"},
+    };
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        TEST_ASSERT_NOT_EQUAL(IFL_OK, mend(looks[i].text));
+        TEST_ASSERT_NOT_NULL_MESSAGE(strstr(fixture_report.detail, looks[i].says), looks[i].says);
+    }
 }
 
 static void a_text_that_ends_inside_of_a_string_is_refused_however_much_is_there(void)
@@ -111,7 +131,8 @@ int main(void)
     UNITY_BEGIN();
     RUN_TEST(what_the_core_takes_is_taken_without_any_mending);
     RUN_TEST(what_is_mended_is_told);
-    RUN_TEST(a_clear_refusal_is_not_tried_again);
+    RUN_TEST(a_clear_refusal_stays);
+    RUN_TEST(a_refusal_says_what_the_input_looks_like);
     RUN_TEST(a_text_that_ends_inside_of_a_string_is_refused_however_much_is_there);
     RUN_TEST(two_values_of_a_text_are_refused_wherever_they_stand);
     RUN_TEST(base64_that_looks_like_a_key_and_is_none_is_never_left_out);

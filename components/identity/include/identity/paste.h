@@ -5,14 +5,15 @@
  *   - other wrappings: the cockpit's Form tab, `name: value` and `name=value` lines, Kubernetes Secrets as YAML or JSON (base64, one entry a field or the whole
  *     service key under any name), JSON inside of a JSON string, doubled or single quotes, trailing or missing commas, missing braces, code fences, quoted mail,
  *     numbered lines, string literals of a program;
- *   - PEM with its BEGIN or END line missing, with rubbish inside of a block, or only its base64; DER files;
- *   - PKCS#7 (.p7b) with the certificates;
- *   - PKCS#12 and encrypted private keys, where the caller can open them (struct paste_unlock).
+ *   - PEM with its BEGIN or END line missing, with rubbish inside of a block, in base64url, or only its base64; DER files; PKCS#7 (.p7b);
+ *   - PKCS#12 and encrypted private keys, where the caller can open them (struct paste_unlock);
+ *   - the same service key twice, or the same private key in two formats.
  *
  * It may be this generous, because nothing that it finds is believed: all of it goes through service_key_read(), where signatures prove certificates and key.
  * An object with another `clientid`, without certificate and key, is another service's: VCAP_SERVICES has such beside it.
  * It never leaves out what it can't read: base64 that looks like a certificate or a key and doesn't decode to exactly one is a refusal. What service_key_read() refuses with a clear
- * cause (two keys, a key of another certificate, a broken chain, plan api, ...) isn't tried again. The texts (url, clientid, tokenurl) can't be proven: they are to be shown.
+ * cause (plan api, an unsupported key, ...) isn't tried again; two keys, a key of another certificate and a broken chain stay refused unless the search finds what completes them.
+ * A refusal also says what the input looks like instead (a Java keystore, a certificate request, ...). The texts (url, clientid, tokenurl) can't be proven: they are to be shown.
  *
  * Time: linear in the size of the input, with a small factor. Re-entrant with different structs. */
 #ifndef IDENTITY_PASTE_H
@@ -55,6 +56,7 @@ struct paste {
     char auth_url[IDENTITY_TEXT_SIZE]; /* the `url` under `uaa` */
     struct paste_texts loose[PASTE_LOOSE_COUNT];
     size_t loose_count;
+    bool secret;            /* there is a clientsecret */
     bool json_key;          /* the key came together with texts: a service key, not a file of its own */
     bool straighten;        /* typographic quotes are taken for straight ones */
     unsigned repairs;       /* bits of enum paste_repair */

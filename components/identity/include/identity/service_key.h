@@ -14,7 +14,7 @@
  * belongs to exactly one certificate, the leaf; each certificate is signed by the next one, which is a CA, and none is left over; at least the leaf's issuer
  * is there; a root at the end signed itself (without a root, the last certificate's own bytes stay unproven); the leaf has the extended key usage clientAuth; a trial signature made with the key verifies with the
  * leaf; RSA has 2048 to 4096 bits (the key itself at most IFL_RSA_BITS_MAX: what a profile's arena can sign with), EC is P-256 or P-384. Dates aren't judged: an expired key is still an identity (see not_after). Texts such as
- * url and clientid can't be proven: they are taken as they are, to be shown. What is ambiguous is refused, never guessed.
+ * url and clientid can't be proven: they are taken as they are, to be shown; of the url only https://host[:port]. What is ambiguous is refused, never guessed.
  *
  * mbedTLS allocates from the given arena during the call only: about 20 KB on a 64-bit host with RSA-2048 below RSA-4096 (tests/unit/identity measures it as
  * identity.arena_peak_bytes). Everything is freed and wiped before the return. The call blocks for the time of a few signatures. Not re-entrant. */
