@@ -390,7 +390,7 @@ enum ifl_status net_link_receive(int number, void *buf, size_t size, size_t *got
         return IFL_INVALID;
     }
     ssize_t done = recv(link->fd, buf, size, 0);
-    link->wants_read = done < 0 && errno == EAGAIN;
+    link->wants_read = done < 0 ? errno == EAGAIN : done > 0; /* there may be more than was asked for */
     if (done < 0) {
         return errno == EAGAIN || errno == EINTR ? IFL_AGAIN : status_of_errno(errno);
     }

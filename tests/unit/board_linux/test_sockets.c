@@ -313,6 +313,19 @@ static void the_loop_wakes_for_the_network_and_tells_an_unfetched_end_once(void)
     TEST_ASSERT_EQUAL(IFL_CLOSED, net_link_receive(tcp, buf, sizeof buf, &count));
 }
 
+/* TLS reads so much in one call at most, and its caller may have asked for the next wish before. */
+static void the_loop_wakes_for_what_a_reader_has_left(void)
+{
+    char buf[4];
+    size_t count = 0;
+    connect_to("127.0.0.1");
+    TEST_ASSERT_EQUAL_INT(8, send(other, "12345678", 8, MSG_NOSIGNAL));
+    TEST_ASSERT_EQUAL(IFL_OK, receive(buf, sizeof buf, &count));
+    loop_wait(NULL, 0, IFL_NEVER); /* returns */
+    TEST_ASSERT_EQUAL(IFL_OK, net_link_receive(tcp, buf, sizeof buf, &count));
+    TEST_ASSERT_EQUAL_STRING_LEN("5678", buf, 4);
+}
+
 static void a_wish_in_the_past_does_not_wait(void)
 {
     loop_wait(NULL, 0, 0);
@@ -336,6 +349,7 @@ int main(void)
     RUN_TEST(a_proxy_that_is_silent_ends_in_a_timeout);
     RUN_TEST(the_loop_wakes_for_the_programs_own_descriptors);
     RUN_TEST(the_loop_wakes_for_the_network_and_tells_an_unfetched_end_once);
+    RUN_TEST(the_loop_wakes_for_what_a_reader_has_left);
     RUN_TEST(a_wish_in_the_past_does_not_wait);
     return UNITY_END();
 }
