@@ -468,9 +468,12 @@ static void violation(struct flash_double *medium, const char *what, uint32_t at
     }
 }
 
-/* Unstable bits may have read as blank, so they don't count. */
-static void check_blank(struct flash_double *medium, uint32_t at, size_t size)
+/* Unstable bits may have read as blank, so they don't count. A cache takes what it holds already once more. */
+static void check_blank(struct flash_double *medium, uint32_t at, const uint8_t *data, size_t size)
 {
+    if (medium->options.cached && memcmp(medium->bytes + at, data, size) == 0) {
+        return;
+    }
     for (size_t i = 0; i < size; i++) {
         if (((medium->bytes[at + i] ^ medium->options.geometry.erased) & (uint8_t)~medium->unstable[at + i]) != 0) {
             violation(medium, "a granule that isn't blank is programmed", at + (uint32_t)i);
@@ -501,7 +504,7 @@ static enum ifl_status double_program(void *ctx, uint32_t at, const void *from, 
     if (cut_in(medium, FLASH_OP_PROGRAM, at, from, size)) {
         return IFL_FLASH_IO;
     }
-    check_blank(medium, at, size);
+    check_blank(medium, at, from, size);
     enum flash_wear wear = medium->wear[sector_of(medium, at)];
     if (wear == FLASH_WEAR_PROGRAM_FAILS || wear == FLASH_WEAR_STUCK_BITS) {
         wear_program(medium, at, from, size);
@@ -579,10 +582,10 @@ static enum ifl_status double_sync(void *ctx)
     if (cut_in(medium, FLASH_OP_SYNC, 0, NULL, 0)) {
         return IFL_FLASH_IO;
     }
-    bool fails = medium->sync_fails_at != 0 && medium->operations == medium->sync_fails_at;
+    bool fails = medium->syncs_fail || (medium->sync_fails_at != 0 && medium->operations == medium->sync_fails_at);
     /* After a failure the cache believes that it's clean: what wasn't written is never written, though it still reads well. */
     write_back_some(medium, fails ? FLASH_TEAR_WORDS : FLASH_TEAR_ALL, medium->seed);
-    if (medium->sync_fails_at == 0) {
+    if (medium->sync_fails_at == 0 && !fails) {
         memset(medium->stale, 0, medium->sector_count * sizeof *medium->stale);
     }
     return fails ? IFL_FLASH_IO : IFL_OK;
@@ -656,6 +659,7 @@ void flash_double_reset(struct flash_double *medium)
     memset(medium->has_unstable, 0, medium->sector_count * sizeof *medium->has_unstable);
     pending_clear(medium);
     medium->cut_at = medium->sync_fails_at = medium->full_from = 0;
+    medium->syncs_fail = false;
     medium->operations = medium->violations = medium->busy_refusals = 0;
     medium->violation[0] = '\0';
     medium->last_operation = FLASH_OP_NONE;
@@ -717,6 +721,7 @@ void flash_double_copy(struct flash_double *to, const struct flash_double *from)
     to->tear = from->tear;
     to->seed = from->seed;
     to->sync_fails_at = from->sync_fails_at;
+    to->syncs_fail = from->syncs_fail;
     to->full_from = from->full_from;
     to->operations = from->operations;
     to->last_operation = from->last_operation;

@@ -61,6 +61,7 @@ struct flash_double {
     uint64_t seed;
     uint64_t
         sync_fails_at; /* the sync with this operation number answers FLASH_IO; 0 = none. A part of what it covers is never written */
+    bool syncs_fail; /* so does every sync, as long as it's set */
     uint64_t
         full_from; /* programs from this operation number on answer STORE_FULL and do nothing (a file system that is full); 0 = none */
 

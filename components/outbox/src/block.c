@@ -115,7 +115,7 @@ bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint3
 /* The oldest block can go: a record of this start says on flash that it's finished. What earlier starts wrote last may be torn. */
 static bool is_finished(const struct outbox_lane *lane)
 {
-    return !lane->resume_due && lane->reclaim_n != 0 && lane->cursor_saved + 1 >= lane->reclaim_n;
+    return !lane->resume_due && !lane->sync_failed && lane->reclaim_n != 0 && lane->cursor_saved + 1 >= lane->reclaim_n;
 }
 
 bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
@@ -133,13 +133,15 @@ static bool is_oldest_done(struct outbox *box, struct outbox_lane *lane)
     return outbox_lane_second(box, lane) && lane->progress.cursor + 1 >= lane->reclaim_n;
 }
 
-/* If it can't be recorded, nothing comes from there. */
+/* If it can't be recorded, nothing comes from there. But where no block takes a record any more, because the last ones are worn, it goes all the same: a power
+ * cut before the next block says so may then call messages lost that were delivered. */
 static bool record_finished(struct outbox *box, struct outbox_lane *lane)
 {
-    if (is_oldest_done(box, lane) && !is_finished(lane)) {
-        (void)outbox_tell(box, lane, RECORD_CURSOR, 0);
+    enum ifl_status status = IFL_OK;
+    if (!lane->sync_failed && is_oldest_done(box, lane) && !is_finished(lane)) {
+        status = outbox_tell(box, lane, RECORD_CURSOR, 0);
     }
-    return is_finished(lane);
+    return is_finished(lane) || (status == IFL_STORE_FULL && box->free_count == 0 && !box->no_space);
 }
 
 /* Its only block holds nothing that is wanted: with the next one it's free. */
@@ -319,15 +321,15 @@ static void prepare(struct outbox *box)
         return;
     }
     box->erase_state = OUTBOX_ERASE_IDLE;
-    box->no_space = status == IFL_STORE_FULL;
-    if (box->no_space) { /* nothing is wrong with the block: the sweep tries it again */
-        box->sweep = box->sweep < box->erase_block ? box->sweep : box->erase_block;
-    } else if (status != IFL_OK) {
-        box->retired_count++;
-    } else {
+    box->no_space = box->no_space || status == IFL_STORE_FULL;
+    if (status == IFL_OK) {
         box->erase_count_max = box->erase_count > box->erase_count_max ? box->erase_count : box->erase_count_max;
         box->free_count++;
-        box->wanted = false;
+        box->wanted = box->no_space = false;
+    } else if (box->no_space) { /* nothing is wrong with the block: the sweep tries it again */
+        box->sweep = box->sweep < box->erase_block ? box->sweep : box->erase_block;
+    } else {
+        box->retired_count++;
     }
 }
 

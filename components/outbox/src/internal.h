@@ -137,6 +137,9 @@ bool outbox_erase_step(struct outbox *box, bool start);
 /* ---- write.c ---- */
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size);
 enum ifl_status outbox_sync_inside(struct outbox *box);
+/* After a sync that failed the medium believes that it's clean: what was written since the one before may never reach it, though it reads well. The lane's
+ * newest block is programmed once more as it reads; the next sync tells. OK, but still sync_failed: the block is closed. */
+enum ifl_status outbox_write_again(struct outbox *box, struct outbox_lane *lane);
 /* For a record of `size` bytes in the lane's newest block, leaving `reserve` free. */
 bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve);
 /* Make sure that outbox_tell() finds a place. */

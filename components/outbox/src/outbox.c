@@ -429,8 +429,9 @@ static enum ifl_status save_cursors(struct outbox *box, bool all)
 {
     enum ifl_status first = IFL_OK;
     for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
-        if (lane->sync_failed) {
-            (void)outbox_block_open(box, lane, false); /* what it holds is shown again once a new block is durable */
+        /* What it holds is shown again once that is durable. */
+        if (lane->sync_failed && !box->no_space && outbox_write_again(box, lane) == IFL_OK && lane->sync_failed) {
+            (void)outbox_block_open(box, lane, false);
         }
         bool due = all ? lane->progress.cursor > lane->cursor_saved : cursor_due(box, lane);
         if (lane->newest_serial != 0 && due) {
@@ -448,15 +449,15 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
         box->quiet_at = ifl_ms_after(now, QUIET_MS);
     }
     bool quiet = now >= box->quiet_at;
+    if (now >= box->space_retry_at) { /* also while producers never let it be quiet */
+        box->no_space = false;
+        box->space_retry_at = ifl_ms_after(now, SPACE_RETRY_MS);
+    }
     if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box) == IFL_OK) {
         (void)save_cursors(box, quiet);
         if (quiet) {
             (void)outbox_sync_inside(box);
         }
-    }
-    if (now >= box->space_retry_at) { /* also while producers never let it be quiet */
-        box->no_space = false;
-        box->space_retry_at = ifl_ms_after(now, SPACE_RETRY_MS);
     }
     if (outbox_erase_step(box, quiet || box->wanted || box->free_count < STOCK)) {
         return now;

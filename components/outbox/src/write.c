@@ -31,10 +31,7 @@ enum ifl_status outbox_sync_inside(struct outbox *box)
         return status;
     }
     for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
-        if (status != IFL_OK && lane->unsynced) {
-            lane->sync_failed = lane->closed = true;
-            lane->cursor_saved = 0; /* it may be among what was lost */
-        }
+        lane->sync_failed = lane->sync_failed || (status != IFL_OK && lane->unsynced);
         lane->unsynced = false;
         if (!lane->sync_failed) {
             lane->durable_n = lane->last_n;
@@ -42,6 +39,7 @@ enum ifl_status outbox_sync_inside(struct outbox *box)
     }
     if (status != IFL_OK) {
         box->sync_status = status;
+        box->no_space = true; /* for a while */
     }
     return status;
 }
@@ -97,8 +95,32 @@ bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, u
 {
     uint32_t resume = lane->resume_due ? box->record_size : 0;
     uint32_t end = outbox_block_start(box, lane->newest + 1u);
-    return lane->newest_serial != 0 && !lane->closed && lane->write_at < end &&
+    return lane->newest_serial != 0 && !lane->closed && !lane->sync_failed && lane->write_at < end &&
            end - lane->write_at >= size + resume + reserve;
+}
+
+enum ifl_status outbox_write_again(struct outbox *box, struct outbox_lane *lane)
+{
+    uint8_t *piece = box->put.buf;
+    uint32_t at = outbox_block_start(box, lane->newest), size;
+    struct block block;
+    if (!lane->sync_failed || lane->closed) {
+        return IFL_OK;
+    }
+    if (box->put.active) {
+        return IFL_FLASH_BUSY;
+    }
+    lane->closed = outbox_block_load(box, lane->newest, &block) != BLOCK_USED || block.serial != lane->newest_serial;
+    enum ifl_status status = box->fault;
+    lane->unsynced = true;
+    for (; status == IFL_OK && !lane->closed && at < lane->write_at; at += size) {
+        size = lane->write_at - at < IFL_FLASH_PROG_SIZE_MAX ? lane->write_at - at : IFL_FLASH_PROG_SIZE_MAX;
+        outbox_load(box, at, piece, size);
+        status = outbox_program(box, at, piece, size);
+        lane->closed = is_worn(status);
+    }
+    lane->sync_failed = lane->closed || status != IFL_OK;
+    return status;
 }
 
 enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *lane)
@@ -106,18 +128,26 @@ enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *l
     return outbox_has_room(box, lane, box->record_size, 0) ? IFL_OK : outbox_block_open(box, lane, false);
 }
 
+/* A place for `size` bytes, of a message or of a record; RESUME before it when it's due. *fresh: in a new block. */
+static enum ifl_status find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data, bool *fresh)
+{
+    enum ifl_status status = outbox_write_again(box, lane);
+    if (status != IFL_OK) {
+        return status;
+    }
+    *fresh = !outbox_has_room(box, lane, size, data ? reserve_size(box) : 0);
+    return *fresh ? outbox_block_open(box, lane, data) : write_resume(box, lane);
+}
+
 /* Header 2 and RESUME say all that the others say, but for TOMB. */
 static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
-    bool told = type != RECORD_TOMB && lane->resume_due;
-    enum ifl_status status;
-    if (outbox_has_room(box, lane, told ? 0 : box->record_size, 0)) {
-        status = write_resume(box, lane);
-    } else {
-        status = outbox_block_open(box, lane, false);
-        told = type != RECORD_TOMB;
+    bool told = lane->resume_due && type != RECORD_TOMB, fresh;
+    enum ifl_status status = find_place(box, lane, told ? 0 : box->record_size, false, &fresh);
+    if (status == IFL_OK && !told && !(fresh && type != RECORD_TOMB)) {
+        status = write_record(box, lane, type, n);
     }
-    return status == IFL_OK && !told ? write_record(box, lane, type, n) : status;
+    return status;
 }
 
 enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
@@ -210,13 +240,6 @@ static enum ifl_status put_bytes(struct outbox *box, const void *from, size_t si
     return status;
 }
 
-/* A place for `extent` bytes of a message; RESUME before it when it's due. */
-static enum ifl_status make_room(struct outbox *box, struct outbox_lane *lane, uint32_t extent)
-{
-    return outbox_has_room(box, lane, extent, reserve_size(box)) ? write_resume(box, lane)
-                                                                 : outbox_block_open(box, lane, true);
-}
-
 enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, uint32_t size,
                                   const struct outbox_time *time, const struct origin *origin)
 {
@@ -230,7 +253,8 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
     if (put->active || rec.n == 0) { /* 0: no number is left */
         return put->active ? IFL_FLASH_BUSY : IFL_STORE_FULL;
     }
-    enum ifl_status status = make_room(box, lane, outbox_record_extent(box, &rec));
+    bool fresh;
+    enum ifl_status status = find_place(box, lane, outbox_record_extent(box, &rec), true, &fresh);
     if (status != IFL_OK) {
         return status;
     }

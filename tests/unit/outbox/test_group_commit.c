@@ -147,6 +147,90 @@ static void a_lane_whose_sync_failed_works_on(void)
     TEST_ASSERT_EQUAL_UINT64(200, lane_stats("a").last_n);
 }
 
+/* Acknowledged messages: deliver them in their order, whatever else is between. */
+static uint32_t deliver_all(const char *route)
+{
+    struct outbox_message message;
+    uint32_t count = 0;
+    for (; first(route, &message); count++) {
+        must_hold(&message, (uint32_t)message.n, 300);
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, message.lane, message.n));
+        (void)outbox_step(&world.box, world.now += 700);
+    }
+    return count;
+}
+
+static uint32_t fill(const char *route)
+{
+    struct outbox_id id;
+    uint32_t count = 0;
+    while (put(route, count + 1, 300, &id) == IFL_OK) {
+        count++;
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    return count;
+}
+
+static void a_full_store_goes_on_when_a_medium_whose_syncs_failed_works_again(void)
+{
+    struct outbox_id id;
+    uint32_t count = fill("a"), delivered = 0;
+    for (int round = 0; round < 200; round++) { /* now and then one works */
+        struct outbox_message message;
+        world.medium.syncs_fail = round % 50 != 49;
+        if (first("a", &message)) {
+            must_hold(&message, ++delivered, 300);
+            TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, message.lane, message.n));
+        }
+        (void)put("b", 1, 300, &id); /* isn't acknowledged */
+        (void)outbox_sync(&world.box);
+        for (int i = 0; i < 5; i++) {
+            (void)outbox_step(&world.box, world.now += 700);
+        }
+    }
+    world.medium.syncs_fail = false;
+    settle();
+    TEST_ASSERT_EQUAL(count, delivered + deliver_all("a"));
+    settle();
+    TEST_ASSERT_EQUAL(0, stats().retired_blocks);
+    for (uint32_t i = count + 1; i <= count + 10; i++) {
+        TEST_ASSERT_EQUAL(IFL_OK, put("a", i, 300, &id));
+        TEST_ASSERT_EQUAL_UINT64(i, id.n);
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    flash_double_power_off(&world.medium, FLASH_TEAR_NOTHING, 1);
+    flash_double_power_on(&world.medium);
+    mount();
+    TEST_ASSERT_EQUAL(10, deliver_all("a"));
+    TEST_ASSERT_EQUAL(0, stats().lost_records + stats().corrupt_records);
+}
+
+static void syncs_that_fail_cost_no_block(void)
+{
+    struct outbox_id id;
+    struct outbox_message message;
+    must_put("a", 1, 300);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    TEST_ASSERT_TRUE(first("a", &message));
+    uint32_t free_blocks = stats().free_blocks;
+    world.medium.syncs_fail = true;
+    for (int i = 0; i < 30; i++) {
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, message.lane, message.n));
+        TEST_ASSERT_TRUE(outbox_flush(&world.box) != IFL_OK || i > 0);
+        (void)outbox_step(&world.box, world.now += 5000);
+    }
+    TEST_ASSERT_EQUAL(free_blocks, stats().free_blocks);
+    world.medium.syncs_fail = false;
+    settle();
+    TEST_ASSERT_EQUAL(IFL_OK, put("a", 2, 300, &id));
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    TEST_ASSERT_EQUAL(free_blocks, stats().free_blocks);
+    flash_double_power_off(&world.medium, FLASH_TEAR_NOTHING, 1);
+    flash_double_power_on(&world.medium);
+    mount();
+    deliver("a", 2, 300);
+}
+
 int main(void)
 {
     UNITY_BEGIN();
@@ -156,5 +240,7 @@ int main(void)
     RUN_TEST(a_sync_that_fails_takes_back_what_was_not_acknowledged_and_nothing_else);
     RUN_TEST(a_sync_that_failed_unseen_is_told_at_the_next_one);
     RUN_TEST(a_lane_whose_sync_failed_works_on);
+    RUN_TEST(a_full_store_goes_on_when_a_medium_whose_syncs_failed_works_again);
+    RUN_TEST(syncs_that_fail_cost_no_block);
     return UNITY_END();
 }

@@ -392,6 +392,58 @@ static void a_store_on_dying_flash_refuses_and_keeps_what_it_has(void)
     }
 }
 
+static void wear_out_block(uint32_t index, enum flash_wear wear)
+{
+    flash_double_wear_out(&world.medium, index * BLOCK_SIZE, wear);
+    flash_double_wear_out(&world.medium, index * BLOCK_SIZE + BLOCK_SIZE / 2, wear);
+}
+
+/* But for the room of header 1. */
+static bool is_blank_block(uint32_t index)
+{
+    const uint8_t *bytes = world.medium.bytes + index * BLOCK_SIZE;
+    for (uint32_t i = 256; i < BLOCK_SIZE; i++) {
+        if (bytes[i] != 0xFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nothing can be recorded any more: the newest block is worn, and so is the free one. */
+static void a_full_store_whose_last_places_are_worn_goes_on_when_all_is_delivered(void)
+{
+    static const enum flash_wear wears[] = {FLASH_WEAR_PROGRAM_FAILS, FLASH_WEAR_STUCK_BITS};
+    static const uint32_t granularities[] = {1, 8, 256};
+    for (size_t i = 0; i < 6; i++) {
+        enum ifl_status status;
+        struct outbox_id id;
+        world_start(granularities[i / 2], 12, 1, false);
+        mount();
+        settle();
+        uint32_t count = fill("a", 1, 300, &status);
+        TEST_ASSERT_EQUAL(IFL_STORE_FULL, status);
+        wear_out_block(world.box.lanes[lane("a")].newest, wears[i % 2]);
+        for (uint32_t block = 0; block < 12; block++) {
+            if (is_blank_block(block)) {
+                wear_out_block(block, wears[i % 2]);
+            }
+        }
+        for (uint32_t n = 1; n <= count; n++) {
+            deliver("a", n, 300);
+            (void)outbox_step(&world.box, world.now += 700);
+        }
+        settle();
+        TEST_ASSERT_TRUE(stats().free_blocks >= 2);
+        TEST_ASSERT_EQUAL(IFL_OK, put("a", count + 1, 300, &id));
+        TEST_ASSERT_EQUAL_UINT64(count + 1, id.n);
+        restart();
+        deliver("a", count + 1, 300);
+        TEST_ASSERT_EQUAL_UINT64(0, lane_stats("a").given_up);
+        TEST_ASSERT_EQUAL(0, stats().lost_records);
+    }
+}
+
 /* Also where that happens while a free block is taken. */
 static void a_full_file_system_costs_no_free_block(void)
 {
@@ -429,6 +481,7 @@ int main(void)
     RUN_TEST(a_block_that_wears_out_is_left_and_its_messages_stay);
     RUN_TEST(a_block_that_does_not_erase_any_more_is_retired);
     RUN_TEST(a_store_on_dying_flash_refuses_and_keeps_what_it_has);
+    RUN_TEST(a_full_store_whose_last_places_are_worn_goes_on_when_all_is_delivered);
     RUN_TEST(a_full_file_system_costs_no_free_block);
     return UNITY_END();
 }

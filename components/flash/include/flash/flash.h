@@ -31,7 +31,9 @@ struct flash_driver {
     enum ifl_status (*erase_start)(void *ctx, uint32_t at); /* one sector */
     enum ifl_status (*poll)(
         void *ctx); /* OK: idle and the last erase worked; FLASH_BUSY; FLASH_IO: the last erase failed (told once) */
-    enum ifl_status (*sync)(void *ctx); /* what was written is durable; NULL where every program is */
+    /* What was written is durable; NULL where every program is. A medium with it also takes a program of the bytes that stand there already: after a sync that
+     * failed they are to be written once more. */
+    enum ifl_status (*sync)(void *ctx);
     /* Every byte has the erased value; by looking at each. NULL: flash.c reads in small pieces, which is too slow where a read has a price. */
     enum ifl_status (*is_blank)(void *ctx, uint32_t at, size_t size, bool *blank);
 };
@@ -75,7 +77,8 @@ enum ifl_status flash_program_verified(const struct flash_region *region, uint32
 /* Start to erase the sector that begins at `at`. Finished when flash_poll() stops to answer FLASH_BUSY. */
 enum ifl_status flash_erase_start(const struct flash_region *region, uint32_t at);
 enum ifl_status flash_poll(const struct flash_region *region);
-/* Everything programmed and erased before is durable when this answers OK. FLASH_IO: unknown which part of it is; never retried. */
+/* Everything programmed and erased before is durable when this answers OK. FLASH_IO: unknown which part of it is, and a later sync doesn't see to it: what was
+ * written since the one before must be programmed once more. */
 enum ifl_status flash_sync(const struct flash_region *region);
 /* *blank: every byte in the span has the erased value. */
 enum ifl_status flash_is_blank(const struct flash_region *region, uint32_t at, size_t size, bool *blank);

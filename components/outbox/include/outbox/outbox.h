@@ -132,9 +132,9 @@ void outbox_put_abandon(struct outbox *box);
 enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payload, struct outbox_time time,
                            struct outbox_id *id);
 /* Group commit: everything committed before is durable when this answers OK; only now acknowledge the producers. FLASH_IO, also for a sync that
- * outbox_step() or a new block made in between: the messages since the last OK are NOT acknowledged; their blocks are closed, their n aren't given again before
- * a restart, and they are shown (as far as they still read right) only when a new block
- * that says so is durable. Told once. FLASH_BUSY: nothing is decided, step and try again. */
+ * outbox_step() or a new block made in between: the messages since the last OK are NOT acknowledged; their n aren't given again before a restart, and they are
+ * shown (as far as they still read right) only when they were written once more and a later sync has worked. Told once. FLASH_BUSY: nothing is
+ * decided, step and try again. */
 enum ifl_status outbox_sync(struct outbox *box);
 
 /* ---- sending. The oldest unfinished message of each lane first. ---- */

@@ -41,13 +41,13 @@ struct outbox_progress {
 /* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. (Small fields first: that's less code.) */
 struct outbox_lane {
     uint8_t priority;
-    bool gives_up;         /* OUTBOX_GIVE_UP_OLDEST */
-    bool configured;       /* else an orphan */
-    bool closed;           /* the next record goes into a new block */
-    bool resume_due;       /* a RESUME record stands before the next record */
-    bool unsynced;         /* something was written since the last sync */
-    bool sync_failed;      /* durable_n stands still until a new block is open */
-    bool moves;            /* mount: messages that came from another lane were seen */
+    bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
+    bool configured;  /* else an orphan */
+    bool closed;      /* the next record goes into a new block */
+    bool resume_due;  /* a RESUME record stands before the next record */
+    bool unsynced;    /* something was written since the last sync */
+    bool sync_failed; /* durable_n stands still until the newest block is written once more, or a new one is open */
+    bool moves;       /* mount: messages that came from another lane were seen */
     bool has_dead_letters; /* mount, where a new route looks for a number */
     uint16_t newest;       /* index of the block that is written */
     uint16_t block_count;
@@ -88,7 +88,7 @@ struct outbox {
     bool dirty;            /* something isn't synced */
     bool active;           /* was used since the last step */
     bool wanted;           /* a message waits for a block: erase now */
-    bool no_space;         /* the file system is full: no block can be prepared */
+    bool no_space;         /* the file system is full, or a sync has failed: no block can be prepared */
     bool cached;           /* what is programmed is durable only after a sync */
     uint16_t record_size;  /* bytes on flash of a record without a body */
     uint16_t program_size; /* bytes of a message that one program takes at most */
