@@ -444,6 +444,22 @@ static void a_full_store_whose_last_places_are_worn_goes_on_when_all_is_delivere
     }
 }
 
+static void a_free_block_in_which_a_bit_has_flipped_is_erased_before_it_is_used(void)
+{
+    mount();
+    settle();
+    for (uint32_t block = 0; block < 12; block++) {
+        if (is_blank_block(block)) {
+            flash_double_flip(&world.medium, block * BLOCK_SIZE + 4000, 3);
+        }
+    }
+    for (uint32_t i = 1; i <= 60; i++) {
+        must_put("a", i, 300);
+        deliver("a", i, 300);
+    }
+    TEST_ASSERT_EQUAL(0, stats().retired_blocks);
+}
+
 /* Also where that happens while a free block is taken. */
 static void a_full_file_system_costs_no_free_block(void)
 {
@@ -482,6 +498,7 @@ int main(void)
     RUN_TEST(a_block_that_does_not_erase_any_more_is_retired);
     RUN_TEST(a_store_on_dying_flash_refuses_and_keeps_what_it_has);
     RUN_TEST(a_full_store_whose_last_places_are_worn_goes_on_when_all_is_delivered);
+    RUN_TEST(a_free_block_in_which_a_bit_has_flipped_is_erased_before_it_is_used);
     RUN_TEST(a_full_file_system_costs_no_free_block);
     return UNITY_END();
 }
