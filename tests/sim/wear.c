@@ -9,6 +9,7 @@
 
 #define BLOCKS 128
 #define HEADER1_SIZE 32
+#define HEADER2_SIZE 112
 #define SERIAL_AT 20
 
 static struct {
@@ -38,10 +39,17 @@ static uint32_t u32_at(const uint8_t *at)
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-static const uint8_t *header2_of(const struct outbox *box, uint32_t index)
+static uint32_t padded(uint32_t size)
 {
     uint32_t granule = world.medium.options.geometry.prog_size;
-    return world.medium.bytes + index * box->block_size + (HEADER1_SIZE + granule - 1) / granule * granule;
+    return (size + granule - 1) / granule * granule;
+}
+
+/* The first copy, or the second one where the first never reached the medium. */
+static const uint8_t *header2_of(const struct outbox *box, uint32_t index)
+{
+    const uint8_t *first = world.medium.bytes + index * box->block_size + padded(HEADER1_SIZE);
+    return is_blank(first, HEADER2_SIZE) ? first + padded(HEADER2_SIZE) : first;
 }
 
 static uint32_t erases_of(const struct outbox *box, uint32_t index)
@@ -55,7 +63,7 @@ void wear_mounted(void)
     const struct outbox *box = &agent()->outbox;
     for (uint32_t i = 0; i < box->block_count && i < BLOCKS; i++) {
         bool lost = blocks[i].free_since == 0 && erases_of(box, i) == blocks[i].erases &&
-                    is_blank(header2_of(box, i), 2 * HEADER1_SIZE);
+                    is_blank(header2_of(box, i), HEADER2_SIZE);
         if (lost || blocks[i].serial > box->last_serial)
             blocks[i].serial = 0;
         if (blocks[i].free_since > box->last_serial)
@@ -70,7 +78,7 @@ static bool look_at(const struct outbox *box, uint32_t index, uint32_t *serial)
     const uint8_t *header1 = world.medium.bytes + index * box->block_size, *header2 = header2_of(box, index);
     uint32_t erases = erases_of(box, index);
     bool blank = is_blank(header1, HEADER1_SIZE);
-    bool free = !blank && is_blank(header2, 2 * HEADER1_SIZE);
+    bool free = !blank && is_blank(header2, HEADER2_SIZE);
     if (!free)
         blocks[index].free_since = 0;
     else if (blocks[index].free_since == 0 || erases != blocks[index].erases)
