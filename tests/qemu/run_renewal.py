@@ -16,12 +16,18 @@ import time
 
 import world
 from run_node_test import chain_for, in_force, make_request, paste, states
-from world import World
 
 CUTS = 20 if os.environ.get("IFL_TEST_FULL") else 6
 LONGEST_RUN_S = 1.5  # from the start: boot, handshakes of a trial and its control
 cuts = 0
 dice = random.Random()
+
+
+class World(world.World):
+    """Between two trials that decide nothing there is time for a handshake and a message, also where QEMU gets little of the machine."""
+
+    def config(self):
+        return {**super().config(), "probe": {"first_ms": 15000, "cap_ms": 30000}}
 
 
 def subjects(node_world):
