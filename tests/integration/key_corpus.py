@@ -202,6 +202,19 @@ class Corpus:
                    self.openssl("pkcs8", "-topk8", "-nocrypt", stdin=ec.encode()), leaf="ec", url=False)  # fmt: skip
         yield good("a certificate without markers beside the chain", self.with_fields(
             key=None, certificate=re.sub(r"-----[A-Z ]+-----|\s", "", self.leaf)), self.private + self.intermediate, chain=(2,))  # fmt: skip
+        def signed_again(name, by):
+            request = self.openssl("x509", "-x509toreq", "-in", self.pki.client_file(name + ".crt"), "-signkey", self.pki.client_file(name + ".key"))
+            extensions = self.scratch("again.cnf", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
+                                      "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")  # fmt: skip
+            return self.openssl("x509", "-req", "-CA", self.pki.client_file(by + ".crt"), "-CAkey", self.pki.client_file(by + ".key"), "-set_serial",
+                                "77", "-days", "20", "-sha256", "-extfile", extensions, stdin=request).decode()  # fmt: skip
+
+        renewed, crossed = signed_again("intermediate", "root"), signed_again("root", "other-root")
+        beside = self.pki.client_pem("other-root.crt")
+        yield good("an intermediate renewed, both there", self.pem + renewed, url=False, mended=True)
+        yield good("an intermediate renewed, in JSON", self.with_fields(certificate=self.leaf + renewed + self.intermediate + self.root), mended=True)
+        yield good("a root cross-signed", self.pem + crossed, url=False, mended=True)
+        yield good("a root cross-signed, both roots there", self.pem + crossed + beside, chain=(4,), url=False, mended=True)
         yield good("Java map", "{" + ", ".join(f"{name}={value}" for name, value in entries.items()) + "}")
         yield good("Ruby hash", "{" + ", ".join(f'"{name}"=>"{value}"' for name, value in flat.items()) + "}")
         yield good("PHP array", "array (\n" + "".join(f"  '{name}' => '{value}',\n" for name, value in entries.items()) + ")")

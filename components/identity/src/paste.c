@@ -6,6 +6,7 @@
 #include "paste_find.h"
 #include "paste_text.h"
 
+#define COPY_TRIES_MAX 64 /* of chains: 3 CAs of which each is there twice */
 #define ROOTS_MAX                                                                                                      \
     256 /* JSON texts behind each other: a Secret in YAML has an empty one for each of its managedFields */
 
@@ -236,7 +237,7 @@ static void write_pem(struct writer *out, const char *label, struct bytes der, c
 static void write_kind(struct writer *out, const struct paste *paste, enum paste_kind kind, const char *line)
 {
     for (size_t i = 0; i < paste->blob_count; i++) {
-        if (paste->blobs[i].kind == kind)
+        if (paste->blobs[i].kind == kind && (paste->left_out >> i & 1) == 0)
             write_pem(out, kind == PASTE_KEY ? "PRIVATE KEY" : "CERTIFICATE", paste->blobs[i].bytes, line);
     }
 }
@@ -393,6 +394,43 @@ static bool has_better_texts(const struct paste *paste, const struct identity *i
            betters(paste->tokenurl, identity->tokenurl);
 }
 
+/* Bits of the certificates that have a copy. */
+static unsigned copies_of(const struct paste *paste)
+{
+    unsigned copies = 0;
+    for (size_t i = 0; i < paste->blob_count; i++) {
+        for (size_t k = 0; k < paste->blob_count; k++) {
+            if (paste->blobs[i].kind == PASTE_CERTIFICATE && paste->blobs[k].kind == PASTE_CERTIFICATE &&
+                paste_is_copy(paste->blobs[i].bytes, paste->blobs[k].bytes))
+                copies |= 1u << i;
+        }
+    }
+    return copies;
+}
+
+/* The certificates form no chain, but without some copies they may: which of them doesn't matter, each chain is proven; the one that lasts longest is
+ * taken. KEY_CHAIN: there is none. */
+static enum ifl_status mend_copies(struct paste *paste, const struct paste_target *target)
+{
+    struct bytes clean[2];
+    const unsigned copies = copies_of(paste);
+    unsigned best = 0;
+    int64_t end = INT64_MIN;
+    unsigned tries = 0;
+    for (unsigned some = copies; some != 0 && tries < COPY_TRIES_MAX; some = (some - 1) & copies, tries++) {
+        paste->left_out = some;
+        size_t count = write_clean(paste, clean);
+        if (paste->status == IFL_OK && read_as(target, clean, count) == IFL_OK &&
+            target->identity->chain_not_after >= end) {
+            end = target->identity->chain_not_after;
+            best = some;
+        }
+    }
+    paste->left_out = best;
+    paste->repairs |= best == 0 ? 0 : PASTE_OTHER_COPY;
+    return read_as(target, clean, write_clean(paste, clean));
+}
+
 /* One attempt. `first` is what service_key_read() says to the inputs as they are. END: this attempt has nothing better to say. */
 static enum ifl_status mend(struct paste *paste, const struct paste_target *target, enum ifl_status first)
 {
@@ -409,6 +447,8 @@ static enum ifl_status mend(struct paste *paste, const struct paste_target *targ
     if (paste->status != IFL_OK)
         return refuse(paste, target);
     enum ifl_status status = read_as(target, clean, count);
+    if (status == IFL_KEY_CHAIN)
+        status = mend_copies(paste, target);
     if (status != IFL_OK && is_unfitting(first) && first != IFL_KEY_AMBIGUOUS)
         return IFL_END;
     if (first == IFL_KEY_JSON && paste->repairs == 0)

@@ -135,6 +135,28 @@ bool paste_der_kind(struct bytes der, enum paste_kind *kind)
     return der.size >= 16 && sequence_size(der.data, der.size) == der.size && kind_of_sequence(der, kind);
 }
 
+/* The n-th field of a certificate's inside (RFC 5280 section 4.1), from the serial number on, which is the first. */
+static struct bytes certificate_field(struct bytes der, unsigned n)
+{
+    struct bytes field = bytes_of(NULL, 0);
+    size_t head;
+    size_t size;
+    if (!read_head(der, 0, &head, &size))
+        return field;
+    struct bytes inside = bytes_tail(der, head);
+    bool version = element(inside, 0, &field) == 0xA0;
+    return element(inside, n + version, &field) == 0 ? bytes_of(NULL, 0) : field;
+}
+
+bool paste_is_copy(struct bytes a, struct bytes b)
+{
+    const unsigned subject = 4;
+    const unsigned key = 5;
+    struct bytes name = certificate_field(a, subject);
+    return name.size > 0 && !bytes_equal(a, b) && bytes_equal(name, certificate_field(b, subject)) &&
+           bytes_equal(certificate_field(a, key), certificate_field(b, key));
+}
+
 struct bytes paste_der_trimmed(struct bytes input)
 {
     size_t size = sequence_size(input.data, input.size);

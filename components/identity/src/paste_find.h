@@ -45,6 +45,8 @@ size_t paste_base64(struct bytes text, uint8_t *out, size_t room);
 size_t paste_der_size(struct bytes base64);
 /* Exactly one SEQUENCE, with the structure of something that belongs to an identity. */
 bool paste_der_kind(struct bytes der, enum paste_kind *kind);
+/* The same CA twice, signed at another time or by another one: same name and key. */
+bool paste_is_copy(struct bytes a, struct bytes b);
 /* Without the white space that an editor or a mail program put behind it. */
 struct bytes paste_der_trimmed(struct bytes input);
 /* Decode all of `text`; add it if it's exactly one SEQUENCE. */

@@ -7,7 +7,8 @@
  *     numbered lines, string literals of a program;
  *   - PEM with its BEGIN or END line missing, with rubbish inside of a block, in base64url, or only its base64; DER files; PKCS#7 (.p7b);
  *   - PKCS#12 and encrypted private keys, where the caller can open them (struct paste_unlock);
- *   - the same service key twice, or the same private key in two formats.
+ *   - the same service key twice, or the same private key in two formats;
+ *   - a CA's certificate renewed or cross-signed beside the other one (same name and key): the chain that lasts longest counts.
  *
  * It may be this generous, because nothing that it finds is believed: all of it goes through service_key_read(), where signatures prove certificates and key.
  * An object with another `clientid`, without certificate and key, is another service's: VCAP_SERVICES has such beside it.
@@ -52,6 +53,7 @@ struct paste {
     size_t top;
     struct paste_blob blobs[PASTE_BLOB_COUNT];
     size_t blob_count;
+    unsigned left_out; /* bits of blobs: copies of certificates that the chain doesn't need */
     char url[IDENTITY_TEXT_SIZE], clientid[IDENTITY_TEXT_SIZE], tokenurl[IDENTITY_TEXT_SIZE];
     char auth_url[IDENTITY_TEXT_SIZE]; /* the `url` under `uaa` */
     struct paste_texts loose[PASTE_LOOSE_COUNT];
