@@ -91,7 +91,6 @@ static void what_comes_up_without_a_flash_image_is_told_everywhere(void)
     TEST_ASSERT_FALSE(is_left_out(IFL_NO_IMAGE));
     TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_IO));
     TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_UNKNOWN));
-    TEST_ASSERT_FALSE(is_left_out(IFL_FLASH_PROTECTED));
 #ifndef __linux__
     TEST_ASSERT_TRUE(is_left_out(IFL_NO_DAEMON));
 #endif
