@@ -115,7 +115,8 @@ bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint3
 /* The oldest block can go: a record of this start says on flash that it's finished. What earlier starts wrote last may be torn. */
 static bool is_finished(const struct outbox_lane *lane)
 {
-    return !lane->resume_due && !lane->sync_failed && lane->reclaim_n != 0 && lane->cursor_saved + 1 >= lane->reclaim_n;
+    return !lane->resume_due && !outbox_is_in_doubt(lane) && lane->reclaim_n != 0 &&
+           lane->cursor_saved + 1 >= lane->reclaim_n;
 }
 
 bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
@@ -138,7 +139,7 @@ static bool is_oldest_done(struct outbox *box, struct outbox_lane *lane)
 static bool record_finished(struct outbox *box, struct outbox_lane *lane)
 {
     enum ifl_status status = IFL_OK;
-    if (!lane->sync_failed && is_oldest_done(box, lane) && !is_finished(lane)) {
+    if (!outbox_is_in_doubt(lane) && is_oldest_done(box, lane) && !is_finished(lane)) {
         status = outbox_tell(box, lane, RECORD_CURSOR, 0);
     }
     return is_finished(lane) || (status == IFL_STORE_FULL && box->free_count == 0 && !box->no_space);
@@ -394,7 +395,7 @@ static bool reads_free(struct outbox *box, uint32_t index)
 {
     struct block block;
     bool is_free = false;
-    for (int i = 0; i < WEAK_READS && !is_free && !box->cached; i++) {
+    for (int i = 0; i < WEAK_READS && !is_free && !outbox_is_cached(box); i++) {
         is_free = outbox_block_load(box, index, &block) == BLOCK_FREE;
     }
     return is_free;

@@ -92,6 +92,18 @@ struct walk {
     struct block block;
 };
 
+/* What is programmed is durable only after a sync. */
+static inline bool outbox_is_cached(const struct outbox *box)
+{
+    return IFL_FLASH_CACHE && box->cached;
+}
+
+/* The sync after its last records failed. */
+static inline bool outbox_is_in_doubt(const struct outbox_lane *lane)
+{
+    return IFL_FLASH_CACHE && lane->sync_failed;
+}
+
 /* ---- record.c ---- */
 uint32_t outbox_padded(const struct outbox *box, uint32_t size);
 /* False: see above. */

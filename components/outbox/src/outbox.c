@@ -399,10 +399,13 @@ enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n la
     if (status == IFL_OK) {
         status = outbox_tell(box, l, RECORD_TRY, 0);
     }
+    if (status == IFL_OK) {
+        status = outbox_sync_inside(box);
+    }
     if (status != IFL_OK) {
         l->progress.batch_count = 0;
     }
-    return status == IFL_OK ? outbox_sync_inside(box) : status;
+    return status;
 }
 
 bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_batch *batch)
@@ -430,7 +433,8 @@ static enum ifl_status save_cursors(struct outbox *box, bool all)
     enum ifl_status first = IFL_OK;
     for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
         /* What it holds is shown again once that is durable. */
-        if (lane->sync_failed && !box->no_space && outbox_write_again(box, lane) == IFL_OK && lane->sync_failed) {
+        if (outbox_is_in_doubt(lane) && !box->no_space && outbox_write_again(box, lane) == IFL_OK &&
+            lane->sync_failed) {
             (void)outbox_block_open(box, lane, false);
         }
         bool due = all ? lane->progress.cursor > lane->cursor_saved : cursor_due(box, lane);

@@ -124,7 +124,7 @@ bool outbox_record_steady(struct outbox *box, const struct record *rec)
 {
     uint8_t raw[RECORD_SIZE], first[RECORD_SIZE];
     outbox_load(box, rec->at, first, sizeof first);
-    for (int i = 0; i < WEAK_READS && !box->cached; i++) {
+    for (int i = 0; i < WEAK_READS && !outbox_is_cached(box); i++) {
         outbox_load(box, rec->at, raw, sizeof raw);
         if (memcmp(raw, first, sizeof raw) != 0 || !body_is_whole(box, rec)) {
             return false;

@@ -216,7 +216,7 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
         box->resumed = box->resumed || !walk.boundary || !steady;
         lane->write_at = last.at;
     } while (!steady && box->fault == IFL_OK);
-    tail += box->cached ? 0 : box->program_size;
+    tail += outbox_is_cached(box) ? 0 : box->program_size;
     lane->write_at = outbox_padded(box, tail > behind ? tail : behind);
     lane->cursor_saved = lane->progress.cursor;
     lane->durable_n = lane->last_n;
@@ -374,7 +374,7 @@ static void look_at_medium(struct outbox *box)
     uint32_t granule = flash_prog_size(&box->region);
     uint32_t size = granule > PIECE_SIZE ? granule : PIECE_SIZE;
     box->cached = box->region.flash->driver->sync != NULL;
-    box->program_size = (uint16_t)(box->cached ? IFL_OUTBOX_BUFFER_SIZE / granule * granule : size);
+    box->program_size = (uint16_t)(outbox_is_cached(box) ? IFL_OUTBOX_BUFFER_SIZE / granule * granule : size);
     box->record_size = (uint16_t)outbox_padded(box, RECORD_SIZE);
 }
 
@@ -395,6 +395,9 @@ enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, con
     box->random = config->random;
     box->device_tag = config->device_tag;
     look_at_medium(box);
+    if (box->cached && !IFL_FLASH_CACHE) {
+        return IFL_INVALID;
+    }
     enum ifl_status status = find_format(box);
     bool format = status == IFL_END;
     if (format) {

@@ -22,7 +22,7 @@ enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from
 /* A failure is kept for outbox_sync(): it speaks of messages that nobody was told are safe. */
 enum ifl_status outbox_sync_inside(struct outbox *box)
 {
-    if (!box->dirty || !box->cached) {
+    if (!box->dirty || !outbox_is_cached(box)) {
         return IFL_OK;
     }
     enum ifl_status status = flash_sync(&box->region);
@@ -95,7 +95,7 @@ bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, u
 {
     uint32_t resume = lane->resume_due ? box->record_size : 0;
     uint32_t end = outbox_block_start(box, lane->newest + 1u);
-    return lane->newest_serial != 0 && !lane->closed && !lane->sync_failed && lane->write_at < end &&
+    return lane->newest_serial != 0 && !lane->closed && !outbox_is_in_doubt(lane) && lane->write_at < end &&
            end - lane->write_at >= size + resume + reserve;
 }
 
@@ -104,7 +104,7 @@ enum ifl_status outbox_write_again(struct outbox *box, struct outbox_lane *lane)
     uint8_t *piece = box->put.buf;
     uint32_t at = outbox_block_start(box, lane->newest), size;
     struct block block;
-    if (!lane->sync_failed || lane->closed) {
+    if (!outbox_is_in_doubt(lane) || lane->closed) {
         return IFL_OK;
     }
     if (box->put.active) {
@@ -278,6 +278,9 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
 static enum ifl_status put_enter(struct outbox *box)
 {
     enum ifl_status status = outbox_enter(box);
+    if (outbox_is_in_doubt(&box->lanes[box->put.lane])) {
+        status = IFL_FLASH_IO; /* no later sync sees to what was programmed */
+    }
     if (status != IFL_OK && status != IFL_FLASH_BUSY) {
         outbox_put_abandon(box);
     }
@@ -329,7 +332,7 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
     }
     outbox_put_abandon(box);
     lane->last_n++;
-    if (!box->cached) {
+    if (!outbox_is_cached(box)) {
         lane->durable_n = lane->last_n;
     }
     *id = (struct outbox_id){.log = box->log_id, .lane = lane->progress.lane, .n = lane->last_n};

@@ -18,6 +18,9 @@
 #define IFL_LINE_SIZE 512           /* bytes of one console line */
 #define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
+#ifndef IFL_FLASH_CACHE
+#define IFL_FLASH_CACHE 0 /* 1: the outbox also takes a medium with a cache, whose programs are durable only after a sync */
+#endif
 
 #define IFL_HTTP_LINE_SIZE 512    /* bytes of a header line of an answer that are kept */
 #define IFL_CSRF_COUNT 2          /* routes whose CSRF token and cookies are kept at the same time */

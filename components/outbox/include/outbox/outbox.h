@@ -98,7 +98,7 @@ struct outbox_message {
  * waits for one. An empty (erased or all-0/all-1) region is formatted. What recovery found is in outbox_stats().
  *
  * OK. Nothing was touched: STORE_FOREIGN; STORE_NEWER; FLASH_GEOMETRY: formatted with another program granularity or sector size; STORE_LANES: too few
- * blocks or lane numbers for the routes; INVALID: a block size or a route's name that isn't possible; NO_ENTROPY; FLASH_BUSY: an erase that an earlier user
+ * blocks or lane numbers for the routes; INVALID: a block size or a route's name that isn't possible, or a medium with a cache in a build without IFL_FLASH_CACHE; NO_ENTROPY; FLASH_BUSY: an erase that an earlier user
  * of the medium began is under way, poll the medium and mount again. STORE_FULL (a file system without space), FLASH_IO: mount again when that is over.
  * After an error the struct can't be used. Configured lanes exist afterwards; a lane with messages whose route isn't configured stays as an orphan: it
  * can still be read and delivered, and its number (and the block that it keeps) goes to a new route only when it's empty and
