@@ -445,7 +445,7 @@ void sender_identity_changed(struct sender *sender, ifl_ms now)
 
 bool sender_pause(struct sender *sender, bool at_once)
 {
-    if (!at_once && sender->state != SENDER_IDLE && sender->state != SENDER_READY)
+    if (!at_once && sender->state != SENDER_IDLE && !(sender->state == SENDER_READY && sender->used))
         return false;
     sender_disconnect(sender);
     return true;

@@ -449,6 +449,22 @@ static void the_connection_is_lent_unless_a_request_is_under_way(void)
     TEST_ASSERT_EQUAL_STRING(world.requests[1].id, world.requests[2].id);
 }
 
+/* Else who asks for it before each step, as the trial of a new identity may, lets no message out. */
+static void a_connection_that_was_opened_for_a_message_carries_it_first(void)
+{
+    world_put(0, 10);
+    for (int i = 0; i < 1000 && sender_state(&world.sender) != SENDER_READY; i++) {
+        ifl_ms wish = sender_step(&world.sender, world.now);
+        world.now = wish > world.now && wish != IFL_NEVER ? wish : world.now + 1;
+    }
+    TEST_ASSERT_EQUAL(SENDER_READY, sender_state(&world.sender));
+    TEST_ASSERT_FALSE(sender_pause(&world.sender, false));
+    TEST_ASSERT_EQUAL(SENDER_READY, sender_state(&world.sender));
+    world_settle();
+    TEST_ASSERT_EQUAL_UINT(1, world_done_count(0));
+    TEST_ASSERT_TRUE(sender_pause(&world.sender, false));
+}
+
 static void stop_drops_the_connection_and_keeps_the_messages(void)
 {
     world_put(0, 10);
@@ -550,6 +566,7 @@ int main(void)
     RUN_TEST(a_success_that_cannot_be_noted_is_not_repeated_in_a_loop);
     RUN_TEST(the_first_connection_waits_for_the_boot_jitter);
     RUN_TEST(the_connection_is_lent_unless_a_request_is_under_way);
+    RUN_TEST(a_connection_that_was_opened_for_a_message_carries_it_first);
     RUN_TEST(stop_drops_the_connection_and_keeps_the_messages);
     RUN_TEST(a_route_without_a_lane_or_too_many_routes_are_refused);
     RUN_TEST(the_date_of_an_answer_sets_the_clock_within_the_servers_certificate);

@@ -89,8 +89,8 @@ void sender_host_view(const struct sender *sender, struct sender_view *view);
 enum ifl_status sender_route_view(const struct sender *sender, size_t route, struct sender_view *view);
 /* The identity or the trust has changed: drop the connection and the session, and try everything at once. What is in flight stays queued. */
 void sender_identity_changed(struct sender *sender, ifl_ms now);
-/* Lend the TLS connection to somebody else: drop it, unless a request is under way and it isn't wanted `at_once` (that message is sent again then, under the
- * same id). False: not now. It takes the connection back with its next step. */
+/* Lend the TLS connection to somebody else: drop it, unless a request is under way, or it was opened for one that comes next, and it isn't wanted `at_once` (a
+ * message on its way is sent again then, under the same id). False: not now. It takes the connection back with its next step. */
 bool sender_pause(struct sender *sender, bool at_once);
 /* Finish nothing more; drop the connection, wipe tokens and cookies. What is in flight stays queued. Only sender_init() starts it again. */
 void sender_stop(struct sender *sender);
