@@ -19,7 +19,8 @@
 #define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
 #ifndef IFL_FLASH_CACHE
-#define IFL_FLASH_CACHE 0 /* 1: the outbox also takes a medium with a cache, whose programs are durable only after a sync */
+#define IFL_FLASH_CACHE                                                                                                \
+    0 /* 1: the outbox also takes a medium with a cache, whose programs are durable only after a sync */
 #endif
 
 #define IFL_HTTP_LINE_SIZE 512    /* bytes of a header line of an answer that are kept */
