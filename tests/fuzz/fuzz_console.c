@@ -112,7 +112,7 @@ static enum ifl_status make_request(void *ctx, enum console_key key, struct text
 static size_t list_roots(void *ctx, struct console_roots roots[CONSOLE_ROOTS_MAX])
 {
     (void)ctx;
-    roots[0] = (struct console_roots){"in force", "bundle A", 3};
+    roots[0] = (struct console_roots){.state = "in force", .source = "bundle A", .count = 3};
     return 1;
 }
 
