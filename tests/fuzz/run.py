@@ -22,7 +22,7 @@ def main():
     before = set(os.listdir(findings))
     dictionary = os.path.join(seeds + ".dict")
     arguments = [os.path.join(build, "tests", "fuzz_" + name), corpus, seeds, f"-max_total_time={seconds}", f"-max_len={max_size}",
-                 "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", f"-artifact_prefix={findings}/"]  # fmt: skip
+                 "-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1", f"-artifact_prefix={findings}/"]  # fmt: skip
     if os.path.exists(dictionary):
         arguments.append("-dict=" + dictionary)
     done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
