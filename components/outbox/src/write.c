@@ -125,7 +125,9 @@ enum ifl_status outbox_write_again(struct outbox *box, struct outbox_lane *lane)
 
 enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *lane)
 {
-    return outbox_has_room(box, lane, box->record_size, 0) ? IFL_OK : outbox_block_open(box, lane, false);
+    enum ifl_status status = outbox_write_again(box, lane);
+    bool room = outbox_has_room(box, lane, box->record_size, 0);
+    return status == IFL_OK && !room ? outbox_block_open(box, lane, false) : status;
 }
 
 /* A place for `size` bytes, of a message or of a record; RESUME before it when it's due. *fresh: in a new block. */

@@ -292,6 +292,33 @@ static void a_message_that_was_begun_when_a_sync_failed_is_begun_again(void)
     deliver("b", 1, 300);
 }
 
+static void dead_letters_that_cannot_be_made_durable_cost_no_block(void)
+{
+    struct outbox_message message;
+    must_put("a", 1, 300);
+    must_put("b", 1, 300);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    TEST_ASSERT_TRUE(first("a", &message));
+    world.medium.syncs_fail = true;
+    (void)outbox_dead_letter(&world.box, &message, IFL_ANSWER_CLIENT_ERROR);
+    must_put("a", 2, 300);
+    (void)outbox_sync(&world.box);
+    uint32_t blocks = lane_stats("a").blocks;
+    for (int i = 0; i < 10; i++) {
+        TEST_ASSERT_TRUE(outbox_dead_letter(&world.box, &message, IFL_ANSWER_CLIENT_ERROR) != IFL_OK);
+        must_put("a", 3, 20); /* so that the lane is in doubt again */
+        (void)outbox_sync(&world.box);
+    }
+    TEST_ASSERT_EQUAL(blocks, lane_stats("a").blocks);
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_put_begin(&world.box, lane("b"), 300, (struct outbox_time){0}));
+    TEST_ASSERT_EQUAL(IFL_FLASH_BUSY, outbox_dead_letter(&world.box, &message, IFL_ANSWER_CLIENT_ERROR));
+    outbox_put_abandon(&world.box);
+    world.medium.syncs_fail = false;
+    settle();
+    deliver("a", 1, 300);
+    deliver("b", 1, 300);
+}
+
 static void a_batch_that_is_not_durable_is_none(void)
 {
     struct outbox_batch batch;
@@ -319,6 +346,7 @@ int main(void)
     RUN_TEST(syncs_that_fail_cost_no_block);
     RUN_TEST(a_block_that_wears_out_after_a_failed_sync_is_left);
     RUN_TEST(a_message_that_was_begun_when_a_sync_failed_is_begun_again);
+    RUN_TEST(dead_letters_that_cannot_be_made_durable_cost_no_block);
     RUN_TEST(a_batch_that_is_not_durable_is_none);
     return UNITY_END();
 }
