@@ -335,6 +335,7 @@ static void forget_unsynced(struct flash_double *medium, enum flash_tear tear, u
         }
         medium->stale[sector] = false;
     }
+    medium->lost_some = false;
 }
 
 static void cut(struct flash_double *medium, enum flash_tear tear, uint64_t seed)
@@ -585,7 +586,8 @@ static enum ifl_status double_sync(void *ctx)
     bool fails = medium->syncs_fail || (medium->sync_fails_at != 0 && medium->operations == medium->sync_fails_at);
     /* After a failure the cache believes that it's clean: what wasn't written is never written, though it still reads well. */
     write_back_some(medium, fails ? FLASH_TEAR_WORDS : FLASH_TEAR_ALL, medium->seed);
-    if (medium->sync_fails_at == 0 && !fails) {
+    medium->lost_some = medium->lost_some || fails;
+    if (medium->sync_fails_at == 0 && !medium->lost_some) {
         memset(medium->stale, 0, medium->sector_count * sizeof *medium->stale);
     }
     return fails ? IFL_FLASH_IO : IFL_OK;
@@ -659,7 +661,7 @@ void flash_double_reset(struct flash_double *medium)
     memset(medium->has_unstable, 0, medium->sector_count * sizeof *medium->has_unstable);
     pending_clear(medium);
     medium->cut_at = medium->sync_fails_at = medium->full_from = 0;
-    medium->syncs_fail = false;
+    medium->syncs_fail = medium->lost_some = false;
     medium->operations = medium->violations = medium->busy_refusals = 0;
     medium->violation[0] = '\0';
     medium->last_operation = FLASH_OP_NONE;
@@ -722,6 +724,7 @@ void flash_double_copy(struct flash_double *to, const struct flash_double *from)
     to->seed = from->seed;
     to->sync_fails_at = from->sync_fails_at;
     to->syncs_fail = from->syncs_fail;
+    to->lost_some = from->lost_some;
     to->full_from = from->full_from;
     to->operations = from->operations;
     to->last_operation = from->last_operation;

@@ -88,6 +88,7 @@ struct flash_double {
     uint8_t *wear;      /* enum flash_wear of each sector */
     bool *has_unstable; /* of each sector */
     uint64_t *version;  /* of each sector: what flash_double_copy() needn't copy, because it's the same there already */
+    bool lost_some;     /* cached: a sync has failed since the power came */
     bool *stale;        /* of each sector; cached: it may hold what isn't durable */
     uint32_t sector_count;
     uint64_t noise; /* state of the generator behind unstable reads */

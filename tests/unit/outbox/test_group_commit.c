@@ -268,7 +268,9 @@ static void a_message_that_was_begun_when_a_sync_failed_is_begun_again(void)
     must_put("a", 1, 300);
     must_put("b", 1, 300);
     TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
-    must_put("b", 2, 300);
+    for (uint32_t i = 2; i <= 6; i++) {
+        must_put("b", i, 300);
+    }
     body_of(2, body, sizeof body);
     TEST_ASSERT_EQUAL(IFL_OK, outbox_put_begin(&world.box, lane("a"), sizeof body, (struct outbox_time){0}));
     TEST_ASSERT_EQUAL(IFL_OK, outbox_put_write(&world.box, bytes_of(body, 299)));
@@ -282,6 +284,7 @@ static void a_message_that_was_begun_when_a_sync_failed_is_begun_again(void)
     status = status == IFL_OK ? outbox_put_commit(&world.box, &id) : status;
     TEST_ASSERT_EQUAL(IFL_FLASH_IO, status);
     TEST_ASSERT_EQUAL(IFL_OK, put("a", 2, 300, &id));
+    settle();
     TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
     flash_double_power_off(&world.medium, FLASH_TEAR_NOTHING, 1);
     flash_double_power_on(&world.medium);
@@ -289,7 +292,42 @@ static void a_message_that_was_begun_when_a_sync_failed_is_begun_again(void)
     for (uint32_t i = 1; i <= 2; i++) {
         deliver("a", i, 300);
     }
-    deliver("b", 1, 300);
+    for (uint32_t i = 1; i <= 6; i++) {
+        deliver("b", i, 300); /* from 2 on they were written once more */
+    }
+}
+
+static uint32_t erase_count(void)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < world.medium.sector_count; i++) {
+        sum += world.medium.erases[i];
+    }
+    return sum;
+}
+
+static void nothing_is_erased_because_of_a_cursor_in_doubt(void)
+{
+    struct outbox_message message;
+    for (uint32_t i = 1; i <= 30; i++) {
+        must_put("a", i, 300);
+    }
+    TEST_ASSERT_EQUAL(IFL_OK, outbox_sync(&world.box));
+    settle();
+    uint32_t erases = erase_count();
+    world.medium.syncs_fail = true;
+    for (uint32_t i = 1; i <= 20; i++) {
+        TEST_ASSERT_TRUE(first("a", &message));
+        TEST_ASSERT_EQUAL(IFL_OK, outbox_done(&world.box, message.lane, message.n));
+        (void)outbox_step(&world.box, world.now += 700);
+    }
+    for (int i = 0; i < 10; i++) {
+        (void)outbox_step(&world.box, world.now += 700);
+    }
+    TEST_ASSERT_EQUAL(erases, erase_count());
+    world.medium.syncs_fail = false;
+    settle();
+    TEST_ASSERT_TRUE(erase_count() > erases);
 }
 
 static void dead_letters_that_cannot_be_made_durable_cost_no_block(void)
@@ -346,6 +384,7 @@ int main(void)
     RUN_TEST(syncs_that_fail_cost_no_block);
     RUN_TEST(a_block_that_wears_out_after_a_failed_sync_is_left);
     RUN_TEST(a_message_that_was_begun_when_a_sync_failed_is_begun_again);
+    RUN_TEST(nothing_is_erased_because_of_a_cursor_in_doubt);
     RUN_TEST(dead_letters_that_cannot_be_made_durable_cost_no_block);
     RUN_TEST(a_batch_that_is_not_durable_is_none);
     return UNITY_END();
