@@ -48,12 +48,20 @@ bool wipe_is_ordered(const char *dir)
     return snprintf(path, sizeof path, "%s/" MARK, dir) < (int)sizeof path && lstat(path, &info) == 0;
 }
 
+/* The next place with data, from `at` on; `end`: there is none (ENXIO). A file system that can't tell (EINVAL, on some network and FUSE file
+ * systems) has data everywhere. */
+static off_t next_data(int fd, off_t at, off_t end)
+{
+    const off_t data = lseek(fd, at, SEEK_DATA);
+    return data >= 0 ? data : errno == ENXIO ? end : at;
+}
+
 /* Only what is there: a hole in a large outbox stays one. */
 static bool overwrite(int fd)
 {
     static const char zeros[PIECE_SIZE];
     const off_t end = lseek(fd, 0, SEEK_END);
-    for (off_t at = lseek(fd, 0, SEEK_DATA); at >= 0 && at < end; at = lseek(fd, at, SEEK_DATA)) {
+    for (off_t at = next_data(fd, 0, end); at < end; at = next_data(fd, at, end)) {
         const off_t left = end - at;
         const ssize_t put = pwrite(fd, zeros, left < PIECE_SIZE ? (size_t)left : PIECE_SIZE, at);
         if (put <= 0) {

@@ -6,8 +6,9 @@
  * The mark stays: with it in the directory iflowd doesn't start, so that nobody commissions a gateway again by a restart. Whoever wants to removes it.
  *
  * Only files that iflowd makes are touched: identity.flash, trust-*, outbox.flash, state.flash. Not the configuration, nor the key file that it names: they may belong to
- * somebody else, and stand where iflowd can't write. Overwriting is what a program can do: what a disk's wear levelling, a copy-on-write
- * file system, a snapshot or a backup still has is out of its reach; there the key is to be deleted at the tenant, too. */
+ * somebody else, and stand where iflowd can't write. Holes are left alone where the file system knows them, else the whole file is overwritten. That is
+ * what a program can do: what a disk's wear levelling, a copy-on-write file system, a snapshot or a backup still has is out of its reach; there the key is
+ * to be deleted at the tenant, too. */
 #ifndef GATEWAY_WIPE_H
 #define GATEWAY_WIPE_H
 

@@ -2,7 +2,9 @@
  *
  * IFL_FAULTS names a file. As long as it isn't there, nothing happens. Its text is `kill N`, `tear N` or `fail N`: the N-th operation from then on ends the
  * program before it's done (kill -9), ends it when half of the bytes are written, or answers EIO. The operations so far stand in IFL_FAULTS with ".log",
- * a line each. Standard streams are left alone, and the file of messages, which is written ahead of need at moments of its own. */
+ * a line each. Standard streams are left alone, and the file of messages, which is written ahead of need at moments of its own.
+ *
+ * `nodata` instead: no file says where its data and its holes are (EINVAL), as on file systems that don't know. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 enum fault { NONE, KILL, TEAR, FAIL };
 
 static unsigned count;
+static const char ORDER_NO_DATA[] = "nodata";
 
 /* The next function of this name, behind this one. */
 static void real(void *function, const char *name)
@@ -55,6 +58,19 @@ static void note(const char *orders, const char *operation, const char *name)
     }
 }
 
+/* False: nothing is ordered. */
+static bool read_orders(const char *orders, char text[32])
+{
+    const int fd = orders == NULL ? -1 : real_open(orders, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return false;
+    }
+    const ssize_t got = read(fd, text, 31);
+    text[got > 0 ? got : 0] = '\0';
+    close(fd);
+    return true;
+}
+
 /* What is to become of this operation on a file of this name. */
 static enum fault next_fault(const char *operation, const char *name)
 {
@@ -62,15 +78,12 @@ static enum fault next_fault(const char *operation, const char *name)
     unsigned at = 0;
     const char *orders = getenv("IFL_FAULTS");
     const bool counts = orders != NULL && strstr(name, "outbox.flash") == NULL;
-    const int fd = !counts ? -1 : real_open(orders, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) {
+    if (!counts || !read_orders(orders, text)) {
         count = counts ? 0 : count;
         return NONE;
     }
-    const ssize_t got = read(fd, text, sizeof text - 1);
-    close(fd);
     note(orders, operation, name);
-    if (got <= 0 || sscanf(text, "%7s %u", word, &at) != 2 || ++count != at) {
+    if (sscanf(text, "%7s %u", word, &at) != 2 || ++count != at) {
         return NONE;
     }
     if (strcmp(word, "kill") == 0) {
@@ -136,6 +149,24 @@ ssize_t pwrite64(int fd, const void *buf, size_t size, off64_t at)
 ssize_t pwrite(int fd, const void *buf, size_t size, off_t at)
 {
     return pwrite64(fd, buf, size, at);
+}
+
+off64_t lseek64(int fd, off64_t at, int whence)
+{
+    char text[32] = "";
+    off64_t (*next)(int fd, off64_t at, int whence);
+    real(&next, "lseek64");
+    const bool asks = whence == SEEK_DATA || whence == SEEK_HOLE;
+    if (asks && read_orders(getenv("IFL_FAULTS"), text) && strcmp(text, ORDER_NO_DATA) == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return next(fd, at, whence);
+}
+
+off_t lseek(int fd, off_t at, int whence)
+{
+    return lseek64(fd, at, whence);
 }
 
 int fallocate64(int fd, int mode, off64_t at, off64_t size)

@@ -351,7 +351,7 @@ class Faults:
         self.environment = {"LD_PRELOAD": os.path.join(os.path.dirname(BIN_DIR), "tests", "integration", "faults.so"), "IFL_FAULTS": path}
 
     def order(self, text):
-        """From now on: `kill N`, `tear N` or `fail N`."""
+        """From now on: `kill N`, `tear N`, `fail N` or `nodata`."""
         with open(self.path + ".new", "w", encoding="ascii") as file:
             file.write(text)
         os.rename(self.path + ".new", self.path)

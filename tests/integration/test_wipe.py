@@ -54,22 +54,28 @@ class Wipe(unittest.TestCase):
         self.assertIn(f"E{code('GATEWAY_WIPED')} ", daemon.log()[before:])
         daemon.kill()
 
+    @contextlib.contextmanager
+    def kept_and_overwritten(self, daemon):
+        """Other names of the same files: what is overwritten is seen there."""
+        kept = os.path.join(daemon.work, "kept")
+        os.mkdir(kept)
+        for name in FILES:
+            os.link(os.path.join(daemon.state_dir, name), os.path.join(kept, name))
+        yield
+        for name in FILES:
+            with open(os.path.join(kept, name), "rb") as file:
+                self.assertEqual(file.read().strip(b"\0"), b"", name)
+
     def test_everything_goes_and_a_restart_does_not_bring_it_back(self):
         with self.daemon() as daemon:
-            kept = os.path.join(daemon.work, "kept")  # other names of the same files: what is overwritten is seen there
-            os.mkdir(kept)
-            for name in FILES:
-                os.link(os.path.join(daemon.state_dir, name), os.path.join(kept, name))
             stranger = os.path.join(daemon.state_dir, "not-of-iflowd")
             with open(stranger, "w", encoding="ascii") as file:
                 file.write("stays")
-            done = self.wipe(daemon)
-            self.assertEqual((done.status, done.json["ok"]), (0, True), done)
-            self.assertEqual(daemon.wait_end(), 0)
+            with self.kept_and_overwritten(daemon):
+                done = self.wipe(daemon)
+                self.assertEqual((done.status, done.json["ok"]), (0, True), done)
+                self.assertEqual(daemon.wait_end(), 0)
             self.assertEqual(sorted(os.listdir(daemon.state_dir)), ["not-of-iflowd", "wiped"])
-            for name in FILES:
-                with open(os.path.join(kept, name), "rb") as file:
-                    self.assertEqual(file.read().strip(b"\0"), b"", name)
             daemon.kill()
             os.unlink(stranger)
             self.assert_refuses_to_start(daemon)
@@ -78,6 +84,14 @@ class Wipe(unittest.TestCase):
             daemon.start()  # commissioned again, on purpose
             self.assertEqual(daemon.queued(), 0)
             self.assertEqual(daemon.ask("identity")["slots"][0]["generation"], 1)
+
+    def test_all_is_overwritten_where_the_file_system_does_not_tell_data_from_holes(self):
+        with self.daemon() as daemon:
+            daemon.faults.order("nodata")
+            with self.kept_and_overwritten(daemon):
+                self.assertEqual(self.wipe(daemon).status, 0)
+                self.assertEqual(daemon.wait_end(), 0)
+            self.assert_wiped(daemon)
 
     def test_the_word_is_needed(self):
         with self.daemon() as daemon:
