@@ -58,19 +58,27 @@ ANSWERS = {
     "a CDN's 404": (answer("404 Not Found", HTML, "Server: cloudflare", body="<html></html>"), "flow", "ANSWER_NOT_DEPLOYED", "leads elsewhere"),
 }  # fmt: skip
 
-# The same without TLS: what comes as soon as somebody is there, or has spoken.
+# The same without TLS: what comes as soon as somebody is there, or has spoken; and what must be said besides.
 PLAIN = {
-    "HTTP at the TLS port": (answer("400 Bad Request"), "server", "TLS_PROTOCOL"),
-    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", "server", "TLS_PROTOCOL"),
-    "nobody": (b"", "server", "TLS_RESET"),
-}
+    "HTTP at the TLS port": (answer("400 Bad Request"), "server", "TLS_PROTOCOL", 'answers in HTTP, without TLS: "HTTP/1.1 400 Bad Request"'),
+    "a page without a head": (b"<html><body>Bad request</body></html>\n", "server", "TLS_PROTOCOL", 'no TLS, but "<html><body>Bad'),
+    "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", "server", "TLS_PROTOCOL", 'answers in SSH, without TLS: "SSH-2.0-OpenSSH_9.2"'),
+    "SMTP": (b"220 mail.example ESMTP ready\r\n", "server", "TLS_PROTOCOL", 'answers in SMTP or FTP, without TLS: "220 mail.example ESMTP ready"'),
+    "FTP, several lines": (b"220-Welcome\r\n220 go\r\n", "server", "TLS_PROTOCOL", 'SMTP or FTP, without TLS: "220-Welcome"'),
+    "IMAP": (b"* OK ready\r\n", "server", "TLS_PROTOCOL", 'answers in IMAP, without TLS: "* OK ready"'),
+    "POP3": (b"+OK ready\r\n", "server", "TLS_PROTOCOL", 'answers in POP3, without TLS: "+OK ready"'),
+    "something else": (b"hello there\r\n", "server", "TLS_PROTOCOL", 'no TLS, but "hello there"'),
+    "terminal controls": (b"hi \x1b[31m\r\n", "server", "TLS_PROTOCOL", 'no TLS, but "hi .[31m"'),
+    "no text": (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18), "server", "TLS_PROTOCOL", "no TLS, but the bytes 000012040000000000000000"),
+    "nobody": (b"", "server", "TLS_RESET", ""),
+}  # fmt: skip
 
 
 class Server:
     """Says one thing to whoever comes, as often as they come."""
 
     def __init__(self, says, context=None):
-        self.says, self.context = says, context
+        self.says, self.context, self.count = says, context, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
@@ -85,6 +93,7 @@ class Server:
         with contextlib.suppress(OSError):
             while True:
                 connection = self.listener.accept()[0]
+                self.count += 1
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
@@ -137,9 +146,19 @@ class Odd(unittest.TestCase):
                 self.assertIn(hint, found[2])
 
     def test_what_speaks_no_tls_is_told_at_the_server(self):
-        for name, (says, step, verdict) in PLAIN.items():
+        for name, (says, step, verdict, hint) in PLAIN.items():
             with self.subTest(name), Server(says) as server:
-                self.assertEqual(self.doctor(server.port)[:2], (step, verdict))
+                found = self.doctor(server.port)
+                self.assertEqual(found[:2], (step, verdict), found)
+                self.assertIn(f"{pki.HOST}:{server.port}", found[2])
+                self.assertIn(hint, found[2])
+                self.assertEqual(server.count, 1)
+
+    def test_a_broken_handshake_in_tls_is_not_called_another_protocol(self):
+        with Server(b"\x16\x03\x03\x00\x04\x0e\x00\x00\x00") as server:  # ServerHelloDone, first of all
+            step, verdict, detail = self.doctor(server.port)
+        self.assertEqual((step, verdict), ("server", "TLS_PROTOCOL"))
+        self.assertNotIn("TLS", detail)
 
     def test_a_server_that_would_rather_speak_http_2_is_no_problem(self):
         with Server(answer("404 Not Found"), self.context(["h2"])) as server:

@@ -54,6 +54,13 @@ struct link {
 
 static struct link links[LINK_COUNT];
 
+/* See peer.h. */
+static struct {
+    int number;
+    size_t size;
+    uint8_t bytes[NET_LINK_FIRST_SIZE];
+} first = {.number = NET_LINK_NONE};
+
 static struct link *link_at(int number)
 {
     bool known = number >= 0 && number < LINK_COUNT && links[number].state != FREE;
@@ -99,6 +106,32 @@ static void fail(struct link *link, enum ifl_status status)
     close_socket(link);
     link->state = FAILED;
     link->status = status;
+}
+
+/* ---- What comes first ------------------------------------------------------------------------------------------- */
+
+static void note_first(int number, struct bytes came)
+{
+    if (number == first.number && came.size > 0) {
+        const struct bytes kept = bytes_head(came, sizeof first.bytes - first.size);
+        memcpy(first.bytes + first.size, kept.data, kept.size);
+        first.size += kept.size;
+    }
+}
+
+/* Nobody will take it any more. */
+static void note_untaken(int number, const struct link *link)
+{
+    uint8_t buf[NET_LINK_FIRST_SIZE];
+    if (number == first.number && first.size < sizeof first.bytes && link->state == CONNECTED) {
+        const ssize_t got = recv(link->fd, buf, sizeof buf, MSG_PEEK);
+        note_first(number, bytes_of(buf, got > 0 ? (size_t)got : 0));
+    }
+}
+
+struct bytes net_link_first(void)
+{
+    return bytes_of(first.bytes, first.size);
 }
 
 /* ---- Connecting -------------------------------------------------------------------------------------------------- */
@@ -333,7 +366,8 @@ enum ifl_status net_link_open(const char *host, uint16_t port, int *number)
             return status;
         }
     }
-    *number = free_link;
+    *number = first.number = free_link;
+    first.size = 0;
     return IFL_OK;
 }
 
@@ -395,6 +429,7 @@ enum ifl_status net_link_receive(int number, void *buf, size_t size, size_t *got
         return errno == EAGAIN || errno == EINTR ? IFL_AGAIN : status_of_errno(errno);
     }
     *got = (size_t)done;
+    note_first(number, bytes_of(buf, *got));
     return done > 0 ? IFL_OK : IFL_CLOSED;
 }
 
@@ -403,6 +438,7 @@ void net_link_close(int number)
     struct link *link = link_at(number);
     if (link != NULL) {
         forget_lookup(link);
+        note_untaken(number, link);
         close_socket(link);
         link->state = FREE;
     }

@@ -217,8 +217,59 @@ static const char *version_name(uint16_t version)
     return version == 0x0304 ? "TLS 1.3" : version == 0x0303 ? "TLS 1.2" : "TLS";
 }
 
+/* What people meet at the port in the place of TLS, by the first bytes: RFC 9112 section 4, RFC 4253 section 4.2, RFC 5321 section 4.2 and RFC 959 section 4.2,
+ * RFC 3501 section 7.1.1, RFC 1939 section 3. NULL: none of them. */
+static const char *protocol_of(struct bytes first)
+{
+    static const char *const known[][2] = {{"HTTP/", "HTTP"},       {"SSH-", "SSH"},  {"220 ", "SMTP or FTP"},
+                                           {"220-", "SMTP or FTP"}, {"* OK", "IMAP"}, {"+OK", "POP3"}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (bytes_starts_with(first, bytes_of_string(known[i][0]))) {
+            return known[i][1];
+        }
+    }
+    return NULL;
+}
+
+/* A record of TLS: its type, and the first byte of a version (RFC 8446 section 5.1). */
+static bool begins_like_tls(struct bytes first)
+{
+    return first.data[0] >= 20 && first.data[0] <= 24 && (first.size == 1 || first.data[1] == 3);
+}
+
+/* Its first line, or, where it's no text, its first bytes. */
+static void add_first(struct text *line, struct bytes first)
+{
+    struct bytes said = bytes_head(first, bytes_find(first, bytes_of_string("\n")));
+    if (said.size > 0 && said.data[said.size - 1] == '\r') {
+        said.size--;
+    }
+    if (said.size == 0 || said.data[0] < ' ' || said.data[0] > '~') {
+        text_str(line, "the bytes ");
+        text_hex(line, bytes_head(first, 12));
+        return;
+    }
+    text_char(line, '"');
+    text_printable(line, said, said.size);
+    text_char(line, '"');
+}
+
+static void explain_protocol(struct text *line, struct bytes first)
+{
+    const char *protocol = protocol_of(first);
+    if (protocol != NULL) {
+        text_str(line, " answers in ");
+        text_str(line, protocol);
+        text_str(line, ", without TLS: ");
+    } else {
+        text_str(line, " speaks no TLS, but ");
+    }
+    add_first(line, first);
+}
+
 static void explain_server(struct text *line, const struct doctor *doctor, const struct probe_seen *seen)
 {
+    const struct bytes first = bytes_of(seen->first, seen->first_size);
     if (seen->verdict == IFL_TLS_UNTRUSTED) {
         explain_untrusted(line, doctor, seen);
     } else if (seen->chain_count > 0) {
@@ -229,7 +280,10 @@ static void explain_server(struct text *line, const struct doctor *doctor, const
         text_str(line, " to ");
         text_utc(line, seen->chain[0].not_after);
     } else {
-        text_str(line, doctor->host);
+        add_port(line, doctor);
+        if (first.size > 0 && !begins_like_tls(first)) {
+            explain_protocol(line, first);
+        }
     }
 }
 

@@ -9,7 +9,6 @@
 #include "http/response.h"
 #include "http/values.h"
 #include "linux/loop.h"
-#include "linux/peer.h"
 
 #define HEAD_SIZE 8192
 
@@ -139,6 +138,15 @@ static void note_place(struct exchange *exchange)
     }
     if (reach > seen->reach) {
         seen->reach = reach;
+    }
+}
+
+static void note_first(struct exchange *exchange)
+{
+    const struct bytes came = net_link_first();
+    if (exchange->probe->proxy->host[0] == '\0') {
+        memcpy(exchange->seen->first, came.data, came.size);
+        exchange->seen->first_size = came.size;
     }
 }
 
@@ -301,6 +309,7 @@ static void once(struct exchange *exchange, const struct probe_request *request)
         seen->verdict = catalogue_classify(&seen->answer);
     }
     tls_close(probe->tls);
+    note_first(exchange);
 }
 
 /* RFC 8446 section 4.4.2.4: our certificate is judged after our Finished; some say "no" by a bare reset. */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "linux/peer.h"
 #include "net/net.h"
 #include "sender/catalogue.h"
 #include "tls/tls.h"
@@ -47,6 +48,8 @@ struct probe_seen {
     struct tls_facts facts;
     struct catalogue_answer answer;
     char peer[64]; /* address, as far as one was tried */
+    size_t first_size;
+    uint8_t first[NET_LINK_FIRST_SIZE]; /* what came first on the wire; nothing is known of it behind a proxy */
     char www_authenticate[128], location[256], server[64], allow[128], content_type[64];
     int64_t date_unix_s; /* 0: none */
     size_t chain_count;  /* leaf first */
