@@ -240,6 +240,20 @@ static enum ifl_status find_way(const struct plan *plan, const struct identity *
     return status == IFL_OK && oauth ? token_check_url(tokenurl_of(plan, identity)) : status;
 }
 
+/* What find_way() couldn't use. `report`: of the key that was read for it, or NULL. */
+static const char *wrong_way(enum ifl_status status, const struct plan *plan, const struct identity *identity,
+                             const struct service_key_report *report)
+{
+    const char *fault = by_certificate(plan) ? NULL : plan->credentials.secret.url_fault;
+    if (status == IFL_KEY_NO_TOKEN_URL) {
+        return tokenurl_of(plan, identity);
+    }
+    if (status == IFL_KEY_NO_URL) {
+        return fault != NULL ? fault : report != NULL ? report->detail : "";
+    }
+    return url_of(plan, identity);
+}
+
 /* For the room renewal: show the identity of this slot from now on, and go to its host. */
 static enum ifl_status use_identity(void *ctx, int slot)
 {
@@ -954,10 +968,7 @@ static enum ifl_status start_delivery(struct gateway *gateway, uint32_t jitter_m
     const bool holds = status == IFL_KEY_NO_TOKEN_URL && gateway->renewing && gateway->keys.slot >= 0;
     if (status != IFL_OK && !holds) {
         const bool known = gateway->keys.slot >= 0 || !gateway->renewing;
-        const struct identity *identity = &gateway->keys.identity;
-        text_str(detail, !known                           ? "identity.flash"
-                         : status == IFL_KEY_NO_TOKEN_URL ? tokenurl_of(gateway->plan, identity)
-                                                          : url_of(gateway->plan, identity));
+        text_str(detail, known ? wrong_way(status, gateway->plan, &gateway->keys.identity, NULL) : "identity.flash");
         return status;
     }
     want_trial(gateway, jitter_ms, now);
@@ -1026,7 +1037,7 @@ static enum ifl_status has_way(const struct gateway *gateway, const struct plan 
     const enum ifl_status status = find_way(next, identity, host, &port);
     if (status != IFL_OK) {
         text_init(detail, detail->buf, detail->size);
-        text_str(detail, status == IFL_KEY_NO_TOKEN_URL ? tokenurl_of(next, identity) : url_of(next, identity));
+        text_str(detail, wrong_way(status, next, identity, names_key ? &next->key_file.report : NULL));
     }
     return status;
 }

@@ -734,6 +734,44 @@ class Identities(DaemonTest):
                 self.refusal(self.prepared(name=defect, key=self.s.service_key(defect=defect)), name, "KEY_CHAIN_INCOMPLETE")
         self.assertEqual(self.s.connections(), [])
 
+    def key_of_another_service(self):
+        with open(self.s.service_key(leaf="second"), encoding="utf-8") as file:
+            key = json.load(file)
+        key["oauth"].update(url="https://plant.authentication.eu10.hana.ondemand.com", clientid="sb-app!t1")
+        path = os.path.join(self.work, "xsuaa.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(key, file)
+        return path
+
+    def test_the_key_of_another_service_is_told_as_that(self):
+        path = self.key_of_another_service()
+        self.assertIn("xsuaa", self.refusal(self.prepared(name="xsuaa", key=path), "KEY_NO_URL"))
+        secret = os.path.join(self.work, "secret.json")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write('{"clientid": "sb-app!t1", "clientsecret": "hush", "url": "https://plant.authentication.eu10.hana.ondemand.com"}')
+        self.assertIn("xsuaa", self.refusal(self.prepared(name="secret", key=secret, auth="basic"), "KEY_NO_URL"))
+        self.assertEqual(self.s.connections(), [])
+
+    def test_the_key_of_another_service_changes_nothing_that_runs(self):
+        path = self.key_of_another_service()
+        daemon = self.daemon()
+        done = ctl("identity", "install", path, "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "KEY_NO_URL"), done)
+        self.assertIn("xsuaa", done.json["error"]["detail"])
+        before = len(daemon.log())
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(daemon.ask("import\n" + file.read() + "\n.")["error"]["name"], "KEY_NO_URL")
+        self.assertIn("xsuaa", daemon.log()[before:])
+        before = len(daemon.log())
+        daemon.configure(identity=path)
+        daemon.reload()
+        self.assertIn(f"E{code('KEY_NO_URL')} ", daemon.log()[before:])
+        self.assertIn("nothing is changed", daemon.log()[before:])
+        self.assertIn("xsuaa", daemon.log()[before:])
+        sent = daemon.put("goes on")
+        daemon.wait_empty()
+        self.assertEqual(self.accepted(), [sent])
+
 
 class Secrets(DaemonTest):
     def test_only_the_owner_can_read_the_state(self):

@@ -200,6 +200,39 @@ class KeyCheck(unittest.TestCase):
         self.assert_original(result)
         self.assertEqual((result["url"], self.names(result)), (None, ["KEY_NO_URL"]))
 
+    def test_the_key_of_another_service_is_told_as_that(self):
+        for client, usable, says in (("sb-app!t1", False, "plan `integration-flow`"), (pki.CLIENT_ID, True, "not the runtime")):
+            key = self.pki.service_key("https://plant.authentication.eu10.hana.ondemand.com", TOKEN_URL)
+            key["oauth"]["clientid"] = client
+            path = self.file("service.json", json.dumps(key["oauth"]))
+            result = self.check(path)
+            self.assertEqual((result["usable"], result["url"], self.names(result)), (usable, None, ["KEY_NO_URL"]))
+            self.assertIn(says, result["problems"][0]["cause"])
+            config = self.file("service-iflow.json", json.dumps({"device": "gw", "identity": path, "routes": {"a": "/http/x"}}))
+            verbs = {
+                "config": ("config", "check", config),
+                "image": ("node", "image", "--key", path, "--config", config, "--board", "smartfusion2_som", "--ca",
+                          self.pki.server_ca(), "-o", os.path.join(self.work, "node.bin")),
+                "doctor": ("doctor", "--key", path, "--ca", self.pki.server_ca()),
+                "send": ("send", "--key", path, "--route", "/http/x", "--ca", self.pki.server_ca()),
+            }  # fmt: skip
+            for name, words in verbs.items():
+                with self.subTest(name):
+                    done = ctl(*words, "--json", stdin=b"{}")
+                    self.assertEqual(done.status, 1, done)
+                    self.assertIn("KEY_NO_URL", done.out)
+                    self.assertIn(says, done.out)
+
+    def test_the_secret_of_another_service_is_told_as_that(self):
+        key = {"clientid": "sb-app!t1", "clientsecret": "hunter2", "url": "https://plant.authentication.eu10.hana.ondemand.com"}
+        path = self.file("secret.json", json.dumps(key))
+        config = self.file("secret-iflow.json", json.dumps({"device": "gw", "identity": path, "auth": "basic", "routes": {"a": "/http/x"}}))
+        for words in (("config", "check", config), ("send", "--key", path, "--route", "/http/x", "--ca", self.pki.server_ca())):
+            done = ctl(*words, "--json", stdin=b"{}")
+            self.assertEqual(done.status, 1, done)
+            self.assertIn("KEY_NO_URL", done.out)
+            self.assertIn("xsuaa", done.out)
+
     def test_no_input_is_too_strange(self):
         strange = {
             "empty": (b"", "KEY_UNREADABLE"),

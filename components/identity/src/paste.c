@@ -460,28 +460,51 @@ static enum ifl_status mend(struct paste *paste, const struct paste_target *targ
     return status;
 }
 
+/* A good identity can't be used with a url where no flow runs; without one it can, where the configuration names one. */
+static void drop_wrong_url(struct identity *identity, struct service_key_report *report)
+{
+    const char *fault = paste_url_fault(identity->url, identity->clientid);
+    struct text detail;
+    if (fault == NULL)
+        return;
+    text_init(&detail, report->detail, sizeof report->detail);
+    text_str(&detail, fault);
+    identity->url[0] = '\0';
+    if (report->warning_count < SERVICE_KEY_NOTE_COUNT)
+        report->warnings[report->warning_count++] = IFL_KEY_NO_URL;
+}
+
+static enum ifl_status read_any(const struct paste_target *target, const struct bytes *inputs, size_t input_count,
+                                struct bytes work, const struct paste_unlock *unlock)
+{
+    struct paste paste;
+    const enum ifl_status first = read_as(target, inputs, input_count);
+    if (is_final(first) && !(first == IFL_OK && lacks_texts(target->identity)))
+        return first;
+    struct identity as_is = *target->identity;
+    enum ifl_status status = IFL_END;
+    for (int attempt = 0; attempt < ATTEMPT_COUNT && status != IFL_OK; attempt++) {
+        find_all(&paste, work, inputs, input_count, (enum attempt)attempt, unlock);
+        bool pointless = first == IFL_OK && (paste.status != IFL_OK || !has_better_texts(&paste, &as_is));
+        status = pointless ? IFL_END : mend(&paste, target, first);
+        if ((paste.repairs & PASTE_QUOTES) == 0 || (status != IFL_END && is_final(status)))
+            break;
+    }
+    if (status == IFL_END || (first == IFL_OK && status != IFL_OK))
+        status = read_as(target, inputs, input_count);
+    paste_hint(inputs, input_count, target->report);
+    bytes_wipe((void *)(uintptr_t)work.data, work.size);
+    bytes_wipe(&paste, sizeof paste);
+    return status;
+}
+
 enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struct bytes work,
                            const struct paste_unlock *unlock, struct arena *arena, const struct ifl_random *random,
                            void *buf, size_t buf_size, struct identity *identity, struct service_key_report *report)
 {
     const struct paste_target target = {arena, random, buf, buf_size, identity, report};
-    struct paste paste;
-    const enum ifl_status first = read_as(&target, inputs, input_count);
-    if (is_final(first) && !(first == IFL_OK && lacks_texts(identity)))
-        return first;
-    struct identity as_is = *identity;
-    enum ifl_status status = IFL_END;
-    for (int attempt = 0; attempt < ATTEMPT_COUNT && status != IFL_OK; attempt++) {
-        find_all(&paste, work, inputs, input_count, (enum attempt)attempt, unlock);
-        bool pointless = first == IFL_OK && (paste.status != IFL_OK || !has_better_texts(&paste, &as_is));
-        status = pointless ? IFL_END : mend(&paste, &target, first);
-        if ((paste.repairs & PASTE_QUOTES) == 0 || (status != IFL_END && is_final(status)))
-            break;
-    }
-    if (status == IFL_END || (first == IFL_OK && status != IFL_OK))
-        status = read_as(&target, inputs, input_count);
-    paste_hint(inputs, input_count, report);
-    bytes_wipe((void *)(uintptr_t)work.data, work.size);
-    bytes_wipe(&paste, sizeof paste);
+    const enum ifl_status status = read_any(&target, inputs, input_count, work, unlock);
+    if (status == IFL_OK)
+        drop_wrong_url(identity, report);
     return status;
 }

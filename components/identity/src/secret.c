@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "identity/paste.h"
 #include "key_json.h"
 
 static enum ifl_status take(struct json field, char *out, size_t size, const char *name, struct text *detail)
@@ -30,6 +31,9 @@ static enum ifl_status take_all(const struct key_fields *fields, struct service_
         status = take(fields->tokenurl, secret->tokenurl, sizeof secret->tokenurl, "tokenurl", detail);
     for (size_t len = strlen(secret->url); len > 0 && secret->url[len - 1] == '/'; len--)
         secret->url[len - 1] = '\0';
+    secret->url_fault = paste_url_fault(secret->url, secret->clientid);
+    if (secret->url_fault != NULL)
+        secret->url[0] = '\0';
     return status;
 }
 

@@ -93,7 +93,7 @@ enum ifl_status key_files_read(const struct key_files *files, void *der, struct 
     }
     if (status == IFL_OK) {
         status = key_files_take(files, inputs, der, identity, intake);
-        text_str(detail, intake->detail);
+        text_str(detail, status != IFL_OK ? intake->detail : "");
     }
     for (size_t i = 0; i < files->count; i++) {
         bytes_wipe(texts + i * FILE_SIZE_MAX, inputs[i].size);

@@ -1,5 +1,6 @@
 #include "own_key.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +29,7 @@ static enum ifl_status take_secret(struct own_key *key, struct bytes text, struc
     enum ifl_status status = service_secret_read(text, &secret, detail);
     status = status == IFL_OK ? secret_basic(secret.clientid, secret.secret, &out) : status;
     memcpy(key->identity.url, secret.url, sizeof key->identity.url);
+    snprintf(key->report.detail, sizeof key->report.detail, "%s", secret.url_fault != NULL ? secret.url_fault : "");
     bytes_wipe(&secret, sizeof secret);
     return status;
 }
@@ -48,7 +50,7 @@ static enum ifl_status read_key(struct own_key *key, const char *const *files, s
     if (status == IFL_OK) {
         key->passphrase.may_ask = true;
         status = key_files_take(&how, inputs, key->bytes, &key->identity, &key->report);
-        text_str(detail, key->report.detail);
+        text_str(detail, status != IFL_OK ? key->report.detail : "");
     }
     if (status == IFL_KEY_SECRET && count == 1 && either) {
         status = take_secret(key, inputs[0], detail);

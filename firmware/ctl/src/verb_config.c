@@ -170,7 +170,7 @@ static void check_url(struct config_result *result)
 {
     const struct service_key_report *intake = &result->key.intake;
     if (result->key.identity.url[0] == '\0') {
-        report_add(&result->report, IFL_KEY_NO_URL, "");
+        report_add(&result->report, IFL_KEY_NO_URL, intake->detail);
     }
     for (size_t i = 0; i < intake->warning_count; i++) {
         if (intake->warnings[i] == IFL_KEY_HOST_NO_RT) {
@@ -198,7 +198,7 @@ static bool check_secret(struct config_result *result, const char *dir)
     if (status != IFL_OK && !other && !(status == IFL_KEY_NO_SECRET && settings->user[0] != '\0')) {
         report_add(&result->report, status, buf);
     } else if (!other && settings->url[0] == '\0' && secret.url[0] == '\0') {
-        report_add(&result->report, IFL_KEY_NO_URL, "");
+        report_add(&result->report, IFL_KEY_NO_URL, secret.url_fault != NULL ? secret.url_fault : "");
     }
     const bool readable = secret.secret[0] != '\0' && file_others_may_read(dir, settings->identity);
     key_files_warn_readable(readable, dir, settings->identity, &result->report);

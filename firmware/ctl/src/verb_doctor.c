@@ -315,6 +315,9 @@ static bool look_at_identity(struct patient *patient)
     for (size_t i = 0; i < patient->key.report.repair_count; i++) {
         doctor_remark(doctor, "identity", patient->key.report.repairs[i]);
     }
+    if (patient->settings.url[0] != '\0' && patient->key.report.detail[0] != '\0') {
+        doctor_remark(doctor, "identity", patient->key.report.detail); /* with --url it's tried all the same */
+    }
     for (size_t i = 0; i < patient->key.report.warning_count; i++) {
         if (patient->key.report.warnings[i] != IFL_KEY_NO_URL) {
             doctor_note(doctor, "identity", patient->key.report.warnings[i], identity->url);
@@ -369,7 +372,8 @@ static bool find_host(struct patient *patient)
     const enum ifl_status status =
         url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), patient->host, &patient->port);
     doctor_host(&patient->doctor, patient->host, patient->port);
-    return status == IFL_OK || doctor_bad(&patient->doctor, "identity", status, url);
+    return status == IFL_OK || doctor_bad(&patient->doctor, "identity", status,
+                                          status == IFL_KEY_NO_URL ? patient->key.report.detail : url);
 }
 
 static bool load_trust(struct patient *patient)

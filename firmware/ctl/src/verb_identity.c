@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "daemon.h"
+#include "identity/paste.h"
 #include "own_key.h"
 #include "pasted.h"
 #include "verbs.h"
@@ -142,6 +143,10 @@ int verb_identity_install(int argc, char **argv)
         status = own_key_read(&key, options.files, options.count, &detail);
     }
     int result = 1;
+    if (status == IFL_OK && paste_is_of_another_service(&key.report)) {
+        status = IFL_KEY_NO_URL;
+        text_str(&detail, key.report.detail);
+    }
     if (status == IFL_OK) {
         result = console_talk(&options.at, options.json, write_import(&options));
     } else {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "identity/paste.h"
 #include "key_files.h"
 #include "report.h"
 #include "verbs.h"
@@ -222,8 +223,10 @@ int verb_key_check(int argc, char **argv)
         return done;
     }
     check(&options, &result, &report);
+    result.usable = result.usable && !paste_is_of_another_service(&result.intake);
     for (size_t i = 0; i < result.intake.warning_count; i++) {
-        report_add(&report, result.intake.warnings[i], "");
+        const enum ifl_status warning = result.intake.warnings[i];
+        report_add(&report, warning, warning == IFL_KEY_NO_URL ? result.intake.detail : "");
     }
     if (options.json) {
         tell_json(&result, &report);

@@ -65,6 +65,7 @@ struct image {
     uint8_t *bytes;
     struct flash flash;
     struct identity identity;
+    struct service_key_report intake;
     struct nameplate plate;
     size_t root_count, skipped_roots;
     struct report report;
@@ -236,7 +237,6 @@ static void put_identity(struct image *image, const struct node_options *options
     static struct passphrase passphrase;       /* another one */
     const struct key_files files = {
         .dir = "", .names = options->keys, .count = options->key_count, .passphrase = &passphrase};
-    struct service_key_report intake;
     struct identity_slots slots;
     char buf[REPORT_DETAIL_SIZE];
     struct text detail;
@@ -250,7 +250,7 @@ static void put_identity(struct image *image, const struct node_options *options
         status = passphrase_read(&passphrase, options->passphrase_file, &detail);
     }
     if (status == IFL_OK) {
-        status = key_files_read(&files, der, &image->identity, &intake, &detail);
+        status = key_files_read(&files, der, &image->identity, &image->intake, &detail);
     }
     bytes_wipe(&passphrase, sizeof passphrase);
     if (status == IFL_OK) {
@@ -350,7 +350,7 @@ static void put_settings(struct image *image, const struct node_options *options
     } else if (settings.auth == SETTINGS_AUTH_BASIC && settings.user[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_SECRET, "a node needs them in the configuration");
     } else if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
-        report_add(&image->report, IFL_KEY_NO_URL, "");
+        report_add(&image->report, IFL_KEY_NO_URL, image->intake.status == IFL_OK ? image->intake.detail : "");
     }
     if (image->report.count == problems) {
         store_settings(image, options, bytes_of(file_text, size));

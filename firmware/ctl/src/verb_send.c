@@ -298,6 +298,7 @@ static enum ifl_status find_host(struct one_shot *shot, struct text *detail)
 {
     const char *url = shot->settings.url[0] != '\0' ? shot->settings.url : shot->key.identity.url;
     if (url[0] == '\0') {
+        text_str(detail, shot->key.report.detail);
         return IFL_KEY_NO_URL;
     }
     const enum ifl_status status = settings_url_split(bytes_of_string(url), shot->host, &shot->port);

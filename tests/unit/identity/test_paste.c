@@ -126,9 +126,56 @@ static void without_a_way_to_unlock_an_encrypted_key_is_refused(void)
                       mend(fixture_join(fixture_chain(), fixture_pem("leaf-encrypted-pkcs8.key"), "")));
 }
 
+#define RUNTIME "https://plant.it-cpi024-rt.cfapps.eu10.example"
+#define CLIENT "|it-rt-plant!b"
+
+static void assert_no_url(const char *text, const char *says, bool of_another_service)
+{
+    TEST_ASSERT_EQUAL(IFL_OK, mend(text));
+    TEST_ASSERT_TRUE(fixture_is_original(3));
+    TEST_ASSERT_EQUAL_STRING("", fixture_identity.url);
+    TEST_ASSERT_EQUAL(1, fixture_report.warning_count);
+    TEST_ASSERT_EQUAL(IFL_KEY_NO_URL, fixture_report.warnings[0]);
+    TEST_ASSERT_NOT_NULL_MESSAGE(strstr(fixture_report.detail, says), fixture_report.detail);
+    TEST_ASSERT_EQUAL(of_another_service, paste_is_of_another_service(&fixture_report));
+}
+
+static void the_key_of_another_service_is_told_as_that_and_its_url_isnt_taken(void)
+{
+    static const char *const urls[] = {"https://plant.authentication.eu10.hana.ondemand.com",
+                                       "https://plant.authentication.cert.eu10.hana.ondemand.com",
+                                       "https://plant.Authentication.eu10.HANA.ondemand.com:443/oauth"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        const char *text = fixture_replace(fixture_good(), RUNTIME, urls[i]);
+        assert_no_url(text, "not the runtime", false); /* the client is Cloud Integration's: only the url is wrong */
+        assert_no_url(fixture_replace(text, CLIENT, "!t"), "plan `integration-flow`", true);
+    }
+    char typographic[20000];
+    strcpy(typographic, fixture_replace(fixture_good(), RUNTIME, urls[0]));
+    assert_no_url(fixture_replace(fixture_replace(typographic, CLIENT, "!t"), "\"", "\xE2\x80\x9D"), "xsuaa", true);
+}
+
+static void a_url_is_doubted_only_where_its_certain(void)
+{
+    static const char *const urls[] = {RUNTIME, "https://authentication.eu10.hana.ondemand.com",
+                                       "https://plant.authentication.eu10.example",
+                                       "https://plant.it-cpi024-rt.cfapps.eu10.hana.ondemand.com",
+                                       "https://plant.it-rt.example/.authentication.eu10.hana.ondemand.com"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        const char *text = fixture_replace(fixture_good(), RUNTIME, urls[i]);
+        TEST_ASSERT_EQUAL(IFL_OK, mend(fixture_replace(text, CLIENT, "!t")));
+        TEST_ASSERT_EQUAL_STRING_LEN(urls[i], fixture_identity.url, strcspn(urls[i] + 8, "/") + 8);
+        TEST_ASSERT_EQUAL(0, fixture_report.warning_count);
+        TEST_ASSERT_EQUAL_STRING("", fixture_report.detail);
+        TEST_ASSERT_FALSE(paste_is_of_another_service(&fixture_report));
+    }
+}
+
 int main(void)
 {
     UNITY_BEGIN();
+    RUN_TEST(the_key_of_another_service_is_told_as_that_and_its_url_isnt_taken);
+    RUN_TEST(a_url_is_doubted_only_where_its_certain);
     RUN_TEST(what_the_core_takes_is_taken_without_any_mending);
     RUN_TEST(what_is_mended_is_told);
     RUN_TEST(a_clear_refusal_stays);

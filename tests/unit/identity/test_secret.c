@@ -49,6 +49,21 @@ static void the_key_is_read_in_each_form_in_which_people_have_it(void)
     }
 }
 
+static void the_url_of_an_authentication_host_is_told_and_not_taken(void)
+{
+    TEST_ASSERT_EQUAL(IFL_OK, read_text("{\"clientid\":\"sb-app!t1\",\"clientsecret\":\"hush\","
+                                        "\"url\":\"https://t.authentication.eu10.hana.ondemand.com\"}"));
+    TEST_ASSERT_EQUAL_STRING("", secret.url);
+    TEST_ASSERT_NOT_NULL(strstr(secret.url_fault, "another service"));
+    TEST_ASSERT_EQUAL(IFL_OK, read_text("{\"clientid\":\"sb-1!b2|it-rt-x!b3\",\"clientsecret\":\"hush\","
+                                        "\"url\":\"https://t.authentication.eu10.hana.ondemand.com/\"}"));
+    TEST_ASSERT_EQUAL_STRING("", secret.url);
+    TEST_ASSERT_NOT_NULL(strstr(secret.url_fault, "not the runtime"));
+    TEST_ASSERT_EQUAL(IFL_OK,
+                      read_text("{\"clientid\":\"a\",\"clientsecret\":\"hush\",\"url\":\"https://t.example\"}"));
+    TEST_ASSERT_NULL(secret.url_fault);
+}
+
 static void what_has_no_secret_is_refused(void)
 {
     static const char *const bad[] = {"",
@@ -113,6 +128,7 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(the_key_is_read_in_each_form_in_which_people_have_it);
+    RUN_TEST(the_url_of_an_authentication_host_is_told_and_not_taken);
     RUN_TEST(what_has_no_secret_is_refused);
     RUN_TEST(what_is_odd_is_refused_without_telling_the_secret);
     RUN_TEST(the_header_is_that_of_the_rfc);

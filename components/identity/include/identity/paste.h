@@ -16,6 +16,8 @@
  * cause (plan api, an unsupported key, ...) isn't tried again; two keys, a key of another certificate and a broken chain stay refused unless the search finds what completes them.
  * A refusal also says what the input looks like instead (a Java keystore, a certificate request, ...). The texts (url, clientid, tokenurl) can't be proven: they are to be shown.
  *
+ * A url that leads to where tokens come from isn't taken: service keys of xsuaa, destination and other services have such, and flows never run there.
+ *
  * Time: linear in the size of the input, with a small factor. Re-entrant with different structs. */
 #ifndef IDENTITY_PASTE_H
 #define IDENTITY_PASTE_H
@@ -76,9 +78,15 @@ struct paste_unlock {
 /* Add DER; of PKCS#7 each certificate. Doubled ones are taken once. TOO_LARGE: too many, or no space. */
 enum ifl_status paste_add(struct paste *paste, enum paste_kind kind, struct bytes der);
 
-/* As service_key_read(), with everything above. `work` has PASTE_WORK_SIZE bytes of all inputs together; it's wiped. `unlock` may be NULL: KEY_ENCRYPTED then. */
+/* As service_key_read(), with everything above. `work` has PASTE_WORK_SIZE bytes of all inputs together; it's wiped. `unlock` may be NULL: KEY_ENCRYPTED then.
+ * OK with the warning KEY_NO_URL: report.detail says why the url that is there isn't taken; "": there is none. */
 enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struct bytes work,
                            const struct paste_unlock *unlock, struct arena *arena, const struct ifl_random *random,
                            void *buf, size_t buf_size, struct identity *identity, struct service_key_report *report);
+
+/* Why flows never run at this url: a whole sentence without its end. NULL: nothing speaks against it. Only what is certain by the names is told. */
+const char *paste_url_fault(const char *url, const char *clientid);
+/* After an OK of paste_read(): by url and clientid it's the key of another SAP service than Process Integration Runtime. */
+bool paste_is_of_another_service(const struct service_key_report *report);
 
 #endif

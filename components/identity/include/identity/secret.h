@@ -13,7 +13,9 @@
 struct service_secret {
     char clientid[IDENTITY_TEXT_SIZE];
     char secret[IDENTITY_TEXT_SIZE];
-    char url[IFL_HOST_SIZE + 16];      /* of the tenant, without '/' at its end; "" = not told */
+    char url[IFL_HOST_SIZE + 16]; /* of the tenant, without '/' at its end; "" = not told */
+    const char
+        *url_fault; /* why the url that is there isn't taken (paste_url_fault()); NULL: it is, or there is none */
     char tokenurl[IDENTITY_TEXT_SIZE]; /* where tokens come from; "" = not told */
 };
 
