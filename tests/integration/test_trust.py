@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import unittest
 
 import harness
@@ -198,6 +199,30 @@ class Trust(unittest.TestCase):
         self.assertEqual(sorted(name for name in os.listdir(self.d.state_dir) if name.startswith("trust")), [])
         self.assertEqual(ctl("trust", "install", "--run", self.d.run_dir).status, 2)
         self.deliver("nothing has changed")
+
+    def test_a_file_of_roots_gives_no_commands(self):
+        with open(self.roots("rsa2048", "p384"), encoding="ascii") as file:
+            good = file.read()
+        for end in (".\n", ".\r\n", "x\r.\n", "\0.\n", ".\0\n", ".\x08.\n"):
+            with self.subTest(repr(end)):
+                path = os.path.join(self.work, "commands.pem")
+                with open(path, "w", encoding="ascii", newline="") as file:
+                    file.write(good + end + "wipe everything\n" + "json wipe everything\n" + good)
+                self.assertEqual(self.install(path).status, 0)
+                self.assertEqual(self.d.ask("trust")["ok"], True)  # it's still there
+                self.assertNotIn("wiped", os.listdir(self.d.state_dir))
+
+    def test_a_file_of_roots_gives_no_commands_where_the_console_takes_none(self):
+        path = os.path.join(self.work, "commands.pem")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("wipe everything\n  json wipe everything\n")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:  # it's pasting
+            other.connect(os.path.join(self.d.run_dir, "console.sock"))
+            other.sendall(b"trust install\n")
+            self.assertTrue(other.recv(4096))
+            self.assertEqual(self.install(path).json["error"]["name"], "CONSOLE_BUSY")
+            self.assertEqual(self.d.ask("trust")["ok"], True)
+            self.assertNotIn("wiped", os.listdir(self.d.state_dir))
 
     def test_installed_files_that_are_damaged_are_told_and_those_before_count(self):
         self.assertEqual(self.install(self.roots("rsa2048", "p384")).status, 0)

@@ -12,6 +12,7 @@
 #define TEXT_SIZE (128u * 1024u) /* what iflowd takes */
 #define FILE_SIZE_MAX (96u * 1024u)
 #define LINE_BYTES 48u
+#define COMMAND_WORD_MAX 16u /* longer than the console's longest */
 
 struct paste_options {
     const char *files[SERVICE_KEY_INPUT_MAX];
@@ -61,12 +62,64 @@ static int parse(int argc, char **argv, struct paste_options *options)
     return options->count > 0 ? -1 : usage(options, "no file", "");
 }
 
-/* One certificate as DER becomes PEM; a text goes as it is. */
+static bool is_blank(uint8_t c)
+{
+    return c <= ' ' || c == 0x7F;
+}
+
+static struct bytes trimmed(struct bytes line)
+{
+    while (line.size > 0 && is_blank(line.data[0])) {
+        line = bytes_tail(line, 1);
+    }
+    while (line.size > 0 && is_blank(line.data[line.size - 1])) {
+        line.size--;
+    }
+    return line;
+}
+
+/* The dot that ends a paste; or what the console could take for a command, where it takes no paste: a short word in small letters with more behind it. (A
+ * command of one word only shows something, and base64 may look like one.) */
+static bool is_for_the_console(struct bytes line)
+{
+    size_t letters = 0;
+    while (letters < line.size && line.data[letters] >= 'a' && line.data[letters] <= 'z') {
+        letters++;
+    }
+    return bytes_starts_with(line, bytes_of_string(".")) ||
+           (letters > 0 && letters <= COMMAND_WORD_MAX && letters < line.size && is_blank(line.data[letters]));
+}
+
+/* Whoever wrote the file gives certificates, not commands. */
+static void add_line(struct text *out, struct bytes line)
+{
+    line = trimmed(line);
+    text_str(out, is_for_the_console(line) ? "# " : "");
+    for (size_t i = 0; i < line.size; i++) {
+        if (line.data[i] == ' ' || !is_blank(line.data[i])) {
+            text_char(out, (char)line.data[i]);
+        }
+    }
+    text_char(out, '\n');
+}
+
+static void add_lines(struct text *out, struct bytes content)
+{
+    while (content.size > 0) {
+        size_t size = 0;
+        while (size < content.size && content.data[size] != '\n' && content.data[size] != '\r') {
+            size++;
+        }
+        add_line(out, bytes_head(content, size));
+        content = bytes_tail(content, size + 1);
+    }
+}
+
+/* One certificate as DER becomes PEM; a text goes line by line. */
 static void add_file(struct text *out, struct bytes content)
 {
     if (content.size == 0 || content.data[0] != 0x30) {
-        text_bytes(out, content);
-        text_char(out, '\n');
+        add_lines(out, content);
         return;
     }
     text_str(out, "-----BEGIN CERTIFICATE-----\n");
