@@ -194,6 +194,14 @@ class KeyCheck(unittest.TestCase):
             self.assertEqual(self.names(done.json), ["KEY_UNSUPPORTED"] if status else [])
             self.assertEqual(os.path.exists(out), status == 0)
 
+    def test_an_image_without_an_identity_is_refused_and_says_why(self):
+        config = self.file("no-key.json", json.dumps({"device": "n", "url": URL, "routes": {"a": "/http/x"}}))
+        out = os.path.join(self.work, "none.bin")
+        done = ctl("node", "image", "--config", config, "--board", "smartfusion2_som", "--ca", self.pki.server_ca(), "-o", out, "--json")
+        self.assertEqual((done.status, self.names(done.json)), (1, ["IDENTITY_NONE"]), done)
+        self.assertIn("its first key can't be made on it", done.json["problems"][0]["cause"])
+        self.assertFalse(os.path.exists(out))
+
     def test_an_address_that_a_mail_program_made_a_link_of_isnt_taken(self):
         text = re.sub(r'"url": "([^"]*)"', r'"url": "\1<\1>"', self.good_text())
         result = self.check(self.file("linked.json", text))

@@ -95,6 +95,14 @@ class Surface(unittest.TestCase):
         for words in verbs():
             self.assertIn(" ".join(words), manual)
 
+    def test_help_and_manual_say_where_reboot_is_and_where_not(self):
+        with open(os.path.join(MAN, "iflowctl.1"), encoding="utf-8") as file:
+            manual = file.read()
+        for text in (ctl("--help").out, manual):
+            self.assertIn("reboot", text)
+            self.assertIn("systemctl restart iflowd", text)
+        self.assertEqual(ctl("reboot").status, 2)
+
     @unittest.skipUnless(shutil.which("man"), "man isn't installed")
     def test_the_manual_is_sound(self):
         for page in ("iflowctl.1", "iflowd.8"):

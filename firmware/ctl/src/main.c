@@ -86,6 +86,8 @@ static void help(FILE *out)
     }
     fputs(
         "\nEvery verb that takes --run DIR, where iflowd runs, takes --port PORT instead: it asks the node at this serial port.\n"
+        "There is no verb that starts a machine again: a node's console has `reboot` (iflowctl node console PORT reboot), a gateway hasn't:\n"
+        "`systemctl restart iflowd` starts its process again.\n"
         "Every verb that reports takes --json. Exit status: 0 fine, 1 a problem was found, 2 wrong usage.\n",
         out);
 }

@@ -36,7 +36,8 @@ static const char USAGE[] =
     "                           [--pin-file FILE] [--json]\n\n"
     "Builds the image of a node's flash: identity, trust bundle, configuration, and a seed of randomness that is this one\n"
     "device's own. Never write one image to two devices.\n\n"
-    "  --key FILE...   the service key, or PEM files with certificates and private key (not with `auth` `basic`)\n"
+    "  --key FILE...   the service key, or PEM files with certificates and private key (not with `auth` `basic`); a node doesn't\n"
+    "                  start without, so its first key can't be made on it (`iflowctl identity csr` makes later ones)\n"
     "  --config FILE   iflow.json\n"
     "  --board NAME    smartfusion2_som\n"
     "  --ca FILE       PEM file with the roots to trust (the system's bundle)\n"
@@ -346,7 +347,8 @@ static void put_settings(struct image *image, const struct node_options *options
     if (settings.auth == SETTINGS_AUTH_OAUTH) {
         report_add(&image->report, IFL_CONFIG_VALUE, "auth: a node gets no access tokens");
     } else if (settings.auth == SETTINGS_AUTH_CERTIFICATE && options->key_count == 0) {
-        report_add(&image->report, IFL_IDENTITY_NONE, "--key");
+        report_add(&image->report, IFL_IDENTITY_NONE,
+                   "give it with --key: without one a node doesn't start, so its first key can't be made on it");
     } else if (settings.auth == SETTINGS_AUTH_BASIC && settings.user[0] == '\0') {
         report_add(&image->report, IFL_KEY_NO_SECRET, "a node needs them in the configuration");
     } else if (settings.url[0] == '\0' && image->identity.url[0] == '\0') {
