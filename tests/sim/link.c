@@ -22,7 +22,7 @@
 /* Bytes on their way. A mark says until where they arrive when. */
 struct pipe {
     uint8_t *bytes;
-    size_t room, len;
+    size_t room, from, len; /* len bytes from `from` on wait */
     uint64_t put_count, taken_count; /* in all */
     struct {
         size_t len;
@@ -56,7 +56,11 @@ static uint64_t opened, moved;
 
 static void pipe_put(struct pipe *pipe, const void *data, size_t size, uint64_t at)
 {
-    memcpy(pipe->bytes + pipe->len, data, size);
+    if (pipe->from + pipe->len + size > pipe->room) {
+        memmove(pipe->bytes, pipe->bytes + pipe->from, pipe->len);
+        pipe->from = 0;
+    }
+    memcpy(pipe->bytes + pipe->from + pipe->len, data, size);
     pipe->len += size;
     pipe->put_count += size;
     moved += size;
@@ -83,21 +87,23 @@ static size_t pipe_due(const struct pipe *pipe)
 
 static void pipe_take(struct pipe *pipe, size_t size)
 {
-    memmove(pipe->bytes, pipe->bytes + size, pipe->len - size);
     pipe->len -= size;
+    pipe->from = pipe->len == 0 ? 0 : pipe->from + size;
     pipe->taken_count += size;
     moved += size;
     size_t gone = 0;
     while (gone < pipe->mark_count && pipe->marks[gone].len <= size)
         size -= pipe->marks[gone++].len;
     pipe->mark_count -= gone;
-    memmove(pipe->marks, pipe->marks + gone, pipe->mark_count * sizeof *pipe->marks);
+    if (gone > 0)
+        memmove(pipe->marks, pipe->marks + gone, pipe->mark_count * sizeof *pipe->marks);
     if (size > 0)
         pipe->marks[0].len -= size;
 }
 
 static void pipe_drop(struct pipe *pipe)
 {
+    pipe->from = 0;
     pipe->len = 0;
     pipe->mark_count = 0;
 }
@@ -349,7 +355,7 @@ enum ifl_status net_link_receive(int link, void *buf, size_t size, size_t *got)
             *got = 1;
         else if (dice_chance(DICE_NET, 30))
             *got = (size_t)dice_between(DICE_NET, 1, *got);
-        memcpy(buf, c->down.bytes, *got);
+        memcpy(buf, c->down.bytes + c->down.from, *got);
         pipe_take(&c->down, *got);
         see_answer(c, false);
         return IFL_OK;
@@ -490,7 +496,7 @@ static void run_connection(struct connection *c)
     size_t due = c->state == UP ? pipe_due(&c->up) : 0;
     while (due > 0 && c->state == UP) {
         size_t size = c->up.marks[0].len;
-        tenant_bytes(c, &c->peer, c->up.bytes, size, c->up.marks[0].sent_at);
+        tenant_bytes(c, &c->peer, c->up.bytes + c->up.from, size, c->up.marks[0].sent_at);
         pipe_take(&c->up, size);
         due -= size;
     }
