@@ -23,43 +23,65 @@ enum {
 
 /* ---- what is noticed ---- */
 
-static const char *const names[CATALOGUE_BODY] = {
-    [CATALOGUE_CONTENT_TYPE] = "Content-Type",     [CATALOGUE_CSRF_TOKEN] = "X-CSRF-Token",
-    [CATALOGUE_AUTHENTICATE] = "WWW-Authenticate", [CATALOGUE_MPL_ID] = "SAP_MessageProcessingLogID",
-    [CATALOGUE_ROUTER_ERROR] = "X-Cf-RouterError", [CATALOGUE_LOCATION] = "Location",
-    [CATALOGUE_RETRY_AFTER] = "Retry-After",       [CATALOGUE_DATE] = "Date",
-    [CATALOGUE_SET_COOKIE] = "Set-Cookie",
-};
+/* Texts stand one behind the other, and one byte says where one begins: a pointer to each would take as much room again. */
+#define FIELDS(FIELD)                                                                                                  \
+    FIELD(CONTENT_TYPE, "Content-Type")                                                                                \
+    FIELD(CSRF_TOKEN, "X-CSRF-Token")                                                                                  \
+    FIELD(AUTHENTICATE, "WWW-Authenticate")                                                                            \
+    FIELD(MPL_ID, "SAP_MessageProcessingLogID")                                                                        \
+    FIELD(ROUTER_ERROR, "X-Cf-RouterError")                                                                            \
+    FIELD(LOCATION, "Location")                                                                                        \
+    FIELD(RETRY_AFTER, "Retry-After")                                                                                  \
+    FIELD(DATE, "Date")                                                                                                \
+    FIELD(SET_COOKIE, "Set-Cookie")
 
-/* A field that has this text, whatever its case, sets the mark. */
+#define TEXT(id, text, ...) char id[sizeof text];
+#define BYTES(id, text, ...) text,
+static const struct names {
+    FIELDS(TEXT)
+} names = {FIELDS(BYTES)};
+
+static const uint8_t name_at[CATALOGUE_BODY] = {
+#define NAME_AT(id, text) [CATALOGUE_##id] = offsetof(struct names, id),
+    FIELDS(NAME_AT)};
+
+/* A field that has this text, whatever its case, sets the mark.
+ *
+ *   Location        the addresses of SAP's authentication services, of OAuth and of SAML
+ *   unknown, twice  <InvalidClientException>: "... is not configured in a service key", "... is not configured exactly once in a service key"
+ *   certificate     nginx: "The SSL certificate error", "No required SSL certificate was sent"
+ *   failed          "... The MPL ID for the failed message is : <id>": an old runtime has no field for it */
+#define NOTES(NOTE)                                                                                                    \
+    NOTE(html, "text/html", HTML, CONTENT_TYPE)                                                                        \
+    NOTE(required, "required", CSRF, CSRF_TOKEN)                                                                       \
+    NOTE(basic, "basic", BASIC, AUTHENTICATE)                                                                          \
+    NOTE(bearer, "bearer", TOKEN, AUTHENTICATE)                                                                        \
+    NOTE(mpl_id, "", MPL, MPL_ID)                                                                                      \
+    NOTE(router, "", ROUTER, ROUTER_ERROR)                                                                             \
+    NOTE(no_host, "empty_host", NO_HOST, ROUTER_ERROR)                                                                 \
+    NOTE(later, "", LATER, RETRY_AFTER)                                                                                \
+    NOTE(authentication, ".authentication.", LOGIN, LOCATION)                                                          \
+    NOTE(oauth, "/oauth/", LOGIN, LOCATION)                                                                            \
+    NOTE(saml, "/saml2/", LOGIN, LOCATION)                                                                             \
+    NOTE(login, "/login", LOGIN, LOCATION)                                                                             \
+    NOTE(unknown, "not configured in", UNKNOWN, BODY)                                                                  \
+    NOTE(twice, "exactly once", TWICE, BODY)                                                                           \
+    NOTE(credentials, "bad credentials", WRONG, BODY)                                                                  \
+    NOTE(token, "invalid_token", TOKEN, BODY)                                                                          \
+    NOTE(certificate, "ssl certificate", SSL, BODY)                                                                    \
+    NOTE(failed, "failed message is : ", MPL, BODY)
+
+static const struct note_texts {
+    NOTES(TEXT)
+} note_texts = {NOTES(BYTES)};
+
 static const struct note {
-    const char *text;
     uint16_t mark;
     uint8_t field;
+    uint8_t text_at;
 } notes[] = {
-    {"text/html", HTML, CATALOGUE_CONTENT_TYPE},
-    {"required", CSRF, CATALOGUE_CSRF_TOKEN},
-    {"basic", BASIC, CATALOGUE_AUTHENTICATE},
-    {"bearer", TOKEN, CATALOGUE_AUTHENTICATE},
-    {"", MPL, CATALOGUE_MPL_ID},
-    {"", ROUTER, CATALOGUE_ROUTER_ERROR},
-    {"empty_host", NO_HOST, CATALOGUE_ROUTER_ERROR},
-    {"", LATER, CATALOGUE_RETRY_AFTER},
-    /* the addresses of SAP's authentication services, of OAuth and of SAML */
-    {".authentication.", LOGIN, CATALOGUE_LOCATION},
-    {"/oauth/", LOGIN, CATALOGUE_LOCATION},
-    {"/saml2/", LOGIN, CATALOGUE_LOCATION},
-    {"/login", LOGIN, CATALOGUE_LOCATION},
-    /* <InvalidClientException>: "... is not configured in a service key", "... is not configured exactly once in a service key" */
-    {"not configured in", UNKNOWN, CATALOGUE_BODY},
-    {"exactly once", TWICE, CATALOGUE_BODY},
-    {"bad credentials", WRONG, CATALOGUE_BODY},
-    {"invalid_token", TOKEN, CATALOGUE_BODY},
-    /* nginx: "The SSL certificate error", "No required SSL certificate was sent" */
-    {"ssl certificate", SSL, CATALOGUE_BODY},
-    /* "... The MPL ID for the failed message is : <id>": an old runtime has no field for it */
-    {"failed message is : ", MPL, CATALOGUE_BODY},
-};
+#define NOTE(id, text, mark, field) {mark, CATALOGUE_##field, offsetof(struct note_texts, id)},
+    NOTES(NOTE)};
 
 void catalogue_begin(struct catalogue_answer *answer, bool own_credentials)
 {
@@ -83,14 +105,14 @@ static void keep(char text[CATALOGUE_TEXT_SIZE], const char *value, bool is_id)
     text_printable(&out, bytes_of(value, len), CATALOGUE_TEXT_SIZE - 1);
 }
 
-/* The field has the text of `note`, and `rest` stands behind it. */
-static void notice(struct catalogue_answer *answer, const struct note *note, const char *rest)
+/* The field has the text of a note, and `rest` stands behind it. */
+static void notice(struct catalogue_answer *answer, uint16_t mark, const char *rest)
 {
-    answer->marks |= note->mark;
-    char *text = note->mark == MPL      ? answer->mpl_id
-                 : note->mark == ROUTER ? answer->router_error
-                 : note->mark == LATER  ? answer->retry_after
-                                        : NULL;
+    answer->marks |= mark;
+    char *text = mark == MPL      ? answer->mpl_id
+                 : mark == ROUTER ? answer->router_error
+                 : mark == LATER  ? answer->retry_after
+                                  : NULL;
     if (text != NULL && text[0] == '\0')
         keep(text, rest, text == answer->mpl_id);
 }
@@ -98,16 +120,17 @@ static void notice(struct catalogue_answer *answer, const struct note *note, con
 static void look_at(struct catalogue_answer *answer, enum catalogue_field field, const char *value)
 {
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
-        const char *found = notes[i].field == field ? text_find(value, notes[i].text) : NULL;
+        const char *text = (const char *)&note_texts + notes[i].text_at;
+        const char *found = notes[i].field == field ? text_find(value, text) : NULL;
         if (found != NULL)
-            notice(answer, &notes[i], found + strlen(notes[i].text));
+            notice(answer, notes[i].mark, found + strlen(text));
     }
 }
 
 enum catalogue_field catalogue_field(struct catalogue_answer *answer, const char *name, const char *value)
 {
     enum catalogue_field field = 0;
-    while (field < CATALOGUE_BODY && !text_is(name, names[field]))
+    while (field < CATALOGUE_BODY && !text_is(name, (const char *)&names + name_at[field]))
         field++;
     if (field < CATALOGUE_BODY)
         look_at(answer, field, value);
@@ -126,9 +149,9 @@ void catalogue_body(struct catalogue_answer *answer, struct bytes piece)
 /* The first row that fits is the verdict. A row that isn't about the payload never dead-letters it: 400 and 415 count only with an MPL id
  * and without a router error, because what stands before the flow answers 400 too. */
 static const struct row {
-    uint16_t status;  /* 4: all of 400..499 */
-    uint16_t with;    /* marks that must be there */
-    uint16_t verdict; /* enum ifl_status */
+    uint32_t status : 9;   /* 4: all of 400..499 */
+    uint32_t with : 13;    /* marks that must be there */
+    uint32_t verdict : 10; /* enum ifl_status */
 } rows[] = {
     {2, MPL, IFL_ACCEPTED},
     {2, HTML, IFL_ANSWER_LOGIN_PAGE}, /* a page from something that isn't a flow */
