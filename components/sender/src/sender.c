@@ -27,14 +27,15 @@ enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *w
         return IFL_INVALID;
     memset(sender, 0, sizeof *sender);
     sender->wiring = *wiring;
+    sender->routes_end = sender->routes + settings->route_count;
     sender->next = sender->routes;
-    for (uint8_t i = 0; i < settings->route_count; i++) {
-        struct sender_route *route = &sender->routes[i];
-        route->settings = &settings->routes[i];
+    uint8_t index = 0;
+    for (struct sender_route *route = sender->routes; route != sender->routes_end; route++) {
+        route->settings = &settings->routes[index];
         route->lane = outbox_lane_of(wiring->outbox, route->settings->name);
         if (route->lane == OUTBOX_LANE_NONE)
             return IFL_INVALID;
-        wait_init(sender, &route->wait, i);
+        wait_init(sender, &route->wait, index++);
     }
     wait_init(sender, &sender->host, HEALTH_ROUTE_NONE);
     sender->host.view.until = now + ifl_random_below(&wiring->random, (uint64_t)settings->boot_jitter_ms + 1);
@@ -43,17 +44,17 @@ enum ifl_status sender_init(struct sender *sender, const struct sender_wiring *w
 
 void sender_csrf_remembered(struct sender *sender, uint8_t lane)
 {
-    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
-        if (sender->routes[i].lane == lane)
-            sender->routes[i].csrf_needed = true;
+    for (struct sender_route *route = sender->routes; route != sender->routes_end; route++)
+        if (route->lane == lane)
+            route->csrf_needed = true;
 }
 
 /* ---- time ---- */
 
-/* Before that, the sender wakes up at the deadline. */
-static bool is_time_up(struct sender *sender)
+/* Before the deadline, and the sender wakes up at it. */
+static bool has_time(struct sender *sender)
 {
-    return !sender_is_ahead(sender, sender->deadline);
+    return sender_is_ahead(sender, sender->deadline);
 }
 
 /* ---- the connection ---- */
@@ -182,14 +183,13 @@ static unsigned rank(const struct sender_route *route)
 /* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
 static bool pick(struct sender *sender)
 {
-    const struct settings *settings = sender->wiring.settings;
     if (sender_is_ahead(sender, sender->host.view.until))
         return false;
     struct sender_route *best = NULL;
     struct sender_route *route = sender->next;
-    for (size_t left = settings->route_count; left > 0; left--, route++) {
+    for (size_t left = sender->wiring.settings->route_count; left > 0; left--, route++) {
         struct outbox_message message;
-        if (route == sender->routes + settings->route_count)
+        if (route == sender->routes_end)
             route = sender->routes;
         if (sender_is_ahead(sender, route->wait.view.until) || (best != NULL && rank(route) <= rank(best)) ||
             !first_of(sender, route, &message) || is_too_fast(sender, route, &message) ||
@@ -278,7 +278,7 @@ static bool step_ready(struct sender *sender)
     if (status == IFL_AGAIN) {
         if (pick(sender))
             return begin_request(sender);
-        if (!is_time_up(sender))
+        if (has_time(sender))
             return false;
         sender_disconnect(sender);
     } else if (sender->used) {
@@ -304,7 +304,7 @@ static bool take_answer(struct sender *sender)
 {
     enum ifl_status status = answer_read(sender);
     if (status == IFL_AGAIN) {
-        if (!is_time_up(sender))
+        if (has_time(sender))
             return false;
         status = IFL_HTTP_TIMEOUT;
     }
@@ -357,7 +357,7 @@ static bool step_post(struct sender *sender)
         sender->request_pos = sender->request_len = 0;
     if (sender->request_pos == 0) { /* later the bytes must stay as they were handed to tls_write() */
         enum ifl_status status = post_fill(sender);
-        if (status == IFL_FLASH_BUSY && !is_time_up(sender)) {
+        if (status == IFL_FLASH_BUSY && has_time(sender)) {
             sender_poll_flash(sender);
             return false;
         }
@@ -409,11 +409,11 @@ void sender_retry(struct sender *sender, uint8_t route, ifl_ms now)
 {
     (void)now; /* whatever it is, it's time */
     wait_skip(&sender->host);
-    for (uint8_t i = 0; i < sender->wiring.settings->route_count; i++)
-        if (route == i || route == HEALTH_ROUTE_NONE) {
-            wait_skip(&sender->routes[i].wait);
-            sender->routes[i].rejected_count = 0;
-            sender->routes[i].finished_at = 0;
+    for (struct sender_route *each = sender->routes; each != sender->routes_end; each++)
+        if (route == each->wait.route || route == HEALTH_ROUTE_NONE) {
+            wait_skip(&each->wait);
+            each->rejected_count = 0;
+            each->finished_at = 0;
         }
 }
 

@@ -301,8 +301,8 @@ void verdict_answer(struct sender *sender)
     }
     sender->decided = true;
     sender->used = true;
-    for (size_t i = 0; i < sender->wiring.settings->route_count; i++)
-        sender->routes[i].unlucky = false;
+    for (struct sender_route *route = sender->routes; route != sender->routes_end; route++)
+        route->unlucky = false;
     sender_set_deadline(sender, REST_MS);
     if (sender->answer.status == 401 && tls_facts(sender->wiring.tls)->resumed) {
         /* Some proxies lose the certificate on resumption: one full handshake before it counts. */

@@ -37,9 +37,9 @@ enum sender_route_state { SENDER_ROUTE_GOING, SENDER_ROUTE_BACKOFF, SENDER_ROUTE
 struct sender_view {
     enum sender_route_state state;
     enum ifl_status status;  /* why it waits: OK while it's going */
+    uint32_t attempts;       /* requests of a route's present message; connections since the host answered last */
     ifl_ms until;            /* next try */
     uint64_t accepted_count; /* since the start */
-    uint32_t attempts;       /* requests of a route's present message; connections since the host answered last */
     char mpl_id[48];         /* of the last answer of a route that had one: what SAP support asks for; "" */
 };
 
