@@ -34,6 +34,11 @@ const char *text_find(const char *hay, const char *needle)
     return hay;
 }
 
+bool text_to_u64(const char *text, uint64_t *value)
+{
+    return bytes_to_u64(bytes_of_string(text), value);
+}
+
 void text_init(struct text *out, char *buf, size_t size)
 {
     *out = (struct text){.buf = buf, .size = size};

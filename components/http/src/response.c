@@ -72,19 +72,24 @@ static enum ifl_status complete(struct http_response *response)
 /* "HTTP/1.1 200 OK" (RFC 9112 section 4). */
 static enum ifl_status status_line(struct http_response *response)
 {
-    static const char form[] = "HTTP/0.0 000"; /* 0: any digit */
-    enum { MAJOR = 5, MINOR = 7, CODE = 9, REASON = 12 };
+    enum { MAJOR = 5 };
     const char *line = response->line;
-    for (size_t i = 0; i < REASON; i++) {
-        if (form[i] == '0' ? !http_is_digit(line[i]) : line[i] != form[i])
+    unsigned number = 0;                                                     /* all digits in a row: 11200 */
+    for (const char *form = "HTTP/0.0 000"; *form != '\0'; form++, line++) { /* 0: any digit */
+        if (*form != '0' && *line != *form)
             return IFL_HTTP_MALFORMED;
-        if (i == MAJOR && line[MAJOR] != '1')
+        if (*form != '0')
+            continue;
+        if (!http_is_digit(*line))
+            return IFL_HTTP_MALFORMED;
+        if (line == response->line + MAJOR && *line != '1')
             return IFL_HTTP_VERSION;
+        number = number * 10 + (unsigned)(*line - '0');
     }
-    int status = line[CODE] * 100 + line[CODE + 1] * 10 + line[CODE + 2] - '0' * 111;
-    if ((line[REASON] != '\0' && line[REASON] != ' ') || status < 100 || status > 599 || status == 101)
+    unsigned status = number % 1000;
+    if ((*line != '\0' && *line != ' ') || status < 100 || status > 599 || status == 101)
         return IFL_HTTP_MALFORMED;
-    response->minor_version = (uint8_t)(line[MINOR] - '0');
+    response->minor_version = (uint8_t)(number / 1000 - 10);
     response->status = (uint16_t)status;
     response->state = FIELD_LINE;
     return IFL_OK;
@@ -93,7 +98,7 @@ static enum ifl_status status_line(struct http_response *response)
 static enum ifl_status content_length(struct http_response *response, const char *value)
 {
     uint64_t length = 0;
-    if (!bytes_to_u64(bytes_of_string(value), &length) || (response->has_length && length != response->remaining))
+    if (!text_to_u64(value, &length) || (response->has_length && length != response->remaining))
         return IFL_HTTP_MALFORMED;
     if (length > UINT32_MAX)
         return IFL_HTTP_TOO_LARGE;
@@ -229,6 +234,7 @@ static enum ifl_status end_of_line(struct http_response *response)
     }
 }
 
+/* What isn't for plain_run(): a control character, or one without room. */
 static enum ifl_status line_byte(struct http_response *response, uint8_t c)
 {
     bool strict = response->state >= CHUNK_SIZE;
@@ -242,24 +248,19 @@ static enum ifl_status line_byte(struct http_response *response, uint8_t c)
         response->line_cut = false;
         return status;
     }
-    if (after_cr || (http_is_control(c) && c != '\r'))
-        return IFL_HTTP_MALFORMED;
-    if (c == '\r')
+    if (c == '\r' && !after_cr)
         return IFL_OK;
-    if (response->line_len < HTTP_LINE_SIZE)
-        response->line[response->line_len++] = (char)c;
-    else
-        response->line_cut = true;
-    return strict && response->line_cut ? IFL_HTTP_MALFORMED : IFL_OK;
+    response->line_cut = true; /* plain_run() has taken what there was room for */
+    return after_cr || strict || http_is_control(c) ? IFL_HTTP_MALFORMED : IFL_OK;
 }
 
-/* What line_byte() would do with each of the plain characters at the front of `input`; returns how many. Most of an answer is that. A head that is
- * too large is noticed at the end of its line. */
+/* Take the plain characters at the front of `input`, as far as the line has room; returns how many. A head that is too large is noticed at
+ * the end of its line. */
 static size_t plain_run(struct http_response *response, struct bytes input)
 {
     size_t room = HTTP_LINE_SIZE - (size_t)response->line_len;
     size_t count = 0;
-    if (response->saw_cr || response->state >= CHUNK_SIZE)
+    if (response->saw_cr)
         return 0;
     char *to = response->line + response->line_len;
     while (count < input.size && count < room && !http_is_control(input.data[count])) {
@@ -267,7 +268,8 @@ static size_t plain_run(struct http_response *response, struct bytes input)
         count++;
     }
     response->line_len = (uint16_t)(response->line_len + count);
-    response->head_size += (uint32_t)count;
+    if (response->state < CHUNK_SIZE)
+        response->head_size += (uint32_t)count;
     return count;
 }
 

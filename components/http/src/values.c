@@ -69,7 +69,7 @@ enum ifl_status http_date(const char *value, int64_t *unix_s)
 enum ifl_status http_retry_after(const char *value, int64_t now_s, uint32_t limit_s, uint32_t *wait_s)
 {
     uint64_t seconds;
-    if (!bytes_to_u64(bytes_of_string(value), &seconds)) {
+    if (!text_to_u64(value, &seconds)) {
         int64_t date_s;
         if (http_date(value, &date_s) != IFL_OK)
             return IFL_INVALID;
