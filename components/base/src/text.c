@@ -34,6 +34,11 @@ const char *text_find(const char *hay, const char *needle)
     return hay;
 }
 
+const char *text_next(const char *text)
+{
+    return text + strlen(text) + 1;
+}
+
 bool text_to_u64(const char *text, uint64_t *value)
 {
     return bytes_to_u64(bytes_of_string(text), value);

@@ -76,12 +76,10 @@ static enum ifl_status status_line(struct http_response *response)
     const char *line = response->line;
     unsigned number = 0;                                                     /* all digits in a row: 11200 */
     for (const char *form = "HTTP/0.0 000"; *form != '\0'; form++, line++) { /* 0: any digit */
-        if (*form != '0' && *line != *form)
+        if (*form == '0' ? !http_is_digit(*line) : *line != *form)
             return IFL_HTTP_MALFORMED;
         if (*form != '0')
             continue;
-        if (!http_is_digit(*line))
-            return IFL_HTTP_MALFORMED;
         if (line == response->line + MAJOR && *line != '1')
             return IFL_HTTP_VERSION;
         number = number * 10 + (unsigned)(*line - '0');

@@ -1,4 +1,4 @@
-#include "base/text.h"
+#include "body/body.h"
 #include "parts.h"
 
 bool batch_has_own_id(const struct sender_route *route, const struct outbox_message *message)
@@ -59,12 +59,6 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
     return status == IFL_OK || !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
 }
 
-static uint8_t format_of(const struct settings_route *settings)
-{
-    bool encoded = settings->body == SETTINGS_BODY_EVENT && text_find(settings->content_type, "json") == NULL;
-    return encoded ? BODY_EVENT_ENCODED : (uint8_t)settings->body;
-}
-
 bool batch_begin(struct sender *sender)
 {
     struct sender_route *route = sender->route;
@@ -77,7 +71,7 @@ bool batch_begin(struct sender *sender)
     batch->format = tried.format;
     if (pending && last_n == tried.last_n && tried.format <= SETTINGS_BODY_LINES)
         return true;
-    batch->format = format_of(route->settings);
+    batch->format = (uint8_t)body_form(route->settings);
     if (!pending && !alone && route->settings->batch_count <= 1)
         return true;
     enum ifl_status status = IFL_STORE_CORRUPT; /* it can't be the same batch any more */

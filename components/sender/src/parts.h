@@ -51,12 +51,6 @@ void csrf_set_needed(struct sender *sender, bool needed);
 
 /* ---- batch.c ---- */
 
-/* An event whose data isn't JSON: it becomes data_base64 (CloudEvents 1.0, JSON event format, section 3.1.1). */
-enum { BODY_EVENT_ENCODED = SETTINGS_BODY_EVENT + 1 };
-static inline bool batch_is_encoded(const struct sender_batch *batch)
-{
-    return batch->format == BODY_EVENT_ENCODED;
-}
 static inline outbox_n batch_last_n(const struct sender_batch *batch)
 {
     return batch->first_n + batch->count - 1;

@@ -279,8 +279,7 @@ static bool has_header(const char *headers, const char *name)
     while (*headers != '\0') {
         if (bytes_equal_ignore_case(bytes_of_string(headers), bytes_of_string(name)))
             return true;
-        headers += strlen(headers) + 1;
-        headers += strlen(headers) + 1;
+        headers = text_next(text_next(headers));
     }
     return false;
 }

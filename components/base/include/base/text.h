@@ -22,6 +22,8 @@ struct text {
 bool text_is(const char *text, const char *word);
 /* The first place of `needle` in `hay`, whatever the case of ASCII letters; NULL: it isn't there. */
 const char *text_find(const char *hay, const char *needle);
+/* In a list of texts, each with its zero: the one behind `text`. */
+const char *text_next(const char *text);
 /* bytes_to_u64() of a text. */
 bool text_to_u64(const char *text, uint64_t *value);
 

@@ -28,7 +28,7 @@ struct sender_wait {
 
 /* What one request carries: one message, or several in a row. */
 struct sender_batch {
-    uint8_t format; /* enum settings_body */
+    uint8_t format; /* body.h */
     bool full;      /* the message behind it doesn't belong to it */
     uint8_t stored_quality;
     uint32_t count, size; /* messages, and bytes of their payloads */
@@ -65,11 +65,6 @@ struct sender_jar {
     char text[IFL_COOKIES_SIZE + 2];
 };
 
-/* How payloads become a body (post.c). */
-struct sender_framing {
-    const char *type, *before, *between, *after;
-};
-
 struct sender {
     enum sender_state state;
     bool stopped;
@@ -97,9 +92,8 @@ struct sender {
     uint32_t at_least_ms;            /* what Retry-After asks for */
     uint32_t body_left;              /* payload bytes that aren't in the buffer yet */
     size_t request_len, request_pos;
-    const struct sender_framing *framing; /* of the request under way */
-    struct sender_jar *jar;               /* being filled, or NULL */
-    uint32_t bytes_sent;                  /* of tls_facts(), modulo 2^32: counted in health already */
+    struct sender_jar *jar; /* being filled, or NULL */
+    uint32_t bytes_sent;    /* of tls_facts(), modulo 2^32: counted in health already */
     uint32_t bytes_received;
     struct sender_wiring wiring;
     uint32_t fetch_count;
