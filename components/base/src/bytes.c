@@ -32,7 +32,7 @@ size_t bytes_find(struct bytes hay, struct bytes needle)
     if (needle.size == 0)
         return 0;
     for (size_t at = 0; needle.size <= hay.size - at; at++)
-        if (bytes_equal(bytes_of(hay.data + at, needle.size), needle))
+        if (hay.data[at] == needle.data[0] && bytes_equal(bytes_of(hay.data + at, needle.size), needle))
             return at;
     return hay.size;
 }
