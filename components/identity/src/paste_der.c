@@ -1,19 +1,9 @@
 /* Base64 and DER: what a piece of base64 is, told by its first bytes. */
+#include "base64.h"
 #include "paste_find.h"
 #include "paste_text.h"
 
 #include <string.h>
-
-static int base64_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
 
 bool paste_is_base64(uint8_t c)
 {

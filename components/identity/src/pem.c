@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base64.h"
 #include "repairs.h"
 
 #define INVALID (-1) /* a character that has no place in a block */
@@ -218,17 +219,6 @@ struct base64 {
     unsigned padding; /* '=' seen */
 };
 
-static int base64_value(int c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : INVALID;
-}
-
 /* A full group of four gives 3 bytes, less one for each '='; the bits that are left over must be zero. */
 static enum ifl_status base64_group(struct base64 *base64)
 {
@@ -250,7 +240,7 @@ static bool base64_takes(const struct base64 *base64, int c)
 {
     if (c == '=')
         return base64->count >= 2;
-    return base64_value(c) != INVALID && base64->padding == 0;
+    return base64_value(c) >= 0 && base64->padding == 0;
 }
 
 static enum ifl_status base64_put(struct base64 *base64, int c)
