@@ -688,33 +688,38 @@ static enum ifl_status roll_trust_back(void *ctx, ifl_ms now)
 
 /* ---- the console's `wipe` ---- */
 
+/* wipe_order() or wipe_carry_out(); what goes wrong is logged. */
+static enum ifl_status wipe_step(const struct gateway *gateway,
+                                 enum ifl_status (*step)(const char *dir, struct text *detail))
+{
+    char buf[DETAIL_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = step(gateway->options->state_dir, &detail);
+    if (status != IFL_OK) {
+        log_status(status, buf);
+    }
+    return status;
+}
+
 static enum ifl_status order_wipe(void *ctx)
 {
     struct gateway *gateway = ctx;
-    char buf[DETAIL_SIZE];
-    struct text detail;
-    text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = wipe_order(gateway->options->state_dir, &detail);
-    if (status != IFL_OK) {
-        log_status(status, buf);
-        return status;
+    const enum ifl_status status = wipe_step(gateway, wipe_order);
+    if (status == IFL_OK) {
+        log_info("stopping, to be decommissioned by the console: all that is in %s goes", gateway->options->state_dir);
+        gateway->stop = gateway->wipe = true;
     }
-    log_info("stopping, to be decommissioned by the console: all that is in %s goes", gateway->options->state_dir);
-    gateway->stop = gateway->wipe = true;
-    return IFL_OK;
+    return status;
 }
 
-static enum ifl_status carry_out_wipe(struct gateway *gateway)
+static enum ifl_status carry_out_wipe(const struct gateway *gateway)
 {
-    char buf[DETAIL_SIZE];
-    struct text detail;
-    text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = wipe_carry_out(gateway->options->state_dir, &detail);
-    if (status != IFL_OK) {
-        log_status(status, buf);
-        log_info("the next start tries again");
-    } else {
+    const enum ifl_status status = wipe_step(gateway, wipe_carry_out);
+    if (status == IFL_OK) {
         log_info("%s is wiped", gateway->options->state_dir);
+    } else {
+        log_info("the next start tries again");
     }
     return status;
 }
