@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "console/console.h"
+#include "linux/flash_memory.h"
 
 #define BLOCK_SIZE 4096u
 #define BLOCK_COUNT 12u
@@ -17,41 +18,10 @@
 
 /* ---- what the console works on ---- */
 
+static const struct flash_geometry geometry = {
+    .size = BLOCK_SIZE * BLOCK_COUNT, .sector_size = BLOCK_SIZE, .prog_size = 16, .erased = 0xFF};
 static uint8_t medium[BLOCK_SIZE * BLOCK_COUNT];
-
-static enum ifl_status medium_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    (void)ctx;
-    memcpy(to, medium + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    (void)ctx;
-    for (size_t i = 0; i < size; i++) {
-        medium[at + i] &= ((const uint8_t *)from)[i];
-    }
-    return IFL_OK;
-}
-
-static enum ifl_status medium_erase(void *ctx, uint32_t at)
-{
-    (void)ctx;
-    memset(medium + at, 0xFF, BLOCK_SIZE);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_ok(void *ctx)
-{
-    (void)ctx;
-    return IFL_OK;
-}
-
-static const struct flash_driver driver = {
-    .read = medium_read, .program = medium_program, .erase_start = medium_erase, .poll = medium_ok};
-static const struct flash chip = {
-    .geometry = {.size = sizeof medium, .sector_size = BLOCK_SIZE, .prog_size = 16, .erased = 0xFF}, .driver = &driver};
+static struct flash_memory chip;
 
 static enum ifl_status fill(void *ctx, void *buf, size_t size)
 {
@@ -175,7 +145,8 @@ static void make_outbox(void)
     struct outbox_id id;
     struct outbox_message message;
     memset(medium, 0xFF, sizeof medium);
-    promise(flash_region(&chip, 0, sizeof medium, &region) == IFL_OK &&
+    flash_memory_init(&chip, geometry, medium);
+    promise(flash_region(&chip.flash, 0, sizeof medium, &region) == IFL_OK &&
             outbox_mount(&outbox, region, &config) == IFL_OK);
     while (outbox_step(&outbox, 0) == 0) {
     }

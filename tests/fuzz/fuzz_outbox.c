@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "linux/flash_memory.h"
 
 #define BLOCK_SIZE 4096u
 #define BLOCK_COUNT 8u
@@ -15,39 +16,11 @@
 static uint8_t medium[BLOCK_SIZE * BLOCK_COUNT];
 static uint8_t erased;
 
-static enum ifl_status medium_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    (void)ctx;
-    memcpy(to, medium + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    const uint8_t *bytes = from;
-    (void)ctx;
-    for (size_t i = 0; i < size; i++)
-        medium[at + i] = erased == 0 ? medium[at + i] | bytes[i] : medium[at + i] & bytes[i];
-    return IFL_OK;
-}
-
-static enum ifl_status medium_erase(void *ctx, uint32_t at)
-{
-    (void)ctx;
-    memset(medium + at, erased, 2048);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_ok(void *ctx)
+static enum ifl_status medium_sync(void *ctx)
 {
     (void)ctx;
     return IFL_OK;
 }
-
-static const struct flash_driver plain = {
-    .read = medium_read, .program = medium_program, .erase_start = medium_erase, .poll = medium_ok};
-static const struct flash_driver cached = {
-    .read = medium_read, .program = medium_program, .erase_start = medium_erase, .poll = medium_ok, .sync = medium_ok};
 
 static enum ifl_status fill(void *ctx, void *buf, size_t size)
 {
@@ -221,10 +194,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t how = take(&input);
     uint16_t granule = granules[how % 4];
     erased = (how & 4) != 0 ? 0x00 : 0xFF;
-    struct flash flash = {
-        .geometry = {.size = sizeof medium, .sector_size = 2048, .prog_size = granule, .erased = erased},
-        .driver = (how & 8) != 0 ? &cached : &plain};
-    struct flash_region region = {&flash, 0, sizeof medium};
+    const struct flash_geometry geometry = {
+        .size = sizeof medium, .sector_size = 2048, .prog_size = granule, .erased = erased};
+    struct flash_memory memory;
+    struct flash_driver cached;
+    struct flash_region region = {&memory.flash, 0, sizeof medium};
+    flash_memory_init(&memory, geometry, medium);
+    if ((how & 8) != 0) {
+        cached = *memory.flash.driver;
+        cached.sync = medium_sync;
+        memory.flash.driver = &cached;
+    }
     struct outbox_lane_config lanes[] = {{.route = "a", .full = OUTBOX_GIVE_UP_OLDEST}, {.route = "b"}};
     struct outbox_config config = {.block_size = BLOCK_SIZE, .lanes = lanes, .lane_count = 2, .random = {.fill = fill}};
     write_medium(&input, granule);

@@ -6,42 +6,13 @@
 
 #include "base/crc32c.h"
 #include "identity/slots.h"
+#include "linux/flash_memory.h"
 
 #define SECTOR_SIZE 4096u
 #define PROG_SIZE 16u
 #define RECORD_AT 256u /* behind 16 marks */
 
 static uint8_t medium[2 * SECTOR_SIZE];
-
-static enum ifl_status medium_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    (void)ctx;
-    memcpy(to, medium + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    (void)ctx;
-    memcpy(medium + at, from, size);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_erase(void *ctx, uint32_t at)
-{
-    (void)ctx;
-    memset(medium + at, 0xFF, SECTOR_SIZE);
-    return IFL_OK;
-}
-
-static enum ifl_status medium_poll(void *ctx)
-{
-    (void)ctx;
-    return IFL_OK;
-}
-
-static const struct flash_driver driver = {
-    .read = medium_read, .program = medium_program, .erase_start = medium_erase, .poll = medium_poll};
 
 /* SPEC.md: CRC of the header, of the record, and of each mark. */
 static void make_sums_right(uint8_t *slot)
@@ -85,16 +56,17 @@ static void load(struct identity_slots *slots, int slot)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct flash flash = {
-        .geometry = {.size = sizeof medium, .sector_size = SECTOR_SIZE, .prog_size = PROG_SIZE, .erased = 0xFF},
-        .driver = &driver};
+    const struct flash_geometry geometry = {
+        .size = sizeof medium, .sector_size = SECTOR_SIZE, .prog_size = PROG_SIZE, .erased = 0xFF};
+    struct flash_memory memory;
     struct identity_slots slots;
-    struct flash_region a = {&flash, 0, SECTOR_SIZE};
-    struct flash_region b = {&flash, SECTOR_SIZE, SECTOR_SIZE};
+    struct flash_region a = {&memory.flash, 0, SECTOR_SIZE};
+    struct flash_region b = {&memory.flash, SECTOR_SIZE, SECTOR_SIZE};
     if (size < 2)
         return 0;
     uint8_t how = data[0];
     size_t half = (size - 1) / 2 < SECTOR_SIZE ? (size - 1) / 2 : SECTOR_SIZE;
+    flash_memory_init(&memory, geometry, medium);
     memset(medium, 0xFF, sizeof medium);
     memcpy(medium, data + 1, half);
     memcpy(medium + SECTOR_SIZE, data + 1 + half, half);

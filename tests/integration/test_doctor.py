@@ -45,14 +45,9 @@ TRANSPORT = {
 }  # fmt: skip
 
 
-class Case(unittest.TestCase):
+class Case(harness.TestCase):
     def setUp(self):
         self.work = self.enter(directory())
-
-    def enter(self, context):
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
 
     def doctor(self, s, *more, key=None, ca=None, route=TELEMETRY, resolve=None, url=None, timeout_s=60):
         arguments = ["doctor", "--ca", ca or s.ca_file, "--timeout", timeout_s, "--json", *more]
@@ -220,6 +215,9 @@ class Keys(Case):
         for arguments in ([], ["--key"], ["--key", "x", "--post"], ["--key", "x", "--nonsense"], ["--key", "x", "--timeout", "0"],
                           ["--key", "x", "--route", "no slash"], ["--key", "x", "--resolve", "?"]):  # fmt: skip
             self.assertEqual(ctl("doctor", *arguments).status, 2, arguments)
+        done = ctl("doctor", "--key", "x", "--route", "/" + "x" * 9000)
+        self.assertEqual(done.status, 2)
+        self.assertIn(f"{DIAG['TOO_LARGE'].cause} (the command line)", done.err)
 
 
 class Network(Case):

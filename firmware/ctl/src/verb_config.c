@@ -13,6 +13,7 @@
 #include "key_files.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
+#include "linux/flash_memory.h"
 #include "linux/outbox_file.h"
 #include "net/net.h"
 #include "outbox/outbox.h"
@@ -44,39 +45,6 @@ struct config_result {
 #define LIFE_ERASES 100000    /* that a sector of NOR flash stands */
 #define MINUTES_A_YEAR 525960
 #define TRIAL_SIZE_MAX (UINT32_C(128) << 20) /* what fits so many blocks fits more; and nobody waits for it */
-
-struct trial_flash {
-    uint8_t *bytes;
-    uint32_t sector_size;
-};
-
-static enum ifl_status trial_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    memcpy(to, ((struct trial_flash *)ctx)->bytes + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status trial_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    memcpy(((struct trial_flash *)ctx)->bytes + at, from, size);
-    return IFL_OK;
-}
-
-static enum ifl_status trial_erase(void *ctx, uint32_t at)
-{
-    const struct trial_flash *trial = ctx;
-    memset(trial->bytes + at, 0, trial->sector_size);
-    return IFL_OK;
-}
-
-static enum ifl_status trial_poll(void *ctx)
-{
-    (void)ctx;
-    return IFL_OK;
-}
-
-static const struct flash_driver TRIAL_DRIVER = {
-    .read = trial_read, .program = trial_program, .erase_start = trial_erase, .poll = trial_poll};
 
 static enum ifl_status mount_outbox(struct config_result *result, const struct flash *flash)
 {
@@ -124,8 +92,7 @@ static void try_outbox(struct config_result *result)
     struct flash_geometry geometry = outbox_file_geometry(result->settings.outbox_size);
     const uint32_t size = geometry.size;
     geometry.size = size < TRIAL_SIZE_MAX ? size : TRIAL_SIZE_MAX;
-    struct trial_flash trial = {.sector_size = geometry.sector_size};
-    const struct flash flash = {.geometry = geometry, .driver = &TRIAL_DRIVER, .ctx = &trial};
+    struct flash_memory trial;
     char detail[160];
     result->blocks_needed = (uint32_t)result->settings.route_count + 3;
     void *memory =
@@ -134,8 +101,8 @@ static void try_outbox(struct config_result *result)
         report_add(&result->report, IFL_NO_MEMORY, "to try the outbox");
         return;
     }
-    trial.bytes = memory;
-    const enum ifl_status status = mount_outbox(result, &flash);
+    flash_memory_init(&trial, geometry, memory);
+    const enum ifl_status status = mount_outbox(result, &trial.flash);
     munmap(memory, geometry.size);
     result->block_count = result->block_size > 0 ? size / result->block_size : 0;
     if (result->block_count > 0) {

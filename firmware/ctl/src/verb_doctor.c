@@ -11,7 +11,6 @@
  *      request asks for a token along the way (X-CSRF-Token: Fetch): where one comes, protection is on.
  *   4. With --post instead: POST of a message, and where the flow wants a token HEAD with X-CSRF-Token: Fetch and the POST again.
  *   5. Where all is well, 1. once more on the resumed TLS session, because some proxies lose the certificate then. */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +18,6 @@
 
 #include "clock/clock.h"
 #include "doctor.h"
-#include "linux/address.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
 #include "linux/loop.h"
@@ -27,8 +25,8 @@
 #include "linux/trust_files.h"
 #include "own_key.h"
 #include "probe.h"
-#include "settings/settings.h"
 #include "verbs.h"
+#include "way.h"
 
 #define ARENA_SIZE (4u * 1024u * 1024u)
 #define TIMEOUT_S_DEFAULT 15u
@@ -37,11 +35,9 @@
 #define CLOCK_SKEW_S 120
 
 struct doctor_options {
-    const char *key_files[SERVICE_KEY_INPUT_MAX];
-    size_t key_count;
-    const char *route, *ca, *url, *address, *proxy, *probe, *file, *content_type, *passphrase_file;
-    uint32_t timeout_s;
-    bool post, json;
+    struct way_options way;
+    const char *probe;
+    bool post;
 };
 
 struct patient {
@@ -69,37 +65,12 @@ static uint8_t payload[IFL_PAYLOAD_SIZE_MAX + 1];
 
 /* ---- the command line ---- */
 
-enum {
-    OPT_KEY = 256,
-    OPT_ROUTE,
-    OPT_CA,
-    OPT_URL,
-    OPT_RESOLVE,
-    OPT_PROXY,
-    OPT_PROBE,
-    OPT_POST,
-    OPT_FILE,
-    OPT_TYPE,
-    OPT_TIMEOUT,
-    OPT_PASSPHRASE,
-    OPT_JSON,
-    OPT_HELP
-};
+enum { OPT_PROBE = WAY_OWN, OPT_POST, OPT_HELP };
 
 static const struct option LONG_OPTIONS[] = {
-    {"key", required_argument, NULL, OPT_KEY},
-    {"route", required_argument, NULL, OPT_ROUTE},
-    {"ca", required_argument, NULL, OPT_CA},
-    {"url", required_argument, NULL, OPT_URL},
-    {"resolve", required_argument, NULL, OPT_RESOLVE},
-    {"proxy", required_argument, NULL, OPT_PROXY},
+    WAY_LONG_OPTIONS,
     {"probe", required_argument, NULL, OPT_PROBE},
     {"post", no_argument, NULL, OPT_POST},
-    {"file", required_argument, NULL, OPT_FILE},
-    {"content-type", required_argument, NULL, OPT_TYPE},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE},
-    {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -118,104 +89,37 @@ static int usage(const char *why, const char *word)
     return 2;
 }
 
-static bool add_key_file(struct doctor_options *options, const char *file)
+static int take(void *ctx, int option)
 {
-    if (options->key_count == SERVICE_KEY_INPUT_MAX) {
-        return false;
-    }
-    options->key_files[options->key_count++] = file;
-    return true;
-}
-
-static int take_timeout(struct doctor_options *options, const char *word)
-{
-    uint64_t value = 0;
-    if (!bytes_to_u64(bytes_of_string(word), &value) || value < 1 || value > TIMEOUT_S_MAX) {
-        return usage("--timeout wants seconds from 1 to 600", word);
-    }
-    options->timeout_s = (uint32_t)value;
-    return -1;
-}
-
-/* -1: go on; else the exit status. */
-static int take(int option, struct doctor_options *options)
-{
-    const struct {
-        int option;
-        const char **to;
-    } texts[] = {
-        {OPT_ROUTE, &options->route}, {OPT_CA, &options->ca},
-        {OPT_URL, &options->url},     {OPT_PROXY, &options->proxy},
-        {OPT_FILE, &options->file},   {OPT_TYPE, &options->content_type},
-        {OPT_PROBE, &options->probe}, {OPT_PASSPHRASE, &options->passphrase_file},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (texts[i].option == option) {
-            *texts[i].to = optarg;
-            return -1;
-        }
-    }
-    switch (option) {
-    case OPT_KEY:
-        return add_key_file(options, optarg) ? -1 : usage("more key files than 4", optarg);
-    case OPT_RESOLVE:
-        options->address = address_of_option(optarg);
-        return options->address != NULL ? -1 : usage("--resolve wants an IP address, or HOST:PORT:ADDRESS", optarg);
-    case OPT_TIMEOUT:
-        return take_timeout(options, optarg);
-    case OPT_POST:
-        options->post = true;
-        return -1;
-    case OPT_JSON:
-        options->json = true;
-        return -1;
-    case OPT_HELP:
+    struct doctor_options *options = ctx;
+    if (option == OPT_HELP) {
         fputs(USAGE, stdout);
         return 0;
-    default: /* getopt has said what is wrong */
-        return usage("the line can't be understood", "");
     }
-}
-
-static int check_options(const struct doctor_options *options)
-{
-    if (options->key_count == 0) {
-        return usage("--key FILE is missing", "");
-    }
-    if (options->post && options->route == NULL) {
-        return usage("--post wants --route PATH", "");
-    }
-    if (options->file != NULL && !options->post) {
-        return usage("--file is for --post", "");
-    }
+    options->probe = option == OPT_PROBE ? optarg : options->probe;
+    options->post = options->post || option == OPT_POST;
     return -1;
 }
 
 static int parse(int argc, char **argv, struct doctor_options *options)
 {
-    *options = (struct doctor_options){.content_type = "application/json", .timeout_s = TIMEOUT_S_DEFAULT};
-    optind = 0; /* getopt starts afresh: the verb before has its own words */
-    for (int option = 0; (option = getopt_long(argc, argv, "", LONG_OPTIONS, NULL)) != -1;) {
-        const int end = take(option, options);
-        if (end >= 0) {
-            return end;
-        }
+    const struct way_verb verb = {.options = LONG_OPTIONS,
+                                  .timeout_s = TIMEOUT_S_DEFAULT,
+                                  .timeout_s_max = TIMEOUT_S_MAX,
+                                  .usage = usage,
+                                  .take = take,
+                                  .ctx = options};
+    const int end = way_parse(&verb, argc, argv, &options->way);
+    if (end >= 0) {
+        return end;
     }
-    for (; optind < argc; optind++) { /* --key FILE FILE: certificate and key as two files */
-        if (!add_key_file(options, argv[optind])) {
-            return usage("more key files than 4", argv[optind]);
-        }
+    if (options->post && options->way.route == NULL) {
+        return usage("--post wants --route PATH", "");
     }
-    return check_options(options);
+    return options->way.file == NULL || options->post ? -1 : usage("--file is for --post", "");
 }
 
 /* ---- preparation ---- */
-
-static void json_pair(struct text *out, const char *before, const char *value)
-{
-    text_str(out, before);
-    text_json(out, bytes_of_string(value));
-}
 
 /* A fresh name each time: nobody has deployed a flow there. */
 static void make_names(struct patient *patient)
@@ -235,37 +139,20 @@ static const char *probe_path(const struct patient *patient)
     return patient->options.probe != NULL ? patient->options.probe : patient->probe_path;
 }
 
-/* The options as a configuration, so that they are checked as the daemon checks its own. -1: good; else the exit status. */
+/* -1: good; else the exit status. */
 static int make_settings(struct patient *patient)
 {
-    const struct doctor_options *options = &patient->options;
-    char buf[8192];
-    struct text json;
-    text_init(&json, buf, sizeof buf);
-    json_pair(&json, "{\"device\":\"iflowctl\",\"routes\":{\"" ROUTE_NAME "\":{\"path\":",
-              options->route != NULL ? options->route : probe_path(patient));
-    json_pair(&json, ",\"content_type\":", options->content_type);
-    json_pair(&json, "},\"probe\":{\"path\":", probe_path(patient));
-    json_pair(&json, "}},\"network\":{\"proxy\":", options->proxy != NULL ? options->proxy : "");
-    if (options->address != NULL) {
-        json_pair(&json, ",\"resolve\":", options->address);
-    }
-    text_str(&json, "}");
-    if (options->url != NULL) {
-        json_pair(&json, ",\"url\":", options->url);
-    }
-    text_str(&json, "}");
-    struct settings_error error = {0};
-    enum ifl_status status =
-        json.cut ? IFL_TOO_LARGE : settings_parse(&patient->settings, bytes_of(buf, json.len), &error);
-    bytes_wipe(buf, sizeof buf); /* a proxy's password */
-    if (status == IFL_OK) {
-        status = net_proxy_parse(bytes_of_string(patient->settings.proxy), &patient->proxy);
-    }
+    const struct way_options *options = &patient->options.way;
+    const char *path = options->route != NULL ? options->route : probe_path(patient);
+    char buf[DOCTOR_LINE_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status =
+        way_settings(options, ROUTE_NAME, path, probe_path(patient), &patient->settings, &patient->proxy, &detail);
     if (status == IFL_OK) {
         return -1;
     }
-    fprintf(stderr, "iflowctl doctor: E%d %s: allowed is %s\n", (int)status, error.key, error.allowed);
+    fprintf(stderr, "iflowctl doctor: E%d %s (%s)\n", (int)status, ifl_cause(status), buf);
     return 2;
 }
 
@@ -331,7 +218,7 @@ static bool look_at_files(struct patient *patient)
     char buf[DOCTOR_LINE_SIZE];
     struct text detail;
     text_init(&detail, buf, sizeof buf);
-    const struct doctor_options *options = &patient->options;
+    const struct way_options *options = &patient->options.way;
     enum ifl_status status = IFL_OK;
     if (options->passphrase_file != NULL) {
         status = passphrase_read(&patient->key.passphrase, options->passphrase_file, &detail);
@@ -368,12 +255,12 @@ static void look_at_time(struct patient *patient)
 
 static bool find_host(struct patient *patient)
 {
-    const char *url = patient->settings.url[0] != '\0' ? patient->settings.url : patient->key.identity.url;
-    const enum ifl_status status =
-        url[0] == '\0' ? IFL_KEY_NO_URL : settings_url_split(bytes_of_string(url), patient->host, &patient->port);
+    char buf[DOCTOR_LINE_SIZE];
+    struct text detail;
+    text_init(&detail, buf, sizeof buf);
+    const enum ifl_status status = way_host(&patient->settings, &patient->key, patient->host, &patient->port, &detail);
     doctor_host(&patient->doctor, patient->host, patient->port);
-    return status == IFL_OK || doctor_bad(&patient->doctor, "identity", status,
-                                          status == IFL_KEY_NO_URL ? patient->key.report.detail : url);
+    return status == IFL_OK || doctor_bad(&patient->doctor, "identity", status, buf);
 }
 
 static bool load_trust(struct patient *patient)
@@ -381,7 +268,7 @@ static bool load_trust(struct patient *patient)
     char buf[DOCTOR_LINE_SIZE];
     struct text detail;
     text_init(&detail, buf, sizeof buf);
-    enum ifl_status status = trust_files_load(&patient->trust, patient->options.ca, &detail);
+    enum ifl_status status = trust_files_load(&patient->trust, patient->options.way.ca, &detail);
     if (status == IFL_OK) {
         patient->tls_context = (struct tls_context){.arena = &patient->arena,
                                                     .random = entropy_random(),
@@ -400,9 +287,9 @@ static void wire_probe(struct patient *patient)
                                     .context = &patient->tls_context,
                                     .host = patient->host,
                                     .port = patient->port,
-                                    .address = patient->options.address,
+                                    .address = patient->options.way.address,
                                     .proxy = &patient->proxy,
-                                    .timeout_s = patient->options.timeout_s,
+                                    .timeout_s = patient->options.way.timeout_s,
                                     .version = "iflowctl/" IFL_VERSION};
 }
 
@@ -430,7 +317,7 @@ static bool is_accepted_at_the_route(struct patient *patient)
 {
     static struct probe_seen seen;
     const struct probe_request options = {.method = "OPTIONS", .path = patient->settings.routes[0].path};
-    if (patient->options.route == NULL) {
+    if (patient->options.way.route == NULL) {
         return false;
     }
     request(patient, &options, &seen);
@@ -494,7 +381,7 @@ static void post(struct patient *patient, struct bytes body, const struct probe_
 static bool read_payload(struct patient *patient, struct bytes *body)
 {
     static const char SHORT[] = "{\"test\":\"iflowctl doctor\"}";
-    const char *file = patient->options.file;
+    const char *file = patient->options.way.file;
     char buf[DOCTOR_LINE_SIZE];
     struct text detail;
     size_t size = sizeof SHORT - 1;
@@ -556,7 +443,7 @@ static bool walk(struct patient *patient)
     }
     wire_probe(patient);
     bool good = ask_the_probe(patient);
-    if (good && patient->options.route != NULL) {
+    if (good && patient->options.way.route != NULL) {
         good = patient->options.post ? post_a_message(patient) : ask_the_route(patient);
     }
     if (good) {
@@ -581,7 +468,7 @@ int verb_doctor(int argc, char **argv)
     arena_init(&patient->arena, arena_bytes, sizeof arena_bytes);
     clock_init(&patient->clock, IFL_BUILD_UNIX_S, loop_now());
     system_clock_tell(&patient->clock, loop_now());
-    doctor_begin(&patient->doctor, patient->options.json, patient->options.ca, patient->options.route);
+    doctor_begin(&patient->doctor, patient->options.way.json, patient->options.way.ca, patient->options.way.route);
     const bool good = walk(patient);
     doctor_end(&patient->doctor);
     own_key_wipe(&patient->key);

@@ -26,6 +26,7 @@
 #include "key_files.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
+#include "linux/flash_memory.h"
 #include "outbox/outbox.h"
 #include "report.h"
 #include "settings/settings.h"
@@ -64,7 +65,7 @@ struct node_options {
 struct image {
     const struct board_layout *layout;
     uint8_t *bytes;
-    struct flash flash;
+    struct flash_memory flash;
     struct identity identity;
     struct service_key_report intake;
     struct nameplate plate;
@@ -76,34 +77,6 @@ static uint8_t file_text[FILE_SIZE_MAX]; /* of the configuration, then of the ro
 
 /* ---- flash in memory ---- */
 
-static enum ifl_status memory_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    memcpy(to, ((struct image *)ctx)->bytes + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    memcpy(((struct image *)ctx)->bytes + at, from, size);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_erase(void *ctx, uint32_t at)
-{
-    struct image *image = ctx;
-    memset(image->bytes + at, image->layout->geometry.erased, image->layout->geometry.sector_size);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_poll(void *ctx)
-{
-    (void)ctx;
-    return IFL_OK;
-}
-
-static const struct flash_driver MEMORY = {
-    .read = memory_read, .program = memory_program, .erase_start = memory_erase, .poll = memory_poll};
-
 static bool make_flash(struct image *image)
 {
     void *memory = mmap(NULL, image->layout->geometry.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -112,14 +85,15 @@ static bool make_flash(struct image *image)
     }
     image->bytes = memory;
     memset(image->bytes, image->layout->geometry.erased, image->layout->geometry.size);
-    image->flash = (struct flash){.geometry = image->layout->geometry, .driver = &MEMORY, .ctx = image};
+    flash_memory_init(&image->flash, image->layout->geometry, memory);
     return true;
 }
 
 static struct flash_region region_of(const struct image *image, enum board_region name)
 {
-    return (struct flash_region){
-        .flash = &image->flash, .start = image->layout->region[name].start, .size = image->layout->region[name].size};
+    return (struct flash_region){.flash = &image->flash.flash,
+                                 .start = image->layout->region[name].start,
+                                 .size = image->layout->region[name].size};
 }
 
 /* ---- options ---- */

@@ -5,7 +5,6 @@
  * The way is the daemon's own: the message goes into an outbox and the sender delivers it. Only the outbox lies in memory here, and the first
  * verdict ends it. So what is tested here is what runs there. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,9 @@
 #include "clock/clock.h"
 #include "flash/flash.h"
 #include "health/health.h"
-#include "linux/address.h"
 #include "linux/entropy.h"
 #include "linux/file.h"
+#include "linux/flash_memory.h"
 #include "linux/loop.h"
 #include "linux/system_clock.h"
 #include "linux/trust_files.h"
@@ -29,9 +28,9 @@
 #include "settings/settings.h"
 #include "tls/tls.h"
 #include "verbs.h"
+#include "way.h"
 
 #define ROUTE_NAME "send"
-#define KEY_FILES_MAX SERVICE_KEY_INPUT_MAX
 #define ARENA_SIZE (4u * 1024u * 1024u)
 #define SECTOR_SIZE (256u * 1024u) /* a block; the largest payload takes half of one */
 #define SECTOR_COUNT 6u            /* dead letters, the route, two free, and some */
@@ -39,52 +38,11 @@
 #define TIMEOUT_S_MAX 3600u
 #define DETAIL_SIZE 1024u
 
-struct send_options {
-    const char *key_files[KEY_FILES_MAX];
-    size_t key_count;
-    const char *route, *ca, *file, *url, *address, *proxy, *content_type, *passphrase_file;
-    uint32_t timeout_s;
-    bool json;
-};
-
-/* ---- flash in memory, for an outbox that lives as long as the program ---- */
-
-struct memory_flash {
-    uint8_t bytes[SECTOR_COUNT * SECTOR_SIZE];
-};
-
-static enum ifl_status memory_read(void *ctx, uint32_t at, void *to, size_t size)
-{
-    memcpy(to, ((struct memory_flash *)ctx)->bytes + at, size);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_program(void *ctx, uint32_t at, const void *from, size_t size)
-{
-    memcpy(((struct memory_flash *)ctx)->bytes + at, from, size);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_erase(void *ctx, uint32_t at)
-{
-    memset(((struct memory_flash *)ctx)->bytes + at, 0, SECTOR_SIZE);
-    return IFL_OK;
-}
-
-static enum ifl_status memory_poll(void *ctx)
-{
-    (void)ctx;
-    return IFL_OK;
-}
-
-static const struct flash_driver MEMORY_DRIVER = {
-    .read = memory_read, .program = memory_program, .erase_start = memory_erase, .poll = memory_poll};
-
 /* ---- everything that one message needs ---- */
 
 struct one_shot {
-    struct memory_flash memory;
-    struct flash flash;
+    uint8_t store[SECTOR_COUNT * SECTOR_SIZE]; /* an outbox that lives as long as the program */
+    struct flash_memory flash;
     struct outbox outbox;
     struct settings settings;
     struct health health;
@@ -110,34 +68,7 @@ static uint8_t payload[IFL_PAYLOAD_SIZE_MAX + 1];
 
 /* ---- the command line ---- */
 
-enum {
-    OPT_KEY = 256,
-    OPT_ROUTE,
-    OPT_CA,
-    OPT_FILE,
-    OPT_URL,
-    OPT_RESOLVE,
-    OPT_PROXY,
-    OPT_TYPE,
-    OPT_TIMEOUT,
-    OPT_PASSPHRASE,
-    OPT_JSON
-};
-
-static const struct option LONG_OPTIONS[] = {
-    {"key", required_argument, NULL, OPT_KEY},
-    {"route", required_argument, NULL, OPT_ROUTE},
-    {"ca", required_argument, NULL, OPT_CA},
-    {"file", required_argument, NULL, OPT_FILE},
-    {"url", required_argument, NULL, OPT_URL},
-    {"resolve", required_argument, NULL, OPT_RESOLVE},
-    {"proxy", required_argument, NULL, OPT_PROXY},
-    {"content-type", required_argument, NULL, OPT_TYPE},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE},
-    {"json", no_argument, NULL, OPT_JSON},
-    {NULL, 0, NULL, 0},
-};
+static const struct option LONG_OPTIONS[] = {WAY_LONG_OPTIONS, {NULL, 0, NULL, 0}};
 
 static int usage(const char *why, const char *word)
 {
@@ -149,125 +80,20 @@ static int usage(const char *why, const char *word)
     return 2;
 }
 
-static bool read_timeout(const char *text, uint32_t *seconds)
+/* -1: go on; else the exit status. */
+static int parse(int argc, char **argv, struct way_options *options)
 {
-    uint64_t value = 0;
-    if (!bytes_to_u64(bytes_of_string(text), &value) || value < 1 || value > TIMEOUT_S_MAX) {
-        return false;
+    const struct way_verb verb = {
+        .options = LONG_OPTIONS, .timeout_s = TIMEOUT_S_DEFAULT, .timeout_s_max = TIMEOUT_S_MAX, .usage = usage};
+    const int end = way_parse(&verb, argc, argv, options);
+    if (end >= 0) {
+        return end;
     }
-    *seconds = (uint32_t)value;
-    return true;
-}
-
-static bool add_key_file(struct send_options *options, const char *file)
-{
-    if (options->key_count == KEY_FILES_MAX) {
-        return false;
-    }
-    options->key_files[options->key_count++] = file;
-    return true;
-}
-
-/* 0, or the exit status. */
-static int take(int option, struct send_options *options)
-{
-    switch (option) {
-    case OPT_KEY:
-        return add_key_file(options, optarg) ? 0 : usage("more key files than 4", optarg);
-    case OPT_ROUTE:
-        options->route = optarg;
-        return 0;
-    case OPT_CA:
-        options->ca = optarg;
-        return 0;
-    case OPT_FILE:
-        options->file = optarg;
-        return 0;
-    case OPT_URL:
-        options->url = optarg;
-        return 0;
-    case OPT_RESOLVE:
-        options->address = address_of_option(optarg);
-        return options->address != NULL ? 0 : usage("--resolve wants an IP address, or HOST:PORT:ADDRESS", optarg);
-    case OPT_PROXY:
-        options->proxy = optarg;
-        return 0;
-    case OPT_TYPE:
-        options->content_type = optarg;
-        return 0;
-    case OPT_TIMEOUT:
-        return read_timeout(optarg, &options->timeout_s) ? 0 : usage("--timeout wants seconds from 1 to 3600", optarg);
-    case OPT_PASSPHRASE:
-        options->passphrase_file = optarg;
-        return 0;
-    case OPT_JSON:
-        options->json = true;
-        return 0;
-    default: /* getopt has said what is wrong */
-        return usage("the line can't be understood", "");
-    }
-}
-
-static int parse(int argc, char **argv, struct send_options *options)
-{
-    *options = (struct send_options){.file = "-", .content_type = "application/json", .timeout_s = TIMEOUT_S_DEFAULT};
-    optind = 0; /* getopt starts afresh: the verb before has its own words */
-    for (int option = 0; (option = getopt_long(argc, argv, "", LONG_OPTIONS, NULL)) != -1;) {
-        const int wrong = take(option, options);
-        if (wrong != 0) {
-            return wrong;
-        }
-    }
-    for (; optind < argc; optind++) { /* --key FILE FILE: certificate and key as two files */
-        if (!add_key_file(options, argv[optind])) {
-            return usage("more key files than 4", argv[optind]);
-        }
-    }
-    if (options->key_count == 0) {
-        return usage("--key FILE is missing", "");
-    }
-    return options->route != NULL ? 0 : usage("--route PATH is missing", "");
+    options->file = options->file != NULL ? options->file : "-";
+    return options->route != NULL ? -1 : usage("--route PATH is missing", "");
 }
 
 /* ---- preparation ---- */
-
-static void json_pair(struct text *out, const char *before, const char *value)
-{
-    text_str(out, before);
-    text_json(out, bytes_of_string(value));
-}
-
-/* The options as a configuration: so they are checked, and completed with the defaults, exactly as for the daemon. */
-static enum ifl_status make_settings(struct one_shot *shot, const struct send_options *options, struct text *detail)
-{
-    char buf[8192];
-    struct text json;
-    text_init(&json, buf, sizeof buf);
-    json_pair(&json, "{\"device\":\"iflowctl\",\"routes\":{\"" ROUTE_NAME "\":{\"path\":", options->route);
-    json_pair(&json, ",\"content_type\":", options->content_type);
-    text_str(&json, ",\"timeout_ms\":");
-    text_u64(&json, options->timeout_s * 1000u > 600000u ? 600000u : options->timeout_s * 1000u);
-    text_str(&json, "}},\"backoff\":{\"boot_jitter_ms\":0},\"network\":{");
-    json_pair(&json, "\"proxy\":", options->proxy != NULL ? options->proxy : "");
-    if (options->address != NULL) {
-        json_pair(&json, ",\"resolve\":", options->address);
-    }
-    text_str(&json, "}");
-    if (options->url != NULL) {
-        json_pair(&json, ",\"url\":", options->url);
-    }
-    text_str(&json, "}");
-    struct settings_error error = {0};
-    const enum ifl_status status =
-        json.cut ? IFL_TOO_LARGE : settings_parse(&shot->settings, bytes_of(buf, json.len), &error);
-    bytes_wipe(buf, sizeof buf); /* a proxy's password */
-    if (status != IFL_OK && error.key[0] != '\0') {
-        text_str(detail, error.key);
-        text_str(detail, ": allowed is ");
-        text_str(detail, error.allowed);
-    }
-    return status;
-}
 
 static void warn_of_expiry(struct one_shot *shot)
 {
@@ -279,7 +105,7 @@ static void warn_of_expiry(struct one_shot *shot)
     }
 }
 
-static enum ifl_status read_identity(struct one_shot *shot, const struct send_options *options, struct text *detail)
+static enum ifl_status read_identity(struct one_shot *shot, const struct way_options *options, struct text *detail)
 {
     enum ifl_status status = IFL_OK;
     if (options->passphrase_file != NULL) {
@@ -294,31 +120,15 @@ static enum ifl_status read_identity(struct one_shot *shot, const struct send_op
     return status;
 }
 
-static enum ifl_status find_host(struct one_shot *shot, struct text *detail)
-{
-    const char *url = shot->settings.url[0] != '\0' ? shot->settings.url : shot->key.identity.url;
-    if (url[0] == '\0') {
-        text_str(detail, shot->key.report.detail);
-        return IFL_KEY_NO_URL;
-    }
-    const enum ifl_status status = settings_url_split(bytes_of_string(url), shot->host, &shot->port);
-    if (status != IFL_OK) {
-        text_str(detail, url);
-        return status;
-    }
-    return net_proxy_parse(bytes_of_string(shot->settings.proxy), &shot->proxy);
-}
-
 static enum ifl_status store_message(struct one_shot *shot, struct bytes message)
 {
     const struct outbox_lane_config lane = {.route = ROUTE_NAME, .min_blocks = 1};
     const struct outbox_config config = {
         .payload_max = IFL_PAYLOAD_SIZE_MAX, .lanes = &lane, .lane_count = 1, .random = entropy_random()};
-    shot->flash = (struct flash){
-        .geometry = {.size = sizeof shot->memory.bytes, .sector_size = SECTOR_SIZE, .prog_size = 1, .erased = 0x00},
-        .driver = &MEMORY_DRIVER,
-        .ctx = &shot->memory};
-    const struct flash_region region = {.flash = &shot->flash, .start = 0, .size = sizeof shot->memory.bytes};
+    const struct flash_geometry geometry = {
+        .size = sizeof shot->store, .sector_size = SECTOR_SIZE, .prog_size = 1, .erased = 0x00};
+    flash_memory_init(&shot->flash, geometry, shot->store);
+    const struct flash_region region = {.flash = &shot->flash.flash, .start = 0, .size = geometry.size};
     enum ifl_status status = outbox_mount(&shot->outbox, region, &config);
     for (int steps = 0; status == IFL_OK && steps < 1000; steps++) { /* formatting: an erase a step */
         const struct outbox_time time = {0};
@@ -359,7 +169,7 @@ static enum ifl_status start_sender(struct one_shot *shot)
     return sender_init(&shot->sender, &shot->wiring, loop_now());
 }
 
-static enum ifl_status prepare(struct one_shot *shot, const struct send_options *options, struct text *detail)
+static enum ifl_status prepare(struct one_shot *shot, const struct way_options *options, struct text *detail)
 {
     size_t size = 0;
     arena_init(&shot->arena, arena_bytes, sizeof arena_bytes);
@@ -367,9 +177,10 @@ static enum ifl_status prepare(struct one_shot *shot, const struct send_options 
     clock_init(&shot->clock, IFL_BUILD_UNIX_S, loop_now());
     system_clock_tell(&shot->clock, loop_now());
 
-    enum ifl_status status = make_settings(shot, options, detail);
+    enum ifl_status status =
+        way_settings(options, ROUTE_NAME, options->route, NULL, &shot->settings, &shot->proxy, detail);
     status = status == IFL_OK ? read_identity(shot, options, detail) : status;
-    status = status == IFL_OK ? find_host(shot, detail) : status;
+    status = status == IFL_OK ? way_host(&shot->settings, &shot->key, shot->host, &shot->port, detail) : status;
     status = status == IFL_OK ? trust_files_load(&shot->trust, options->ca, detail) : status;
     if (status != IFL_OK) {
         return status;
@@ -455,6 +266,12 @@ static const char *tls_name(const struct one_shot *shot)
     }
 }
 
+static void json_pair(struct text *out, const char *before, const char *value)
+{
+    text_str(out, before);
+    text_json(out, bytes_of_string(value));
+}
+
 static void tell_json(const struct one_shot *shot, enum ifl_status status, const char *id, const char *detail)
 {
     char buf[4096];
@@ -506,12 +323,12 @@ static void wipe_secrets(struct one_shot *shot)
 
 int verb_send(int argc, char **argv)
 {
-    struct send_options options;
+    struct way_options options;
     struct one_shot *shot = &the_shot;
     char buf[DETAIL_SIZE], id_buf[OUTBOX_ID_TEXT_SIZE];
     struct text detail, id;
     const int wrong = parse(argc, argv, &options);
-    if (wrong != 0) {
+    if (wrong >= 0) {
         return wrong;
     }
     text_init(&detail, buf, sizeof buf);
