@@ -99,6 +99,21 @@ def directory(prefix="iflow-test-"):
         shutil.rmtree(path, ignore_errors=True)
 
 
+class TestCase(unittest.TestCase):
+    """With things that are there for the time of a test, or of all tests of a class."""
+
+    def enter(self, context):
+        value = context.__enter__()
+        self.addCleanup(context.__exit__, None, None, None)
+        return value
+
+    @classmethod
+    def enter_class(cls, context):
+        value = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return value
+
+
 @contextlib.contextmanager
 def closed_port():
     """A port of the loopback interface that refuses connections: it's taken, but nobody listens."""
@@ -341,6 +356,17 @@ class Daemon:
         if not answer.startswith("OK "):
             raise AssertionError(answer + "\n" + self.log())
         return answer[3:]
+
+
+@contextlib.contextmanager
+def daemon_with_faults(stand_in, template):
+    """iflowd with a copy of the state of another one, and an operation on its files that goes wrong when `faults` is told to."""
+    with directory() as work:
+        shutil.copytree(os.path.join(template, "state"), os.path.join(work, "state"))
+        daemon = Daemon(stand_in, work)
+        daemon.faults = Faults(os.path.join(work, "faults"))
+        with daemon:
+            yield daemon
 
 
 class Faults:

@@ -5,7 +5,6 @@ stand-in's records."""
 import json
 import os
 import tempfile
-import unittest
 
 import harness
 from harness import DIAG, TELEMETRY, Daemon, StandIn, ctl, directory, send, wait_for, why
@@ -27,16 +26,11 @@ def each_version(test):
     return both
 
 
-class AuthTest(unittest.TestCase):
+class AuthTest(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        def entered(context):
-            value = context.__enter__()
-            cls.addClassCleanup(context.__exit__, None, None, None)
-            return value
-
-        cls.work = entered(directory())
-        cls.stand_ins = {tls: entered(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in VERSIONS}
+        cls.work = cls.enter_class(directory())
+        cls.stand_ins = {tls: cls.enter_class(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in VERSIONS}
 
     def daemon(self, s, **configuration):
         daemon = Daemon(s, tempfile.mkdtemp(dir=self.work), **configuration)

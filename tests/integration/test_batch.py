@@ -6,22 +6,16 @@ import base64
 import json
 import os
 import tempfile
-import unittest
 
 import harness
 from harness import ALARM, TELEMETRY, Daemon, StandIn, directory, wait_for, why
 
 
-class Batches(unittest.TestCase):
+class Batches(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        def entered(context):
-            value = context.__enter__()
-            cls.addClassCleanup(context.__exit__, None, None, None)
-            return value
-
-        cls.work = entered(directory())
-        cls.stand_ins = [entered(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in ("1.2", "1.3")]
+        cls.work = cls.enter_class(directory())
+        cls.stand_ins = [cls.enter_class(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in ("1.2", "1.3")]
 
     def each(self):
         for s in self.stand_ins:

@@ -3,7 +3,6 @@
 loses no message. What was accepted is read from the stand-in's records, never from what iflowd says of itself."""
 
 import os
-import unittest
 
 import harness
 from harness import ALARM, DIAG, TELEMETRY, Daemon, StandIn, catalogue, ctl, directory, wait_for, why, write_figures
@@ -71,16 +70,11 @@ def action_of(row):
     return ACTIONS.get(row.action, row.action)
 
 
-class Rows(unittest.TestCase):
+class Rows(harness.TestCase):
     """One stand-in and one iflowd for each version of TLS, all rows one after the other."""
 
     def setUp(self):
         self.work = self.enter(directory())
-
-    def enter(self, context):
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
 
     def test_every_row_has_its_code_and_its_action_and_loses_nothing(self):
         passed, wrong = set(), 0
@@ -210,7 +204,7 @@ class Rows(unittest.TestCase):
         self.assertEqual([each["id"] for each in s.accepted(TELEMETRY)], [following])
 
 
-class Table(unittest.TestCase):
+class Table(harness.TestCase):
     def test_each_row_has_a_verdict_whose_action_is_what_the_row_asks_for(self):
         for row in catalogue.CATALOGUE:
             action = action_of(row)
@@ -219,17 +213,12 @@ class Table(unittest.TestCase):
         self.assertEqual(set(VERDICTS), {row.name for row in catalogue.CATALOGUE if action_of(row) != "done"})
 
 
-class Behaviour(unittest.TestCase):
+class Behaviour(harness.TestCase):
     """What a row alone doesn't show: several answers in a row, and the passing of time."""
 
     def setUp(self):
         self.work = self.enter(directory())
         self.s = self.enter(StandIn(os.path.join(self.work, "stand-in")))
-
-    def enter(self, context):
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
 
     def daemon(self, **configuration):
         return self.enter(Daemon(self.s, os.path.join(self.work, "daemon"), **configuration))

@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import unittest
 
 import harness
 from harness import DIAG, ctl, directory
@@ -18,11 +17,9 @@ GOOD = """{ "device": "gw-0042",
 """
 
 
-class ConfigCheck(unittest.TestCase):
+class ConfigCheck(harness.TestCase):
     def setUp(self):
-        work = directory()
-        self.work = work.__enter__()
-        self.addCleanup(work.__exit__, None, None, None)
+        self.work = self.enter(directory())
 
     def check(self, text, name="iflow.json"):
         path = os.path.join(self.work, name)

@@ -11,29 +11,20 @@ import signal
 import stat
 import subprocess
 import threading
-import unittest
 
 import harness
 from harness import ALARM, DIAG, FULL, TELEMETRY, Daemon, StandIn, catalogue, code, ctl, directory, run, wait_for, why
 
 
-class DaemonTest(unittest.TestCase):
+class DaemonTest(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        context = directory()
-        cls.class_work = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-        cls.s = StandIn(os.path.join(cls.class_work, "stand-in")).__enter__()
-        cls.addClassCleanup(cls.s.stop)
+        cls.class_work = cls.enter_class(directory())
+        cls.s = cls.enter_class(StandIn(os.path.join(cls.class_work, "stand-in")))
 
     def setUp(self):
         self.s.reset()
         self.work = self.enter(directory())
-
-    def enter(self, context):
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
 
     def daemon(self, **more):
         return self.enter(self.prepared(**more))

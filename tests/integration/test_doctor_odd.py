@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 import threading
-import unittest
 
 import harness
 from endpoint import pki
@@ -111,12 +110,10 @@ class Server:
                 tls.unwrap()
 
 
-class Odd(unittest.TestCase):
+class Odd(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        context = directory()
-        cls.work = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
+        cls.work = cls.enter_class(directory())
         cls.pki = pki.Pki(os.path.join(cls.work, "pki"))
 
     def context(self, protocols=None, server="good"):

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import unittest
 
 import harness
 from harness import DIAG, IFLOWCTL, ctl, directory
@@ -21,13 +20,11 @@ URL = f"https://{pki.HOST}"
 TOKEN_URL = f"https://{pki.TOKEN_HOST}/oauth/token"
 
 
-class KeyCheck(unittest.TestCase):
+class KeyCheck(harness.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(os.umask, os.umask(0o077))  # others may read no file but where a test says so
-        work = directory()
-        cls.work = work.__enter__()
-        cls.addClassCleanup(work.__exit__, None, None, None)
+        cls.work = cls.enter_class(directory())
         cls.pki = pki.Pki(os.path.join(cls.work, "pki"))
 
     def key(self, **how):

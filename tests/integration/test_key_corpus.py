@@ -12,7 +12,6 @@ import re
 import resource
 import subprocess
 import sys
-import unittest
 
 import harness
 import key_corpus
@@ -31,12 +30,10 @@ def limited(arguments, stdin):
     return subprocess.run(["prlimit", f"--cpu={CPU_SECONDS}", "--", *arguments], input=stdin, capture_output=True, check=False)
 
 
-class Corpus(unittest.TestCase):
+class Corpus(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        work = directory()
-        cls.work = work.__enter__()
-        cls.addClassCleanup(work.__exit__, None, None, None)
+        cls.work = cls.enter_class(directory())
         cls.pki = pki.Pki(os.path.join(cls.work, "pki"))
         cls.corpus = key_corpus.Corpus(cls.pki, URL, TOKEN_URL, cls.work)
 

@@ -21,14 +21,11 @@ def run(*arguments, **how):
     return subprocess.run(arguments, capture_output=True, text=True, check=False, **how)
 
 
-class Export(unittest.TestCase):
+class Export(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        work = directory()
-        cls.work = work.__enter__()
-        cls.addClassCleanup(work.__exit__, None, None, None)
-        cls.stand_in = StandIn(os.path.join(cls.work, "stand-in")).__enter__()
-        cls.addClassCleanup(cls.stand_in.__exit__, None, None, None)
+        cls.work = cls.enter_class(directory())
+        cls.stand_in = cls.enter_class(StandIn(os.path.join(cls.work, "stand-in")))
         cls.key = cls.stand_in.service_key()
         cls.pki = cls.stand_in.pki
 

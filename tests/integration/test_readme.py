@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import unittest
 
 import harness
 from harness import BIN_DIR, ROOT, TELEMETRY, StandIn, directory, run, wait_for
@@ -22,7 +21,7 @@ def blocks(section):
             for indentation, body in re.findall(r"^( *)```\w*\n(.*?)^ *```$", text, re.M | re.S)]
 
 
-class WithYourTenant(unittest.TestCase):
+class WithYourTenant(harness.TestCase):
     def setUp(self):
         self.work = self.enter(directory())
         self.s = self.enter(StandIn(os.path.join(self.work, "stand-in")))
@@ -31,11 +30,6 @@ class WithYourTenant(unittest.TestCase):
         os.symlink(BIN_DIR, os.path.join(self.place, "build", "host", "bin"))
         shutil.copy(self.s.service_key(), os.path.join(self.place, "my-key.json"))
         self.key_check, self.send, self.configuration, self.daemon = blocks("With your tenant")
-
-    def enter(self, context):
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
 
     def here(self):
         return f" --ca {shlex.quote(self.s.ca_file)} --resolve {self.s.host}:{self.s.port}:{self.s.address}"

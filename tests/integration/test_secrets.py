@@ -32,14 +32,11 @@ def der_integers(der):
     return found
 
 
-class Secrets(unittest.TestCase):
+class Secrets(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        work = directory()
-        cls.work = work.__enter__()
-        cls.addClassCleanup(work.__exit__, None, None, None)
-        cls.stand_in = StandIn(os.path.join(cls.work, "stand-in")).__enter__()
-        cls.addClassCleanup(cls.stand_in.__exit__, None, None, None)
+        cls.work = cls.enter_class(directory())
+        cls.stand_in = cls.enter_class(StandIn(os.path.join(cls.work, "stand-in")))
         cls.key = cls.stand_in.service_key()
         text = cls.stand_in.pki.client_pem("default.key")
         cls.lines = [line for line in text.split("\n") if line and "-" not in line]

@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import random
-import unittest
 
 import harness
 from harness import ALARM, CODES, DIAG, FULL, TELEMETRY, StandIn, catalogue, code, ctl, directory, send
@@ -31,16 +30,11 @@ def each_version(test):
     return both
 
 
-class SendTest(unittest.TestCase):
+class SendTest(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        def entered(context):
-            value = context.__enter__()
-            cls.addClassCleanup(context.__exit__, None, None, None)
-            return value
-
-        cls.work = entered(directory())
-        cls.stand_ins = {tls: entered(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in VERSIONS}
+        cls.work = cls.enter_class(directory())
+        cls.stand_ins = {tls: cls.enter_class(StandIn(os.path.join(cls.work, tls), tls=tls)) for tls in VERSIONS}
 
     def assert_accepted(self, stand_in, done, count=1):
         self.assertEqual(done.status, 0, done)

@@ -4,26 +4,20 @@ import contextlib
 import os
 import shutil
 import socket
-import unittest
 
 import harness
 from harness import TELEMETRY, Daemon, StandIn, code, ctl, directory, wait_for, why
 
 
-class Trust(unittest.TestCase):
+class Trust(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        context = directory()
-        cls.class_work = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-        cls.s = StandIn(os.path.join(cls.class_work, "stand-in")).__enter__()
-        cls.addClassCleanup(cls.s.stop)
+        cls.class_work = cls.enter_class(directory())
+        cls.s = cls.enter_class(StandIn(os.path.join(cls.class_work, "stand-in")))
 
     def setUp(self):
         self.s.reset()
-        context = directory()
-        self.work = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
+        self.work = self.enter(directory())
         self.addCleanup(self.s.reconfigure, server_root="rsa2048")
         self.configured = os.path.join(self.work, "configured.pem")
         shutil.copy(self.s.pki.server_ca("rsa2048"), self.configured)

@@ -1,26 +1,21 @@
 """New roots on a gateway, and the way back: the process ends, or the disk fails, at each operation on its files. What counted before is never lost."""
 
-import contextlib
 import itertools
 import os
-import shutil
-import unittest
 
 import harness
-from harness import Daemon, Faults, StandIn, ctl, directory
+from harness import Daemon, StandIn, ctl, daemon_with_faults, directory
 
 ENDS = ("kill", "tear", "fail")
 
 
-class Cuts(unittest.TestCase):
+class Cuts(harness.TestCase):
     maxDiff = 1000
 
     @classmethod
     def setUpClass(cls):
-        stack = contextlib.ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.work = stack.enter_context(directory())
-        cls.s = stack.enter_context(StandIn(os.path.join(cls.work, "stand-in")))
+        cls.work = cls.enter_class(directory())
+        cls.s = cls.enter_class(StandIn(os.path.join(cls.work, "stand-in")))
         cls.template = os.path.join(cls.work, "template")
         cls.make_template()
 
@@ -53,15 +48,9 @@ class Cuts(unittest.TestCase):
     def setUp(self):
         self.s.connection_fault("silence", times=0)  # no trial of roots comes to an end
 
-    @contextlib.contextmanager
     def daemon(self):
         """One with a copy of that state."""
-        with directory() as work:
-            shutil.copytree(os.path.join(self.template, "state"), os.path.join(work, "state"))
-            daemon = Daemon(self.s, work)
-            daemon.faults = Faults(os.path.join(work, "faults"))
-            with daemon:
-                yield daemon
+        return daemon_with_faults(self.s, self.template)
 
     def assert_counts(self, daemon, wanted, why):
         """The bundles that are told are one of `wanted` ({state: file}), and their files hold it."""

@@ -3,22 +3,18 @@
 import contextlib
 import itertools
 import os
-import shutil
-import unittest
 
 import harness
-from harness import Daemon, Faults, StandIn, code, ctl, directory, wait_for
+from harness import Daemon, StandIn, code, ctl, daemon_with_faults, directory, wait_for
 
 FILES = ("identity.flash", "outbox.flash", "state.flash", "trust-1.pem")
 
 
-class Wipe(unittest.TestCase):
+class Wipe(harness.TestCase):
     @classmethod
     def setUpClass(cls):
-        stack = contextlib.ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.work = stack.enter_context(directory())
-        cls.s = stack.enter_context(StandIn(os.path.join(cls.work, "stand-in")))
+        cls.work = cls.enter_class(directory())
+        cls.s = cls.enter_class(StandIn(os.path.join(cls.work, "stand-in")))
         cls.template = os.path.join(cls.work, "template")
         with Daemon(cls.s, cls.template) as daemon:  # a state with an identity, roots of its own and a message that waits
             done = ctl("trust", "install", cls.s.pki.server_ca("rsa2048"), "--run", daemon.run_dir)
@@ -32,14 +28,8 @@ class Wipe(unittest.TestCase):
         self.s.reset()
         self.s.fault("503", times=0)
 
-    @contextlib.contextmanager
     def daemon(self):
-        with directory() as work:
-            shutil.copytree(os.path.join(self.template, "state"), os.path.join(work, "state"))
-            daemon = Daemon(self.s, work)
-            daemon.faults = Faults(os.path.join(work, "faults"))
-            with daemon:
-                yield daemon
+        return daemon_with_faults(self.s, self.template)
 
     def wipe(self, daemon, *words):
         return ctl("wipe", *(words or ("everything",)), "--json", "--run", daemon.run_dir)
