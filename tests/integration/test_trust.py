@@ -194,6 +194,13 @@ class Trust(harness.TestCase):
         self.assertEqual(ctl("trust", "install", "--run", self.d.run_dir).status, 2)
         self.deliver("nothing has changed")
 
+    def test_a_text_that_begins_with_a_zero_is_a_text(self):
+        path = os.path.join(self.work, "s_client.pem")
+        with open(self.roots("rsa2048", "p384"), encoding="ascii") as file, open(path, "w", encoding="ascii") as to:
+            to.write("0 s:CN = a root, as openssl s_client -showcerts tells it\n" + file.read())
+        done = self.install(path)
+        self.assertEqual(done.status, 0, done)
+
     def test_a_file_of_roots_gives_no_commands(self):
         with open(self.roots("rsa2048", "p384"), encoding="ascii") as file:
             good = file.read()

@@ -118,7 +118,9 @@ static void add_lines(struct text *out, struct bytes content)
 /* One certificate as DER becomes PEM; a text goes line by line. */
 static void add_file(struct text *out, struct bytes content)
 {
-    if (content.size == 0 || content.data[0] != 0x30) {
+    const bool der =
+        content.size > 1 && content.data[0] == 0x30 && content.data[1] >= 0x80; /* 0x30 is the digit 0, too */
+    if (!der) {
         add_lines(out, content);
         return;
     }
