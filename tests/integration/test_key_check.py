@@ -228,6 +228,14 @@ class KeyCheck(harness.TestCase):
                     self.assertIn("KEY_NO_URL", done.out)
                     self.assertIn(says, done.out)
 
+    def test_an_export_says_that_the_url_is_left_out(self):
+        key = self.pki.service_key("https://plant.authentication.eu10.hana.ondemand.com", TOKEN_URL)
+        path = self.file("service.json", json.dumps(key))
+        out = os.path.join(self.work, "secret.yaml")
+        done = ctl("key", "export", path, "--secret-yaml", "key", "-o", out, "--json")
+        self.assertEqual((done.status, self.names(done.json)), (0, ["KEY_NO_URL"]), done)
+        self.assertTrue(os.path.exists(out))
+
     def test_the_secret_of_another_service_is_told_as_that(self):
         key = {"clientid": "sb-app!t1", "clientsecret": "hunter2", "url": "https://plant.authentication.eu10.hana.ondemand.com"}
         path = self.file("secret.json", json.dumps(key))

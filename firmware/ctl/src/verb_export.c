@@ -388,6 +388,9 @@ static void read_key(struct export *export)
     if (status == IFL_OK) {
         status = key_files_read(&files, export->der, &export->identity, &intake, &detail);
     }
+    if (status == IFL_OK && intake.detail[0] != '\0') {
+        report_add(&export->report, IFL_KEY_NO_URL, intake.detail);
+    }
     result.identity = export->identity;
     key_files_judge(status, buf, (int64_t)time(NULL), &result, &export->report);
 }
@@ -416,7 +419,8 @@ static bool is_written(const struct export *export)
 {
     for (size_t i = 0; i < export->report.count; i++) {
         const enum ifl_status status = export->report.problems[i].status;
-        if (status != IFL_KEY_EXPIRED && status != IFL_KEY_NOT_YET_VALID && status != IFL_KEY_EXPIRES_SOON) {
+        if (status != IFL_KEY_EXPIRED && status != IFL_KEY_NOT_YET_VALID && status != IFL_KEY_EXPIRES_SOON &&
+            status != IFL_KEY_NO_URL) {
             return false;
         }
     }
