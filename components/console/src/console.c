@@ -41,6 +41,16 @@ struct bytes words_next(struct words *words)
     return word;
 }
 
+bool words_are_left(struct words *words)
+{
+    return words_next(words).size > 0;
+}
+
+bool word_is(struct bytes word, const char *name)
+{
+    return bytes_equal(word, bytes_of_string(name));
+}
+
 /* Not what this program refuses anyway: without an intake there is neither `import` nor `identity rollback`. */
 static bool is_offered(const struct console *console, const struct console_verb *verb)
 {
@@ -53,44 +63,27 @@ static const struct console_verb *more_verb(const struct console *console, size_
     return more == NULL ? NULL : more[i];
 }
 
-static void help_json(struct console *console)
-{
-    struct members json = members_begin(console);
-    member_open(&json, "commands", '[');
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (is_offered(console, &VERBS[i])) {
-            member_string(&json, NULL, VERBS[i].name);
-        }
-    }
-    for (size_t i = 0; more_verb(console, i) != NULL; i++) {
-        member_string(&json, NULL, more_verb(console, i)->name);
-    }
-    member_close(&json, ']');
-}
-
 static void help_line(struct console *console, const struct console_verb *verb)
 {
     char words[IFL_WORDS_SIZE];
-    answer_str(console, ifl_words(verb->help, words, sizeof words) ? words : verb->name);
-    answer_str(console, "\n");
+    if (is_offered(console, verb)) {
+        const bool told = !console->json && ifl_words(verb->help, words, sizeof words);
+        answer(console, "%s\n|%s", told ? words : verb->name);
+    }
 }
 
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now)
 {
     (void)words;
     (void)now;
-    if (console->json) {
-        help_json(console);
-        return IFL_OK;
-    }
+    answer(console, "|commands%[");
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (is_offered(console, &VERBS[i])) {
-            help_line(console, &VERBS[i]);
-        }
+        help_line(console, &VERBS[i]);
     }
     for (size_t i = 0; more_verb(console, i) != NULL; i++) {
         help_line(console, more_verb(console, i));
     }
+    answer(console, "|%]");
     return IFL_OK;
 }
 
@@ -123,25 +116,24 @@ static const struct console_verb *find_verb(const struct console *console, struc
     return NULL;
 }
 
+static void finish_answer(struct console *console)
+{
+    answer_open(console, true);
+    answer_str(console, console->json ? "}\n" : "\n");
+    console->last = CONSOLE_NOTHING_YET;
+}
+
 /* A verb that fails has written nothing yet, so the error is the whole answer. */
 void console_refuse(struct console *console, enum ifl_status status)
 {
-    if (!console->json) {
-        answer_status(console, status);
-        answer_str(console, "\n\n");
-        return;
-    }
-    struct members json = {.console = console};
-    member_open(&json, NULL, '{');
-    member_bool(&json, "ok", false);
-    member_status(&json, "error", status);
-    member_close(&json, '}');
-    answer_str(console, "\n");
+    answer_open(console, false);
+    answer(console, "%e\n|error%e", status);
+    finish_answer(console);
 }
 
 static bool needs_lock_open(const struct console_verb *verb, struct words words)
 {
-    return verb->access == ACCESS_CHANGES || (verb->access == ACCESS_CHANGES_WITH_WORD && words_next(&words).size > 0);
+    return verb->access == ACCESS_CHANGES || (verb->access == ACCESS_CHANGES_WITH_WORD && words_are_left(&words));
 }
 
 static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
@@ -156,11 +148,6 @@ static enum ifl_status carry_out(struct console *console, struct bytes line, ifl
         return IFL_CONSOLE_LOCKED;
     }
     return verb->function(console, &words, now);
-}
-
-static void finish_answer(struct console *console)
-{
-    answer_str(console, console->json ? "}\n" : "\n");
 }
 
 static void finish_line(struct console *console, ifl_ms now)

@@ -42,8 +42,8 @@ enum ifl_status import_begin(struct console *console, struct words *words, const
 {
     struct console_intake *intake = console->wiring->intake;
     const struct bytes word = words_next(words);
-    const bool new_tenant = paste->leads_somewhere && bytes_equal(word, bytes_of_string("new-tenant"));
-    if (intake == NULL || (word.size > 0 && !new_tenant) || words_next(words).size > 0) {
+    const bool new_tenant = paste->leads_somewhere && word_is(word, "new-tenant");
+    if (intake == NULL || (word.size > 0 && !new_tenant) || words_are_left(words)) {
         return IFL_USAGE;
     }
     const enum ifl_status status = import_take_buffer(console);

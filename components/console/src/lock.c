@@ -22,7 +22,7 @@ static enum ifl_status unlock(struct console *console, struct words *words, ifl_
 {
     struct console_lock *lock = console->wiring->lock;
     const struct bytes pin = words_next(words);
-    if (lock == NULL || pin.size == 0 || words_next(words).size > 0) {
+    if (lock == NULL || pin.size == 0 || words_are_left(words)) {
         return IFL_USAGE;
     }
     if (now < lock->shut_until) {
@@ -43,7 +43,7 @@ static enum ifl_status close_lock(struct console *console, struct words *words, 
 {
     struct console_lock *lock = console->wiring->lock;
     (void)now;
-    if (lock == NULL || words_next(words).size > 0) {
+    if (lock == NULL || words_are_left(words)) {
         return IFL_USAGE;
     }
     lock->open_until = 0;

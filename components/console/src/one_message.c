@@ -61,19 +61,10 @@ static void payload_base64(struct console *console, struct outbox_message *messa
 
 static enum ifl_status show(struct console *console, struct outbox_message *message, ifl_ms now)
 {
-    const char *route = outbox_lane_route(console->wiring->outbox, message->lane);
     (void)now;
-    if (!console->json) {
-        answer_str(console, route);
-        answer_str(console, "\n");
-        message_text(console, message, 0);
-        return IFL_OK;
-    }
-    struct members json = members_begin(console);
-    member_string(&json, "route", route);
-    member_open(&json, "messages", '[');
-    message_json(&json, message, 0);
-    member_close(&json, ']');
+    answer(console, "%s\n|route%s messages%[", outbox_lane_route(console->wiring->outbox, message->lane));
+    tell_message(console, message, 0);
+    answer(console, "|%]");
     return IFL_OK;
 }
 
@@ -91,17 +82,11 @@ static enum ifl_status export_payload(struct console *console, struct outbox_mes
     if (status != IFL_OK) {
         return status;
     }
-    if (!console->json) {
-        payload_base64(console, message, &status);
-        answer_str(console, "\n");
-        return IFL_OK;
-    }
-    struct members json = members_begin(console);
-    member_id(&json, "id", &message->id);
-    answer_str(console, ",\"payload\":\"");
+    answer(console, "|id%i", &message->id);
+    answer_str(console, console->json ? ",\"payload\":\"" : "");
     payload_base64(console, message, &status);
-    answer_str(console, "\"");
-    member_bool(&json, "complete", status == IFL_OK);
+    answer_str(console, console->json ? "\"" : "\n");
+    answer(console, "|complete%b", status == IFL_OK);
     return IFL_OK;
 }
 
@@ -146,7 +131,7 @@ static deed read_words(struct words *words, struct outbox_id *id)
 {
     const struct bytes word = words_next(words);
     for (size_t i = 0; i < sizeof DEEDS / sizeof DEEDS[0]; i++) {
-        if (bytes_equal(word, bytes_of_string(DEEDS[i].word)) && console_id_parse(words_next(words), id) == IFL_OK) {
+        if (word_is(word, DEEDS[i].word) && console_id_parse(words_next(words), id) == IFL_OK) {
             return DEEDS[i].does;
         }
     }
@@ -164,7 +149,7 @@ enum ifl_status one_message(struct console *console, struct words *words, ifl_ms
     struct outbox_id id;
     struct outbox_message message;
     const deed does = read_words(words, &id);
-    if (does == NULL || words_next(words).size > 0) {
+    if (does == NULL || words_are_left(words)) {
         return IFL_USAGE;
     }
     if (does != show && !console_is_open(console, now)) {

@@ -11,8 +11,7 @@ enum ifl_status one_message(struct console *console, struct words *words, ifl_ms
 
 /* ---- verb_queue.c ---- */
 
-/* A line, and an object, about a message; never its payload. */
-void message_text(struct console *console, const struct outbox_message *message, uint32_t attempts);
-void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts);
+/* A line, or an object, about a message; never its payload. */
+void tell_message(struct console *console, const struct outbox_message *message, uint32_t attempts);
 
 #endif

@@ -6,7 +6,7 @@ static enum ifl_status reboot(struct console *console, struct words *words, ifl_
 {
     const struct console_device *device = console->wiring->device;
     (void)now;
-    if (words_next(words).size > 0) {
+    if (words_are_left(words)) {
         return IFL_USAGE;
     }
     device->reboot(device->ctx);
@@ -18,7 +18,7 @@ static enum ifl_status wipe(struct console *console, struct words *words, ifl_ms
 {
     const struct console_device *device = console->wiring->device;
     (void)now;
-    if (!bytes_equal(words_next(words), bytes_of_string("everything")) || words_next(words).size > 0) {
+    if (!word_is(words_next(words), "everything") || words_are_left(words)) {
         return IFL_USAGE;
     }
     const enum ifl_status status = device->wipe(device->ctx);

@@ -16,64 +16,41 @@ static const char *route_name(const struct console *console, uint8_t route)
     return route < console->wiring->settings->route_count ? console->wiring->settings->routes[route].name : "";
 }
 
-static void event_text(struct console *console, const struct health_event *event, ifl_ms now)
+static void tell_event(struct console *console, const struct health_event *event, ifl_ms now)
 {
     const char *route = route_name(console, event->route);
-    answer_utc(console, wall_time(console, event->at, now));
-    answer_str(console, "  ");
-    if (route[0] != '\0') {
-        answer_str(console, route);
-        answer_str(console, ": ");
+    const int64_t unix_s = wall_time(console, event->at, now);
+    if (console->json) {
+        answer(console, "|%{seq%u time%t route%s status%e", event->seq, unix_s, route, event->status);
+        answer(console, "|detail%s repeated%u%}", event->detail, event->repeated);
+        return;
     }
-    answer_status(console, event->status);
+    answer(console, route[0] != '\0' ? "%t  %s: %e" : "%t  %-%e", unix_s, route, event->status);
     if (event->detail[0] != '\0') {
-        answer_str(console, " (");
-        answer_str(console, event->detail);
-        answer_str(console, ")");
+        answer(console, " (%s)", event->detail);
     }
     if (event->repeated > 0) {
-        answer_str(console, ", ");
-        answer_count(console, event->repeated, "more time", "more times");
+        answer(console, ", %u more time%+", event->repeated);
     }
-    answer_str(console, "\n");
-}
-
-static void event_json(struct members *json, const struct health_event *event, ifl_ms now)
-{
-    member_open(json, NULL, '{');
-    member_u64(json, "seq", event->seq);
-    member_utc(json, "time", wall_time(json->console, event->at, now));
-    member_string(json, "route", route_name(json->console, event->route));
-    member_status(json, "status", event->status);
-    member_string(json, "detail", event->detail);
-    member_u64(json, "repeated", event->repeated);
-    member_close(json, '}');
+    answer(console, "\n");
 }
 
 enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now)
 {
     uint64_t count = LOG_DEFAULT;
     const struct bytes word = words_next(words);
-    if ((word.size > 0 && !bytes_to_u64(word, &count)) || words_next(words).size > 0) {
+    if ((word.size > 0 && !bytes_to_u64(word, &count)) || words_are_left(words)) {
         return IFL_USAGE;
     }
-    struct members json = {.console = console};
-    if (console->json) {
-        json = members_begin(console);
-        member_open(&json, "events", '[');
-    }
+    answer(console, "|events%[");
     const uint64_t first = health_first_seq(console->wiring->health);
     const uint64_t last = health_last_seq(console->wiring->health);
     for (uint64_t seq = last >= first + count ? last - count + 1 : first; seq != 0 && seq <= last && count > 0; seq++) {
         const struct health_event *event = health_event_at(console->wiring->health, (uint32_t)seq);
-        if (event != NULL && console->json) {
-            event_json(&json, event, now);
-        } else if (event != NULL) {
-            event_text(console, event, now);
+        if (event != NULL) {
+            tell_event(console, event, now);
         }
     }
-    if (console->json) {
-        member_close(&json, ']');
-    }
+    answer(console, "|%]");
     return IFL_OK;
 }

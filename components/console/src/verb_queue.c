@@ -30,99 +30,55 @@ static uint32_t attempts_of(struct console *console, uint8_t lane)
     return view.attempts;
 }
 
-void message_text(struct console *console, const struct outbox_message *message, uint32_t attempts)
+void tell_message(struct console *console, const struct outbox_message *message, uint32_t attempts)
 {
-    answer_str(console, "  ");
-    answer_id(console, &message->id);
-    answer_str(console, "  ");
-    answer_count(console, message->size, "byte", "bytes");
-    answer_str(console, ", stored ");
-    answer_utc(console, message->time.unix_s);
+    const enum ifl_status reason = (enum ifl_status)message->reason;
+    if (console->json) {
+        answer(console, "|%{id%i n%U size%u stored%t time_quality%s", &message->id, (uint64_t)message->n, message->size,
+               message->time.unix_s, clock_quality_name((enum clock_quality)message->time.quality));
+        answer(console, "|attempts%u reason%e%}", attempts, reason);
+        return;
+    }
+    answer(console, "  %i  %u byte%+, stored %t", &message->id, message->size, message->time.unix_s);
     if (attempts > 0) {
-        answer_str(console, ", ");
-        answer_count(console, attempts, "attempt", "attempts");
+        answer(console, ", %u attempt%+", attempts);
     }
-    if (message->reason != 0) {
-        answer_str(console, ": ");
-        answer_status(console, (enum ifl_status)message->reason);
-    }
-    answer_str(console, "\n");
-}
-
-void message_json(struct members *json, const struct outbox_message *message, uint32_t attempts)
-{
-    member_open(json, NULL, '{');
-    member_id(json, "id", &message->id);
-    member_u64(json, "n", message->n);
-    member_u64(json, "size", message->size);
-    member_utc(json, "stored", message->time.unix_s);
-    member_string(json, "time_quality", clock_quality_name((enum clock_quality)message->time.quality));
-    member_u64(json, "attempts", attempts);
-    member_status(json, "reason", (enum ifl_status)message->reason);
-    member_close(json, '}');
+    answer(console, reason != IFL_OK ? ": %e\n" : "\n", reason);
 }
 
 /* The first `limit` messages of a lane. The flash may be busy or damaged: then the list ends early, and says so. */
-static enum ifl_status list_messages(struct members *json, const struct listing *listing, uint8_t lane)
+static enum ifl_status list_messages(struct console *console, const struct listing *listing, uint8_t lane)
 {
-    struct outbox *outbox = json->console->wiring->outbox;
+    struct outbox *outbox = console->wiring->outbox;
     struct outbox_message message;
     enum ifl_status status = outbox_first(outbox, lane, &message);
     for (uint64_t i = 0; status == IFL_OK && i < listing->limit; i++) {
-        const uint32_t attempts = i == 0 && lane != OUTBOX_LANE_DEAD ? attempts_of(json->console, lane) : 0;
-        if (json->console->json) {
-            message_json(json, &message, attempts);
-        } else {
-            message_text(json->console, &message, attempts);
-        }
+        tell_message(console, &message, i == 0 && lane != OUTBOX_LANE_DEAD ? attempts_of(console, lane) : 0);
         status = outbox_next(outbox, &message);
     }
     return status;
 }
 
-static void lane_text(struct members *json, const struct listing *listing, uint8_t lane)
+static void tell_lane(struct console *console, const struct listing *listing, uint8_t lane)
 {
-    struct console *console = json->console;
-    struct outbox_lane_stats stats;
-    memset(&stats, 0, sizeof stats);
-    (void)outbox_lane_stats(console->wiring->outbox, lane, &stats);
-    answer_column(console, outbox_lane_route(console->wiring->outbox, lane), 16);
-    answer_str(console, " ");
-    answer_count(console, stats.queued, "message", "messages");
-    answer_str(console, lane == OUTBOX_LANE_DEAD ? "" : " queued");
-    if (outbox_lane_is_orphan(console->wiring->outbox, lane)) {
-        answer_str(console, " (the route isn't configured any more)");
-    }
-    answer_str(console, "\n");
-    const enum ifl_status status = list_messages(json, listing, lane);
-    if (status == IFL_OK) {
-        answer_str(console, "  ... and more: `queue ROUTE N` lists N of them\n");
-    } else if (status != IFL_END) {
-        answer_str(console, "  ");
-        answer_status(console, status);
-        answer_str(console, "\n");
-    }
-}
-
-static void lane_json(struct members *json, const struct listing *listing, uint8_t lane)
-{
-    const struct outbox *outbox = json->console->wiring->outbox;
+    const struct outbox *outbox = console->wiring->outbox;
+    const bool orphan = outbox_lane_is_orphan(outbox, lane);
     struct outbox_lane_stats stats;
     memset(&stats, 0, sizeof stats);
     (void)outbox_lane_stats(outbox, lane, &stats);
-    member_open(json, NULL, '{');
-    member_string(json, "route", outbox_lane_route(outbox, lane));
-    member_u64(json, "lane", lane);
-    member_bool(json, "orphan", outbox_lane_is_orphan(outbox, lane));
-    member_u64(json, "queued", stats.queued);
-    member_u64(json, "first_n", stats.first_n);
-    member_u64(json, "last_n", stats.last_n);
-    member_u64(json, "given_up", stats.given_up);
-    member_open(json, "messages", '[');
-    const enum ifl_status status = list_messages(json, listing, lane);
-    member_close(json, ']');
-    member_bool(json, "complete", status == IFL_END);
-    member_close(json, '}');
+    answer(console, "%c |%{route%s lane%u orphan%b queued%U", outbox_lane_route(outbox, lane), lane, orphan,
+           (uint64_t)stats.queued);
+    answer(console, lane == OUTBOX_LANE_DEAD ? "%U message%+" : "%U message%+ queued", (uint64_t)stats.queued);
+    answer(console, orphan ? " (the route isn't configured any more)\n" : "\n");
+    answer(console, "|first_n%U last_n%U given_up%U messages%[", (uint64_t)stats.first_n, (uint64_t)stats.last_n,
+           stats.given_up);
+    const enum ifl_status status = list_messages(console, listing, lane);
+    answer(console, "|%] complete%b%}", status == IFL_END);
+    if (status == IFL_OK) {
+        answer(console, "  ... and more: `queue ROUTE N` lists N of them\n");
+    } else if (status != IFL_END) {
+        answer(console, "  %e\n", status);
+    }
 }
 
 /* [ROUTE] [N] */
@@ -136,7 +92,7 @@ static enum ifl_status parse_listing(struct console *console, struct words *word
             return IFL_USAGE;
         }
     }
-    if (words_next(words).size > 0) {
+    if (words_are_left(words)) {
         return IFL_USAGE;
     }
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
@@ -157,24 +113,13 @@ enum ifl_status console_verb_queue(struct console *console, struct words *words,
     if (status != IFL_OK) {
         return status;
     }
-    struct members json = {.console = console};
-    if (console->json) {
-        json = members_begin(console);
-        member_open(&json, "queues", '[');
-    }
+    answer(console, "|queues%[");
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
-        if (!is_listed(console, &listing, (uint8_t)lane)) {
-            continue;
-        }
-        if (console->json) {
-            lane_json(&json, &listing, (uint8_t)lane);
-        } else {
-            lane_text(&json, &listing, (uint8_t)lane);
+        if (is_listed(console, &listing, (uint8_t)lane)) {
+            tell_lane(console, &listing, (uint8_t)lane);
         }
     }
-    if (console->json) {
-        member_close(&json, ']');
-    }
+    answer(console, "|%]");
     return IFL_OK;
 }
 
@@ -210,14 +155,7 @@ enum ifl_status console_verb_send(struct console *console, struct words *words, 
     if (status != IFL_OK) {
         return status;
     }
-    if (console->json) {
-        struct members json = members_begin(console);
-        member_id(&json, "id", &id);
-    } else {
-        answer_str(console, "Stored as ");
-        answer_id(console, &id);
-        answer_str(console, ".\n");
-    }
+    answer(console, "Stored as %i.\n|id%i", &id);
     return IFL_OK;
 }
 
@@ -227,7 +165,7 @@ enum ifl_status console_verb_retry(struct console *console, struct words *words,
 {
     const struct settings *settings = console->wiring->settings;
     const struct bytes name = words_next(words);
-    if (words_next(words).size > 0) {
+    if (words_are_left(words)) {
         return IFL_USAGE;
     }
     const size_t route = settings_route_index(settings, name);
@@ -235,10 +173,5 @@ enum ifl_status console_verb_retry(struct console *console, struct words *words,
         return IFL_NOT_FOUND;
     }
     sender_retry(console->wiring->sender, name.size == 0 ? HEALTH_ROUTE_NONE : (uint8_t)route, now);
-    if (console->json) {
-        (void)members_begin(console);
-    } else {
-        answer_str(console, name.size == 0 ? "Trying all routes at once.\n" : "Trying this route at once.\n");
-    }
-    return IFL_OK;
+    return answer_done(console, name.size == 0 ? "Trying all routes at once.\n" : "Trying this route at once.\n");
 }

@@ -6,20 +6,8 @@
 
 static bool key_of_word(struct bytes word, enum console_key *key)
 {
-    *key = bytes_equal(word, bytes_of_string("ec"))    ? CONSOLE_KEY_EC
-           : bytes_equal(word, bytes_of_string("rsa")) ? CONSOLE_KEY_RSA
-                                                       : CONSOLE_KEY_WAITING;
+    *key = word_is(word, "ec") ? CONSOLE_KEY_EC : word_is(word, "rsa") ? CONSOLE_KEY_RSA : CONSOLE_KEY_WAITING;
     return *key != CONSOLE_KEY_WAITING || word.size == 0;
-}
-
-static void show_request(struct console *console, const struct text *pem)
-{
-    if (console->json) {
-        struct members json = members_begin(console);
-        member_string(&json, "request", pem->buf);
-    } else {
-        answer_str(console, pem->buf);
-    }
 }
 
 /* What a new key would take the place of, and nobody said that it may. */
@@ -37,7 +25,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     struct console_intake *intake = console->wiring->intake;
     enum console_key key;
     const bool known = key_of_word(words_next(words), &key);
-    if (!known || words_next(words).size > 0) {
+    if (!known || words_are_left(words)) {
         return IFL_USAGE;
     }
     enum ifl_status status = key == CONSOLE_KEY_WAITING ? check_slot(console->wiring->slots) : IFL_OK;
@@ -49,7 +37,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     text_init(&pem, (char *)intake->buf, intake->size);
     status = intake->csr(intake->ctx, key, &pem, now);
     if (status == IFL_OK) {
-        show_request(console, &pem);
+        answer(console, "%s|request%s", pem.buf);
     }
     console_end(console);
     return status;

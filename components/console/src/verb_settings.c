@@ -21,54 +21,40 @@ static const char *proxy_host(const char *proxy)
     return at == NULL ? proxy : at + 1;
 }
 
-/* What isn't set isn't shown. */
-static void tell(struct members *json, const char *name, const char *value)
+/* What isn't set isn't shown to people. */
+static void tell(struct console *console, const char *name, const char *value)
 {
-    if (json->console->json) {
-        member_string(json, name, value);
-    } else if (value[0] != '\0') {
-        answer_column(json->console, name, 16);
-        answer_str(json->console, value);
-        answer_str(json->console, "\n");
+    if (console->json || value[0] != '\0') {
+        answer(console, "%c%s\n|%m%s", name, value);
     }
 }
 
-static void tell_number(struct members *json, const char *name, uint32_t value)
+static void tell_number(struct console *console, const char *name, uint32_t value)
 {
-    if (json->console->json) {
-        member_u64(json, name, value);
-    } else {
-        answer_column(json->console, name, 16);
-        answer_u64(json->console, value);
-        answer_str(json->console, "\n");
-    }
+    answer(console, "%c%u\n|%m%u", name, value);
 }
 
 enum ifl_status console_verb_settings(struct console *console, struct words *words, ifl_ms now)
 {
     const struct settings *settings = console->wiring->settings;
     (void)now;
-    if (words_next(words).size > 0) {
+    if (words_are_left(words)) {
         return IFL_USAGE;
     }
-    struct members json = {.console = console};
-    if (console->json) {
-        json = members_begin(console);
-    }
-    tell(&json, "device", settings->device);
-    tell(&json, "host", console->wiring->host);
-    tell(&json, "auth", auth_word(settings->auth));
-    tell(&json, "tls", tls_word(settings->tls));
-    tell(&json, "address", settings->address);
-    tell(&json, "gateway", settings->gateway);
-    tell(&json, "dns", settings->dns[0]);
-    tell(&json, "ntp", settings->ntp[0]);
-    tell(&json, "proxy", proxy_host(settings->proxy));
-    tell(&json, "resolve", settings->resolve);
-    tell_number(&json, "payload_max", settings->payload_max);
-    tell_number(&json, "backoff_base_ms", settings->backoff_base_ms);
-    tell_number(&json, "backoff_cap_ms", settings->backoff_cap_ms);
-    tell_number(&json, "probe_first_ms", settings->probe_first_ms);
-    tell_number(&json, "probe_cap_ms", settings->probe_cap_ms);
+    tell(console, "device", settings->device);
+    tell(console, "host", console->wiring->host);
+    tell(console, "auth", auth_word(settings->auth));
+    tell(console, "tls", tls_word(settings->tls));
+    tell(console, "address", settings->address);
+    tell(console, "gateway", settings->gateway);
+    tell(console, "dns", settings->dns[0]);
+    tell(console, "ntp", settings->ntp[0]);
+    tell(console, "proxy", proxy_host(settings->proxy));
+    tell(console, "resolve", settings->resolve);
+    tell_number(console, "payload_max", settings->payload_max);
+    tell_number(console, "backoff_base_ms", settings->backoff_base_ms);
+    tell_number(console, "backoff_cap_ms", settings->backoff_cap_ms);
+    tell_number(console, "probe_first_ms", settings->probe_first_ms);
+    tell_number(console, "probe_cap_ms", settings->probe_cap_ms);
     return IFL_OK;
 }

@@ -1,4 +1,4 @@
-/* verbs.h: what the console can do. One pair of functions a verb that reports: the same facts for people and as JSON. */
+/* verbs.h: what the console can do. A verb that reports says the same facts to people and as JSON (answer.h). */
 #ifndef CONSOLE_VERBS_H
 #define CONSOLE_VERBS_H
 
@@ -10,6 +10,9 @@ struct words {
 };
 /* The next word, empty at the end. */
 struct bytes words_next(struct words *words);
+/* There is one more word, or more. */
+bool words_are_left(struct words *words);
+bool word_is(struct bytes word, const char *name);
 
 typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
 

@@ -170,6 +170,9 @@ struct console_wiring {
     const char *host;    /* of the tenant */
 };
 
+/* What the JSON of an answer ends with so far. */
+enum console_last { CONSOLE_NOTHING_YET, CONSOLE_BRACKET_OPEN, CONSOLE_NAMED, CONSOLE_VALUE };
+
 struct console {
     const struct console_wiring *wiring;
     /* Where answers go: takes all of it (the caller buffers), in small pieces. */
@@ -177,6 +180,7 @@ struct console {
     void *ctx;
     bool json;     /* form of the answer under way */
     bool line_cut; /* the line at hand is too long */
+    uint8_t last;  /* of the answer under way: enum console_last */
     size_t line_len;
     char line[IFL_LINE_SIZE];
 };
