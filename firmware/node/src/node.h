@@ -21,41 +21,42 @@
 #include "state/state.h"
 #include "tls/tls.h"
 
+/* What is small comes first: within its first 124 bytes an instruction reaches a word with two bytes, and behind 4,095 it takes a second one. */
 struct node {
-    struct texts texts;
-    struct nameplate plate;
-    struct seed seed;
-    struct settings settings;
-    struct net_proxy proxy;
-    struct health health;
-    struct clock clock;
-    struct state state;
-    struct outbox outbox;
-    struct identity_slots slots;
-    char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
-    int slot; /* where the identity is read from, part by part, when the handshake needs it; -1: there is none */
-    struct roots roots;
-    struct arena arena;
-    struct tls_context tls_context;
-    struct tls tls;
-    struct sender sender;
-    struct sender_wiring sender_wiring;
-    struct console console;
-    struct console_wiring console_wiring;
-    char host[IFL_HOST_SIZE];
-    uint16_t port;
-    struct renewal renewal;
-    struct expiry_watch expiry;
     ifl_ms next_time_save, next_heartbeat, next_expiry_check;
-    ifl_ms retry_at; /* the network came back: then don't wait any longer */
-    bool time_told;  /* by a time server, for the first time */
-    bool sending, network_was_usable;
-    bool renewing;      /* the identity is a certificate */
-    bool pasting;       /* the arena is lent to the console: neither sender nor renewal may be stepped */
+    ifl_ms retry_at;    /* the network came back: then don't wait any longer */
     ifl_ms pasted;      /* when the last character came */
     ifl_ms paste_limit; /* when a paste without an end is given up */
-    bool on_duty;       /* in the middle of a signature (below): log lines wait for the loop */
+    int slot; /* where the identity is read from, part by part, when the handshake needs it; -1: there is none */
+    uint16_t port;
+    bool time_told; /* by a time server, for the first time */
+    bool sending, network_was_usable;
+    bool renewing; /* the identity is a certificate */
+    bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
+    bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
+    struct expiry_watch expiry;
     struct console_intake intake;
+    struct console_wiring console_wiring;
+    struct clock clock;
+    struct arena arena;
+    struct tls_context tls_context;
+    struct sender_wiring sender_wiring;
+    struct seed seed;
+    struct nameplate plate;
+    struct texts texts;
+    struct identity_slots slots;
+    struct renewal renewal;
+    struct roots roots;
+    char host[IFL_HOST_SIZE];
+    struct net_proxy proxy;
+    char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
+    struct console console;
+    struct health health;
+    struct outbox outbox;
+    struct state state;
+    struct settings settings;
+    struct sender sender;
+    struct tls tls;
 };
 
 extern struct node node;
