@@ -14,8 +14,8 @@ static void pause(void)
 
 void device_wait_for_flash(void)
 {
-    (void)outbox_step(&node.outbox, board_now());
-    (void)state_step(&node.state, board_now());
+    (void)outbox_step(&node_outbox, board_now());
+    (void)state_step(&node_state, board_now());
     pause();
 }
 
@@ -32,7 +32,7 @@ static enum ifl_status wipe(void *ctx)
     const uint8_t ordered = 1;
     const ifl_ms until = ifl_ms_after(board_now(), FLASH_PATIENCE_MS);
     enum ifl_status status;
-    while ((status = state_put(&node.state, STATE_WIPE, bytes_of(&ordered, 1))) == IFL_FLASH_BUSY &&
+    while ((status = state_put(&node_state, STATE_WIPE, bytes_of(&ordered, 1))) == IFL_FLASH_BUSY &&
            board_now() < until) {
         device_wait_for_flash();
     }
@@ -77,7 +77,7 @@ ifl_ms device_step(ifl_ms now)
     if (restart_until == 0) {
         return IFL_NEVER;
     }
-    const bool done = outbox_flush(&node.outbox) != IFL_FLASH_BUSY && board_uart_is_idle(0);
+    const bool done = outbox_flush(&node_outbox) != IFL_FLASH_BUSY && board_uart_is_idle(0);
     if (done || now >= restart_until) {
         board_reboot(BOARD_REQUESTED);
     }
@@ -127,7 +127,7 @@ enum ifl_status device_wipe_if_ordered(void)
                                     BOARD_TRUST_A,    BOARD_TRUST_B,    BOARD_NAMEPLATE, BOARD_TEXTS,   BOARD_STATE};
     uint8_t ordered = 0;
     size_t len = 0;
-    if (state_get(&node.state, STATE_WIPE, &ordered, 1, &len) != IFL_OK || ordered == 0) {
+    if (state_get(&node_state, STATE_WIPE, &ordered, 1, &len) != IFL_OK || ordered == 0) {
         return IFL_OK;
     }
     enum ifl_status result = IFL_NO_IMAGE;

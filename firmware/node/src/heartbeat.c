@@ -26,7 +26,7 @@ static void string(struct text *text, const char *name, const char *value)
 static uint64_t older(uint64_t oldest_s, uint8_t lane, int64_t unix_s)
 {
     struct outbox_message message;
-    if (outbox_first(&node.outbox, lane, &message) != IFL_OK || message.time.unix_s >= unix_s) {
+    if (outbox_first(&node_outbox, lane, &message) != IFL_OK || message.time.unix_s >= unix_s) {
         return oldest_s;
     }
     const uint64_t age_s = (uint64_t)(unix_s - message.time.unix_s);
@@ -38,9 +38,9 @@ static uint64_t queued(int64_t unix_s, uint64_t *oldest_s)
 {
     uint64_t sum = 0;
     *oldest_s = 0;
-    for (size_t lane = OUTBOX_LANE_DEAD + 1; lane < outbox_lane_count(&node.outbox); lane++) {
+    for (size_t lane = OUTBOX_LANE_DEAD + 1; lane < outbox_lane_count(&node_outbox); lane++) {
         struct outbox_lane_stats stats;
-        if (outbox_lane_stats(&node.outbox, (uint8_t)lane, &stats) == IFL_OK) {
+        if (outbox_lane_stats(&node_outbox, (uint8_t)lane, &stats) == IFL_OK) {
             sum += stats.queued;
             *oldest_s = older(*oldest_s, (uint8_t)lane, unix_s);
         }
@@ -50,7 +50,7 @@ static uint64_t queued(int64_t unix_s, uint64_t *oldest_s)
 
 static uint64_t last_error(void)
 {
-    const struct health_event *event = health_event_at(&node.health, health_last_seq(&node.health));
+    const struct health_event *event = health_event_at(&node_health, health_last_seq(&node_health));
     return event != NULL ? (uint64_t)event->status : 0;
 }
 
@@ -58,9 +58,9 @@ static void write_heartbeat(struct text *text, ifl_ms now)
 {
     const struct clock_reading reading = clock_read(&node.clock, now);
     const struct board_reboot *last = board_last_reboot();
-    int64_t left_s = (node.slot < 0 ? 0 : node.slots.slot[node.slot].chain_not_after) - reading.unix_s;
+    int64_t left_s = (node.slot < 0 ? 0 : node_slots.slot[node.slot].chain_not_after) - reading.unix_s;
     text_str(text, "{\"device\":");
-    text_json(text, bytes_of_string(node.settings.device));
+    text_json(text, bytes_of_string(node_settings.device));
     string(text, "version", IFL_VERSION);
     string(text, "board", board_name);
     number(text, "uptime_s", now / 1000);
@@ -74,7 +74,7 @@ static void write_heartbeat(struct text *text, ifl_ms now)
     number(text, "queued", queued(reading.unix_s, &oldest_s));
     number(text, "oldest_s", oldest_s);
     for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
-        number(text, health_counter_name((enum health_counter)i), node.health.counters[i]);
+        number(text, health_counter_name((enum health_counter)i), node_health.counters[i]);
     }
     number(text, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
     string(text, "time_quality", clock_quality_name(reading.quality));
@@ -92,7 +92,7 @@ ifl_ms heartbeat_step(ifl_ms now)
     if (now < node.next_heartbeat) {
         return node.next_heartbeat;
     }
-    if (settings_route_index(&node.settings, bytes_of_string(ROUTE)) >= node.settings.route_count) {
+    if (settings_route_index(&node_settings, bytes_of_string(ROUTE)) >= node_settings.route_count) {
         node.next_heartbeat = IFL_NEVER;
         return IFL_NEVER;
     }

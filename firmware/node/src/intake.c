@@ -14,7 +14,7 @@ static uint32_t lost_before; /* characters of the console, when the paste began 
 static enum ifl_status begin(void *ctx)
 {
     (void)ctx;
-    renewal_stop(&node.renewal);
+    renewal_stop(&node_renewal);
     node_interrupt_sender();
     node.intake.buf = arena_calloc(&node.arena, 1, TEXT_SIZE);
     node.intake.size = TEXT_SIZE;
@@ -23,7 +23,7 @@ static enum ifl_status begin(void *ctx)
     node.paste_limit = ifl_ms_after(node.pasted, CONSOLE_PASTE_MAX_MS);
     lost_before = board_uart_lost_count(0);
     if (!node.pasting) {
-        (void)renewal_slots_changed(&node.renewal, board_now());
+        (void)renewal_slots_changed(&node_renewal, board_now());
     }
     return node.pasting ? IFL_OK : IFL_NO_MEMORY;
 }
@@ -52,9 +52,9 @@ static void end(void *ctx)
     }
     intake_drop_text(ctx);
     node.pasting = false;
-    const enum ifl_status status = renewal_slots_changed(&node.renewal, board_now());
+    const enum ifl_status status = renewal_slots_changed(&node_renewal, board_now());
     if (status != IFL_OK) {
-        health_event(&node.health, board_now(), status, HEALTH_ROUTE_NONE, "identity");
+        health_event(&node_health, board_now(), status, HEALTH_ROUTE_NONE, "identity");
     }
 }
 
@@ -73,7 +73,7 @@ static void tell(const struct service_key_report *report)
 static bool holds(int slot, const struct identity *identity)
 {
     return slot >= 0 &&
-           memcmp(node.slots.slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
+           memcmp(node_slots.slot[slot].leaf_sha256, identity->leaf_sha256, sizeof identity->leaf_sha256) == 0;
 }
 
 /* Waiting messages were meant for the tenant that the node knows. */
@@ -101,7 +101,7 @@ void intake_wait_for_flash(void)
 enum ifl_status intake_prepare_slot(void)
 {
     enum ifl_status status;
-    while ((status = identity_slots_prepare(&node.slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
+    while ((status = identity_slots_prepare(&node_slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
         pause();
     }
     return status;
@@ -109,11 +109,11 @@ enum ifl_status intake_prepare_slot(void)
 
 static enum ifl_status store(const struct identity *identity)
 {
-    if (holds(node.slots.pending, identity) || (node.slots.pending < 0 && holds(node.slots.active, identity))) {
+    if (holds(node_slots.pending, identity) || (node_slots.pending < 0 && holds(node_slots.active, identity))) {
         return IFL_OK;
     }
     const enum ifl_status status = intake_prepare_slot();
-    return status == IFL_OK ? identity_slots_write(&node.slots, identity, node.slots.active < 0) : status;
+    return status == IFL_OK ? identity_slots_write(&node_slots, identity, node_slots.active < 0) : status;
 }
 
 struct intake_work *intake_begin_work(void)
@@ -153,8 +153,8 @@ static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_m
 static enum ifl_status rollback(void *ctx, ifl_ms now)
 {
     (void)ctx;
-    const enum ifl_status status = identity_slots_rollback(&node.slots);
-    return status == IFL_OK ? renewal_slots_changed(&node.renewal, now) : status;
+    const enum ifl_status status = identity_slots_rollback(&node_slots);
+    return status == IFL_OK ? renewal_slots_changed(&node_renewal, now) : status;
 }
 
 void intake_init(void)
@@ -169,7 +169,7 @@ ifl_ms intake_step(ifl_ms now)
     if (now < limit) {
         return limit;
     }
-    console_end(&node.console);
+    console_end(&node_console);
     uart_log_status(IFL_PASTE_GIVEN_UP, NULL);
     return now;
 }

@@ -26,6 +26,17 @@
 #define DEVICE_SIZE (6u + NAMEPLATE_SERIAL_SIZE)
 
 struct node node;
+struct settings node_settings;
+struct state node_state;
+struct outbox node_outbox;
+struct health node_health;
+struct identity_slots node_slots;
+struct roots node_roots;
+struct tls node_tls;
+struct renewal node_renewal;
+struct sender node_sender;
+struct console node_console;
+struct console_wiring node_console_wiring;
 static _Alignas(8) uint8_t arena_bytes[NODE_ARENA_SIZE];
 
 _Static_assert(NODE_ARENA_SIZE >= SETTINGS_PACKED_SIZE_MAX, "the settings are read in the arena");
@@ -85,21 +96,21 @@ static enum ifl_status start_settings(void)
     }
     status = stored_read(&document, 0, arena_bytes, document.size);
     if (status == IFL_OK) {
-        status = settings_unpack(&node.settings, bytes_of(arena_bytes, document.size));
+        status = settings_unpack(&node_settings, bytes_of(arena_bytes, document.size));
     }
     bytes_wipe(arena_bytes, document.size); /* it may hold a proxy's password */
-    return status == IFL_OK ? net_proxy_parse(bytes_of_string(node.settings.proxy), &node.proxy) : status;
+    return status == IFL_OK ? net_proxy_parse(bytes_of_string(node_settings.proxy), &node.proxy) : status;
 }
 
 static enum ifl_status start_state(void)
 {
     struct flash_region store;
     enum ifl_status status = region(BOARD_STATE, &store);
-    while (status == IFL_OK && (status = state_mount(&node.state, store)) == IFL_FLASH_BUSY) {
+    while (status == IFL_OK && (status = state_mount(&node_state, store)) == IFL_FLASH_BUSY) {
         pause();
         status = IFL_OK;
     }
-    while (status == IFL_OK && state_step(&node.state, board_now()) != IFL_NEVER) {
+    while (status == IFL_OK && state_step(&node_state, board_now()) != IFL_NEVER) {
         pause();
     }
     return status == IFL_OK ? device_wipe_if_ordered() : status;
@@ -113,17 +124,17 @@ static uint64_t device_tag(void)
 static enum ifl_status mount_outbox(struct flash_region store)
 {
     struct outbox_lane_config lanes[IFL_ROUTE_COUNT];
-    for (size_t i = 0; i < node.settings.route_count; i++) {
-        const struct settings_route *route = &node.settings.routes[i];
+    for (size_t i = 0; i < node_settings.route_count; i++) {
+        const struct settings_route *route = &node_settings.routes[i];
         lanes[i] = (struct outbox_lane_config){.route = route->name, .priority = route->priority, .min_blocks = 1};
         lanes[i].full = route->full == SETTINGS_FULL_GIVE_UP_OLDEST ? OUTBOX_GIVE_UP_OLDEST : OUTBOX_REFUSE_NEW;
     }
     const struct outbox_config config = {.device_tag = device_tag(),
-                                         .payload_max = node.settings.payload_max,
+                                         .payload_max = node_settings.payload_max,
                                          .lanes = lanes,
-                                         .lane_count = node.settings.route_count,
+                                         .lane_count = node_settings.route_count,
                                          .random = seed_random(&node.seed)};
-    return outbox_mount(&node.outbox, store, &config);
+    return outbox_mount(&node_outbox, store, &config);
 }
 
 static enum ifl_status start_outbox(void)
@@ -145,7 +156,7 @@ static void save_time(ifl_ms now)
     uint8_t value[9];
     le64_put(value, (uint64_t)reading.unix_s);
     value[8] = (uint8_t)reading.quality;
-    bool busy = state_put(&node.state, STATE_TIME_FLOOR, bytes_of(value, sizeof value)) == IFL_FLASH_BUSY;
+    bool busy = state_put(&node_state, STATE_TIME_FLOOR, bytes_of(value, sizeof value)) == IFL_FLASH_BUSY;
     node.next_time_save = ifl_ms_after(now, busy ? 1000u : TIME_SAVE_MS);
 }
 
@@ -154,7 +165,7 @@ static void save_uptime(ifl_ms now)
 {
     uint8_t value[8];
     le64_put(value, clock_uptime_s(&node.clock, now));
-    (void)state_put(&node.state, STATE_UPTIME, bytes_of(value, sizeof value)); /* lost: messages are younger */
+    (void)state_put(&node_state, STATE_UPTIME, bytes_of(value, sizeof value)); /* lost: messages are younger */
 }
 
 static void start_clock(ifl_ms now)
@@ -162,10 +173,10 @@ static void start_clock(ifl_ms now)
     uint8_t value[9];
     size_t len = 0;
     clock_init(&node.clock, IFL_BUILD_UNIX_S, now);
-    if (state_get(&node.state, STATE_UPTIME, value, sizeof value, &len) == IFL_OK && len == 8) {
+    if (state_get(&node_state, STATE_UPTIME, value, sizeof value, &len) == IFL_OK && len == 8) {
         clock_uptime_tell(&node.clock, le64_get(value));
     }
-    if (state_get(&node.state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK && len == sizeof value) {
+    if (state_get(&node_state, STATE_TIME_FLOOR, value, sizeof value, &len) == IFL_OK && len == sizeof value) {
         (void)clock_set(&node.clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
     }
     node.next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
@@ -198,20 +209,20 @@ _Static_assert(TLS_OWN_KEY == IDENTITY_PART_KEY, "parts are passed on");
 static enum ifl_status read_identity(void *ctx, unsigned part, void *buf, size_t buf_size, size_t *size)
 {
     (void)ctx;
-    return identity_slots_part(&node.slots, node.slot, part, buf, buf_size, size);
+    return identity_slots_part(&node_slots, node.slot, part, buf, buf_size, size);
 }
 
 static bool flash_is_busy(void *ctx)
 {
     uint8_t byte;
     (void)ctx;
-    return flash_read(&node.slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
+    return flash_read(&node_slots.region[0], 0, &byte, 1) == IFL_FLASH_BUSY;
 }
 
 /* The url that the settings give, or else this one, is where deliveries go. */
 enum ifl_status node_find_host(struct bytes url, char host[IFL_HOST_SIZE], uint16_t *port)
 {
-    url = node.settings.url[0] != '\0' ? bytes_of_string(node.settings.url) : url;
+    url = node_settings.url[0] != '\0' ? bytes_of_string(node_settings.url) : url;
     return url.size == 0 ? IFL_KEY_NO_URL : settings_url_split(url, host, port);
 }
 
@@ -223,10 +234,10 @@ static enum ifl_status use_credentials(void)
     node.slot = -1;
     node.tls_context.own = (struct tls_own){0};
     node.tls_context.identity_generation++;
-    if (node.settings.user[0] == '\0') {
+    if (node_settings.user[0] == '\0') {
         return IFL_KEY_NO_SECRET;
     }
-    enum ifl_status status = secret_basic(node.settings.user, node.settings.password, &out);
+    enum ifl_status status = secret_basic(node_settings.user, node_settings.password, &out);
     if (status != IFL_OK) {
         return status;
     }
@@ -239,7 +250,7 @@ static enum ifl_status use_identity(void *ctx, int slot)
     char url[IFL_HOST_SIZE + 16];
     size_t size = 0;
     (void)ctx;
-    enum ifl_status status = identity_slots_part(&node.slots, slot, IDENTITY_PART_URL, url, sizeof url, &size);
+    enum ifl_status status = identity_slots_part(&node_slots, slot, IDENTITY_PART_URL, url, sizeof url, &size);
     if (status != IFL_OK && status != IFL_END) {
         return status;
     }
@@ -254,7 +265,7 @@ static enum ifl_status start_identity(void)
     struct flash_region a, b;
     enum ifl_status status = region(BOARD_IDENTITY_A, &a);
     status = status == IFL_OK ? region(BOARD_IDENTITY_B, &b) : status;
-    while (status == IFL_OK && (status = identity_slots_mount(&node.slots, a, b)) == IFL_FLASH_BUSY) {
+    while (status == IFL_OK && (status = identity_slots_mount(&node_slots, a, b)) == IFL_FLASH_BUSY) {
         pause();
         status = IFL_OK;
     }
@@ -266,7 +277,7 @@ static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 {
     (void)ctx;
     if (node.renewing) {
-        renewal_learn(&node.renewal, verdict);
+        renewal_learn(&node_renewal, verdict);
     }
 }
 
@@ -276,15 +287,15 @@ static enum ifl_status start_network(ifl_ms now)
 {
     static struct ifl_random random;
     random = seed_random(&node.seed);
-    struct ip_setup setup = {.hostname = node.settings.device,
-                             .address = node.settings.address,
-                             .gateway = node.settings.gateway,
+    struct ip_setup setup = {.hostname = node_settings.device,
+                             .address = node_settings.address,
+                             .gateway = node_settings.gateway,
                              .random = &random,
                              .time_received = time_received};
     memcpy(setup.mac, node.plate.mac, sizeof setup.mac);
     for (size_t i = 0; i < IP_SERVER_COUNT && i < SETTINGS_SERVER_COUNT; i++) {
-        setup.dns[i] = node.settings.dns[i];
-        setup.ntp[i] = node.settings.ntp[i];
+        setup.dns[i] = node_settings.dns[i];
+        setup.ntp[i] = node_settings.ntp[i];
     }
     return ip_start(&setup, now);
 }
@@ -299,7 +310,7 @@ static enum ifl_status start_tls(void)
     node.tls_context.see_certificate = roots_see;
     node.tls_context.storage_is_busy = flash_is_busy;
     enum ifl_status status = tls_setup(&node.tls_context);
-    tls_init(&node.tls, &node.tls_context);
+    tls_init(&node_tls, &node.tls_context);
     return status;
 }
 
@@ -307,20 +318,20 @@ static void on_csrf_needed(void *ctx, uint8_t lane, bool needed)
 {
     (void)ctx;
     const uint8_t value = needed ? 1 : 0;
-    (void)state_put(&node.state, (uint16_t)(STATE_CSRF_FIRST + lane), bytes_of(&value, 1)); /* lost: costs a request */
+    (void)state_put(&node_state, (uint16_t)(STATE_CSRF_FIRST + lane), bytes_of(&value, 1)); /* lost: costs a request */
 }
 
 static enum ifl_status start_sender(ifl_ms now)
 {
     static const enum tls_version versions[] = {
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
-    node.tls_context.version = versions[node.settings.tls];
+    node.tls_context.version = versions[node_settings.tls];
     node.sender_wiring =
-        (struct sender_wiring){.settings = &node.settings,
-                               .outbox = &node.outbox,
-                               .tls = &node.tls,
+        (struct sender_wiring){.settings = &node_settings,
+                               .outbox = &node_outbox,
+                               .tls = &node_tls,
                                .clock = &node.clock,
-                               .health = &node.health,
+                               .health = &node_health,
                                .random = seed_random(&node.seed),
                                .host = node.host,
                                .port = node.port,
@@ -329,13 +340,13 @@ static enum ifl_status start_sender(ifl_ms now)
                                .authorization = node.authorization[0] == '\0' ? NULL : node.authorization,
                                .identity_verdict = on_identity_verdict,
                                .csrf_needed = on_csrf_needed};
-    enum ifl_status status = sender_init(&node.sender, &node.sender_wiring, now);
+    enum ifl_status status = sender_init(&node_sender, &node.sender_wiring, now);
     node.sending = status == IFL_OK;
-    for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&node.outbox); lane++) {
+    for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&node_outbox); lane++) {
         uint8_t needed = 0;
         size_t len = 0;
-        if (state_get(&node.state, (uint16_t)(STATE_CSRF_FIRST + lane), &needed, 1, &len) == IFL_OK && needed == 1) {
-            sender_csrf_remembered(&node.sender, (uint8_t)lane);
+        if (state_get(&node_state, (uint16_t)(STATE_CSRF_FIRST + lane), &needed, 1, &len) == IFL_OK && needed == 1) {
+            sender_csrf_remembered(&node_sender, (uint8_t)lane);
         }
     }
     return status;
@@ -348,14 +359,14 @@ static ifl_ms notice_network(ifl_ms now)
     const bool usable = ip_is_usable();
     if (usable && !node.network_was_usable) {
         const struct ifl_random random = seed_random(&node.seed);
-        node.retry_at = ifl_ms_after(now, ifl_random_below(&random, (uint64_t)node.settings.boot_jitter_ms + 1));
+        node.retry_at = ifl_ms_after(now, ifl_random_below(&random, (uint64_t)node_settings.boot_jitter_ms + 1));
     }
     node.network_was_usable = usable;
     if (usable && now >= node.retry_at && node.sending) {
         struct sender_view host;
-        sender_host_view(&node.sender, &host);
+        sender_host_view(&node_sender, &host);
         if (host.status == IFL_NET_DOWN || host.status == IFL_NET_NO_ADDRESS) {
-            sender_retry(&node.sender, HEALTH_ROUTE_NONE, now);
+            sender_retry(&node_sender, HEALTH_ROUTE_NONE, now);
         }
         node.retry_at = IFL_NEVER;
     }
@@ -367,7 +378,7 @@ static ifl_ms notice_network(ifl_ms now)
 static bool pause_sender(void *ctx, bool at_once)
 {
     (void)ctx;
-    return !node.sending || sender_pause(&node.sender, at_once);
+    return !node.sending || sender_pause(&node_sender, at_once);
 }
 
 void node_interrupt_sender(void)
@@ -382,24 +393,24 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
         return;
     }
     if (node.sender_wiring.port != node.port) {
-        sender_stop(&node.sender);
+        sender_stop(&node_sender);
         const enum ifl_status status = start_sender(now);
         if (status != IFL_OK) {
-            health_event(&node.health, now, status, HEALTH_ROUTE_NONE, "identity");
+            health_event(&node_health, now, status, HEALTH_ROUTE_NONE, "identity");
             return;
         }
     }
-    sender_identity_changed(&node.sender, now);
+    sender_identity_changed(&node_sender, now);
     node.next_expiry_check = now;
 }
 
 static enum ifl_status start_renewal(ifl_ms now)
 {
-    const struct settings *settings = &node.settings;
-    const struct renewal_wiring wiring = {.slots = &node.slots,
-                                          .tls = &node.tls,
+    const struct settings *settings = &node_settings;
+    const struct renewal_wiring wiring = {.slots = &node_slots,
+                                          .tls = &node_tls,
                                           .arena = &node.arena,
-                                          .health = &node.health,
+                                          .health = &node_health,
                                           .random = seed_random(&node.seed),
                                           .host = node.host,
                                           .port = &node.port,
@@ -418,7 +429,7 @@ static enum ifl_status start_renewal(ifl_ms now)
         return use_credentials();
     }
     enum ifl_status status;
-    while ((status = renewal_start(&node.renewal, &wiring, settings->boot_jitter_ms, now)) == IFL_FLASH_BUSY) {
+    while ((status = renewal_start(&node_renewal, &wiring, settings->boot_jitter_ms, now)) == IFL_FLASH_BUSY) {
         pause();
     }
     node.renewing = status == IFL_OK;
@@ -428,9 +439,9 @@ static enum ifl_status start_renewal(ifl_ms now)
 static void warn_of_expiry(ifl_ms now)
 {
     if (node.slot >= 0) {
-        const struct identity_slot *slot = &node.slots.slot[node.slot];
+        const struct identity_slot *slot = &node_slots.slot[node.slot];
         expiry_watch_step(&node.expiry, slot->leaf_sha256, slot->chain_not_after, clock_read(&node.clock, now).unix_s,
-                          &node.health, now);
+                          &node_health, now);
     }
     node.next_expiry_check = ifl_ms_after(now, EXPIRY_CHECK_MS);
 }
@@ -453,13 +464,13 @@ static void wire_console(void)
     if (node.renewing) {
         own_key_init(&more[5]);
     }
-    node.console_wiring =
-        (struct console_wiring){.settings = &node.settings,
-                                .outbox = &node.outbox,
-                                .sender = &node.sender,
+    node_console_wiring =
+        (struct console_wiring){.settings = &node_settings,
+                                .outbox = &node_outbox,
+                                .sender = &node_sender,
                                 .clock = &node.clock,
-                                .health = &node.health,
-                                .slots = &node.slots,
+                                .health = &node_health,
+                                .slots = &node_slots,
                                 .intake = node.renewing && node.intake.take != NULL ? &node.intake : NULL,
                                 .more = more,
                                 .arena = &node.arena,
@@ -467,8 +478,8 @@ static void wire_console(void)
                                 .stack_size = board_stack_size,
                                 .version = "iflow-node " IFL_VERSION,
                                 .host = node.host};
-    device_wire(&node.console_wiring);
-    roots_wire(&node.console_wiring);
+    device_wire(&node_console_wiring);
+    roots_wire(&node_console_wiring);
     uart_console_start();
 }
 
@@ -498,7 +509,7 @@ static enum ifl_status start_storage(struct text *detail)
 
 enum ifl_status node_start(struct text *detail)
 {
-    health_init(&node.health);
+    health_init(&node_health);
     node.slot = -1;
     node.retry_at = IFL_NEVER;
     expiry_watch_init(&node.expiry);
@@ -534,16 +545,16 @@ ifl_ms node_step(ifl_ms now)
         wish = ifl_ms_min(wish, intake_step(now));
     }
     if (node.renewing && !node.pasting) { /* first: a new identity is tried before the next message */
-        wish = ifl_ms_min(wish, renewal_step(&node.renewal, now));
+        wish = ifl_ms_min(wish, renewal_step(&node_renewal, now));
     }
-    if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node.renewal))) {
-        wish = ifl_ms_min(wish, sender_step(&node.sender, now));
+    if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node_renewal))) {
+        wish = ifl_ms_min(wish, sender_step(&node_sender, now));
     }
     roots_judge(now);
     if (!node.pasting) { /* it looks at whole blocks, and a UART brings a ringful meanwhile */
-        wish = ifl_ms_min(wish, outbox_step(&node.outbox, now));
+        wish = ifl_ms_min(wish, outbox_step(&node_outbox, now));
     }
-    wish = ifl_ms_min(wish, state_step(&node.state, now));
+    wish = ifl_ms_min(wish, state_step(&node_state, now));
     if (now >= node.next_time_save) {
         save_time(now);
     }
@@ -556,24 +567,24 @@ ifl_ms node_step(ifl_ms now)
 enum ifl_status node_put(const char *route, struct bytes payload)
 {
     struct outbox_id id;
-    size_t index = settings_route_index(&node.settings, bytes_of_string(route));
-    if (index >= node.settings.route_count) {
+    size_t index = settings_route_index(&node_settings, bytes_of_string(route));
+    if (index >= node_settings.route_count) {
         return IFL_NOT_FOUND;
     }
     const struct clock_reading reading = clock_read(&node.clock, board_now());
     const struct outbox_time time = {
         .unix_s = reading.unix_s, .quality = (uint8_t)reading.quality, .uptime_min = reading.uptime_min};
-    enum ifl_status status = outbox_put(&node.outbox, outbox_lane_of(&node.outbox, route), payload, time, &id);
+    enum ifl_status status = outbox_put(&node_outbox, outbox_lane_of(&node_outbox, route), payload, time, &id);
     if (status == IFL_OK) {
-        health_count(&node.health, HEALTH_STORED, 1);
+        health_count(&node_health, HEALTH_STORED, 1);
     } else if (status != IFL_FLASH_BUSY) {
-        health_count(&node.health, HEALTH_REFUSED, 1);
-        health_event(&node.health, board_now(), status, (uint8_t)index, NULL);
+        health_count(&node_health, HEALTH_REFUSED, 1);
+        health_event(&node_health, board_now(), status, (uint8_t)index, NULL);
     }
     return status;
 }
 
 const char *node_device(void)
 {
-    return node.settings.device;
+    return node_settings.device;
 }

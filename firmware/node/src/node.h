@@ -1,4 +1,4 @@
-/* node.h: the parts of the firmware, wired: one struct that owns all memory. */
+/* node.h: the parts of the firmware, wired, and all their memory. */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 
@@ -21,7 +21,7 @@
 #include "state/state.h"
 #include "tls/tls.h"
 
-/* What is small comes first: within its first 124 bytes an instruction reaches a word with two bytes, and behind 4,095 it takes a second one. */
+/* What is small and used often comes first: an instruction reaches it with two bytes. */
 struct node {
     ifl_ms next_time_save, next_heartbeat, next_expiry_check;
     ifl_ms retry_at;    /* the network came back: then don't wait any longer */
@@ -36,7 +36,6 @@ struct node {
     bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
     struct expiry_watch expiry;
     struct console_intake intake;
-    struct console_wiring console_wiring;
     struct clock clock;
     struct arena arena;
     struct tls_context tls_context;
@@ -44,22 +43,24 @@ struct node {
     struct seed seed;
     struct nameplate plate;
     struct texts texts;
-    struct identity_slots slots;
-    struct renewal renewal;
-    struct roots roots;
     char host[IFL_HOST_SIZE];
     struct net_proxy proxy;
     char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
-    struct console console;
-    struct health health;
-    struct outbox outbox;
-    struct state state;
-    struct settings settings;
-    struct sender sender;
-    struct tls tls;
 };
-
 extern struct node node;
+
+/* The larger parts are objects of their own: behind some KB of others each access to one would need an instruction more. */
+extern struct settings node_settings;
+extern struct state node_state;
+extern struct outbox node_outbox;
+extern struct health node_health;
+extern struct identity_slots node_slots;
+extern struct roots node_roots;
+extern struct tls node_tls;
+extern struct renewal node_renewal;
+extern struct sender node_sender;
+extern struct console node_console;
+extern struct console_wiring node_console_wiring;
 
 /* Bring everything up. OK; else *detail says which part, and the node can only say so. */
 enum ifl_status node_start(struct text *detail);

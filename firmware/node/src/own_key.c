@@ -21,7 +21,7 @@ static enum ifl_status read_url(int slot, struct identity *identity)
 {
     size_t size = 0;
     const enum ifl_status status =
-        identity_slots_part(&node.slots, slot, IDENTITY_PART_URL, identity->url, sizeof identity->url - 1, &size);
+        identity_slots_part(&node_slots, slot, IDENTITY_PART_URL, identity->url, sizeof identity->url - 1, &size);
     identity->url[size] = '\0';
     return status == IFL_END ? IFL_OK : status;
 }
@@ -31,7 +31,7 @@ static enum ifl_status make_key(struct own_key *own, const struct ifl_random *ra
     enum ifl_status status = request_make_ec(&node.arena, random, own->der, sizeof own->der, &own->identity);
     status = status == IFL_OK ? read_url(node.slot, &own->identity) : status;
     status = status == IFL_OK ? intake_prepare_slot() : status;
-    status = status == IFL_OK ? identity_slots_write(&node.slots, &own->identity, false) : status;
+    status = status == IFL_OK ? identity_slots_write(&node_slots, &own->identity, false) : status;
     if (status == IFL_OK) {
         uart_print("log: a key was made: its certificate is waited for\n");
     }
@@ -43,9 +43,9 @@ static enum ifl_status read_key(struct own_key *own)
     size_t size = 0;
     own->identity = (struct identity){.kind = IDENTITY_REQUEST, .key_type = "EC-P256"};
     enum ifl_status status =
-        identity_slots_part(&node.slots, node.slots.request, IDENTITY_PART_KEY, own->der, sizeof own->der, &size);
+        identity_slots_part(&node_slots, node_slots.request, IDENTITY_PART_KEY, own->der, sizeof own->der, &size);
     own->identity.key = bytes_of(own->der, size);
-    return status == IFL_OK ? read_url(node.slots.request, &own->identity) : status;
+    return status == IFL_OK ? read_url(node_slots.request, &own->identity) : status;
 }
 
 static enum ifl_status csr(void *ctx, enum console_key key, struct text *pem, ifl_ms now)
@@ -63,12 +63,12 @@ static enum ifl_status csr(void *ctx, enum console_key key, struct text *pem, if
     }
     intake_wait_for_flash();
     enum ifl_status status = IFL_OK;
-    if (key == CONSOLE_KEY_EC || node.slots.request < 0) {
+    if (key == CONSOLE_KEY_EC || node_slots.request < 0) {
         status = make_key(own, &random);
     }
     status = status == IFL_OK ? read_key(own) : status;
     if (status == IFL_OK) {
-        status = request_write(&node.arena, &random, own->identity.key, node.settings.device, pem);
+        status = request_write(&node.arena, &random, own->identity.key, node_settings.device, pem);
     }
     arena_free(&node.arena, own);
     return status;
@@ -76,7 +76,7 @@ static enum ifl_status csr(void *ctx, enum console_key key, struct text *pem, if
 
 static enum ifl_status store_answer(const struct identity *identity)
 {
-    return identity_slots_answer(&node.slots, identity);
+    return identity_slots_answer(&node_slots, identity);
 }
 
 static enum ifl_status certificate(void *ctx, struct bytes text, bool new_tenant, ifl_ms now)

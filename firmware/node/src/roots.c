@@ -13,7 +13,7 @@
 
 static bool is_there(unsigned bundle)
 {
-    return bundle < ROOTS_BUNDLES && node.roots.store[bundle].count > 0;
+    return bundle < ROOTS_BUNDLES && node_roots.store[bundle].count > 0;
 }
 
 static enum ifl_status region_of(unsigned bundle, struct flash_region *region)
@@ -23,10 +23,10 @@ static enum ifl_status region_of(unsigned bundle, struct flash_region *region)
 
 static void count(unsigned in_force, unsigned on_trial, unsigned before)
 {
-    node.roots.in_force = (uint8_t)in_force;
-    node.roots.on_trial = (uint8_t)on_trial;
-    node.roots.before = (uint8_t)before;
-    node.roots.seen = false;
+    node_roots.in_force = (uint8_t)in_force;
+    node_roots.on_trial = (uint8_t)on_trial;
+    node_roots.before = (uint8_t)before;
+    node_roots.seen = false;
 }
 
 static unsigned read_bundle(uint8_t value)
@@ -38,7 +38,7 @@ static unsigned read_bundle(uint8_t value)
 /* Where nothing was ever installed: the one that came with the image. */
 static unsigned newest(void)
 {
-    const struct trust_store *store = node.roots.store;
+    const struct trust_store *store = node_roots.store;
     return is_there(1) && (!is_there(0) || store[1].bundle.generation > store[0].bundle.generation) ? 1 : 0;
 }
 
@@ -50,17 +50,17 @@ enum ifl_status roots_open(void)
     for (unsigned i = 0; i < ROOTS_BUNDLES; i++) {
         struct flash_region region;
         status[i] = region_of(i, &region);
-        status[i] = status[i] == IFL_OK ? trust_store_open(&node.roots.store[i], region) : status[i];
+        status[i] = status[i] == IFL_OK ? trust_store_open(&node_roots.store[i], region) : status[i];
     }
     if (!is_there(0) && !is_there(1)) {
         return status[0] != IFL_OK ? status[0] : IFL_NOT_FOUND;
     }
-    if (state_get(&node.state, STATE_TRUST, value, sizeof value, &len) != IFL_OK || len != sizeof value) {
+    if (state_get(&node_state, STATE_TRUST, value, sizeof value, &len) != IFL_OK || len != sizeof value) {
         memset(value, 0, sizeof value);
     }
     count(read_bundle(value[0]), read_bundle(value[1]), read_bundle(value[2]));
-    if (node.roots.in_force == NONE) {
-        count(node.roots.before != NONE ? node.roots.before : newest(), NONE, NONE);
+    if (node_roots.in_force == NONE) {
+        count(node_roots.before != NONE ? node_roots.before : newest(), NONE, NONE);
     }
     return IFL_OK;
 }
@@ -69,7 +69,7 @@ static enum ifl_status keep(unsigned in_force, unsigned on_trial, unsigned befor
 {
     const uint8_t value[3] = {(uint8_t)(in_force + A_ON_FLASH), (uint8_t)(on_trial + A_ON_FLASH),
                               (uint8_t)(before + A_ON_FLASH)};
-    const enum ifl_status status = state_put(&node.state, STATE_TRUST, bytes_of(value, sizeof value));
+    const enum ifl_status status = state_put(&node_state, STATE_TRUST, bytes_of(value, sizeof value));
     if (status == IFL_OK) {
         count(in_force, on_trial, before);
     }
@@ -81,7 +81,7 @@ static enum ifl_status keep(unsigned in_force, unsigned on_trial, unsigned befor
 /* Those on trial and those in force, each certificate once: twice would be more than the arena has room for. */
 static enum ifl_status find(void *ctx, struct bytes subject, unsigned index, void *buf, size_t buf_size, size_t *size)
 {
-    const struct roots *roots = &node.roots;
+    const struct roots *roots = &node_roots;
     const struct trust_store *trial = roots->on_trial == NONE ? NULL : &roots->store[roots->on_trial];
     const struct trust_store *store = trial != NULL ? trial : &roots->store[roots->in_force];
     (void)ctx;
@@ -109,7 +109,7 @@ struct tls_trust roots_trust(void)
 /* The chain begins with its root. */
 void roots_see(void *ctx, struct bytes der, int depth)
 {
-    struct roots *roots = &node.roots;
+    struct roots *roots = &node_roots;
     struct bytes subject;
     (void)ctx;
     if (!roots->in_chain && roots->on_trial != NONE && tls_certificate_names(der, NULL, &subject) == IFL_OK) {
@@ -121,8 +121,8 @@ void roots_see(void *ctx, struct bytes der, int depth)
 
 void roots_judge(ifl_ms now)
 {
-    const struct tls_facts *facts = tls_facts(&node.tls);
-    struct roots *roots = &node.roots;
+    const struct tls_facts *facts = tls_facts(&node_tls);
+    struct roots *roots = &node_roots;
     if (roots->on_trial == NONE || !roots->seen || !facts->server_verified || facts->resumed) {
         return;
     }
@@ -131,7 +131,7 @@ void roots_judge(ifl_ms now)
         proven ? keep(roots->on_trial, NONE, roots->in_force) : keep(roots->in_force, NONE, roots->before);
     if (status != IFL_FLASH_BUSY) { /* then soon; where it can't be written, the next handshake decides */
         roots->seen = false;
-        health_event(&node.health, now,
+        health_event(&node_health, now,
                      status != IFL_OK ? status
                      : proven         ? IFL_TRUST_PROVEN
                                       : IFL_TRUST_REFUSED,
@@ -163,7 +163,7 @@ static enum ifl_status keep_patiently(unsigned in_force, unsigned on_trial, unsi
 
 enum ifl_status roots_install(struct bytes bundle)
 {
-    const struct roots *roots = &node.roots;
+    const struct roots *roots = &node_roots;
     const unsigned target = roots->in_force == 0 ? 1 : 0;
     const uint32_t generation = roots->store[roots->in_force].bundle.generation + 1;
     struct flash_region region;
@@ -171,16 +171,16 @@ enum ifl_status roots_install(struct bytes bundle)
     /* From now on what lies there doesn't count. */
     status = status == IFL_OK ? keep_patiently(roots->in_force, NONE, roots->before == target ? NONE : roots->before)
                               : status;
-    node.roots.store[target].count = status == IFL_OK ? 0 : node.roots.store[target].count;
+    node_roots.store[target].count = status == IFL_OK ? 0 : node_roots.store[target].count;
     status = status == IFL_OK ? device_erase(region, (uint32_t)bundle.size + TRUST_STORE_ENTRY_SIZE) : status;
     status = status == IFL_OK ? stored_write(region, STORED_TRUST, 1, 0, generation, bundle) : status;
-    status = status == IFL_OK ? trust_store_open(&node.roots.store[target], region) : status;
+    status = status == IFL_OK ? trust_store_open(&node_roots.store[target], region) : status;
     return changed(status == IFL_OK ? keep_patiently(roots->in_force, target, roots->before) : status);
 }
 
 enum ifl_status roots_rollback(void)
 {
-    const struct roots *roots = &node.roots;
+    const struct roots *roots = &node_roots;
     if (roots->on_trial != NONE) {
         return changed(keep_patiently(roots->in_force, NONE, roots->before));
     }

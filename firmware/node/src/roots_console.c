@@ -6,7 +6,7 @@
 
 static size_t list(void *ctx, struct console_roots out[CONSOLE_ROOTS_MAX])
 {
-    const struct roots *roots = &node.roots;
+    const struct roots *roots = &node_roots;
     const struct {
         unsigned bundle;
         const char *state;

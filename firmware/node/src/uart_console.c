@@ -61,7 +61,7 @@ static void log_event(void *ctx, const struct health_event *event)
 static void say_events(void)
 {
     for (; unsaid > 0; unsaid--) {
-        const struct health_event *event = health_event_at(&node.health, health_last_seq(&node.health) + 1 - unsaid);
+        const struct health_event *event = health_event_at(&node_health, health_last_seq(&node_health) + 1 - unsaid);
         if (event != NULL) {
             uart_log_status(event->status, event->detail);
         }
@@ -70,8 +70,8 @@ static void say_events(void)
 
 void uart_console_start(void)
 {
-    node.health.listener = log_event;
-    console_init(&node.console, &node.console_wiring, console_write, NULL);
+    node_health.listener = log_event;
+    console_init(&node_console, &node_console_wiring, console_write, NULL);
 }
 
 static bool line_ended; /* its command is still to be carried out */
@@ -83,7 +83,7 @@ void uart_console_take(ifl_ms now)
     while (!feeding && !line_ended && board_uart_read(0, &character, 1) > 0) {
         line_ended = character == '\n';
         if (!line_ended) {
-            console_feed(&node.console, bytes_of(&character, 1), now);
+            console_feed(&node_console, bytes_of(&character, 1), now);
         }
     }
 }
@@ -101,7 +101,7 @@ void uart_console_step(ifl_ms now)
     if (got > 0) {
         node.pasted = now;
         feeding = true;
-        console_feed(&node.console, bytes_of(input, got), now);
+        console_feed(&node_console, bytes_of(input, got), now);
         feeding = false;
         bytes_wipe(input, sizeof input); /* it may be a part of a key */
         board_wake();                    /* there may be more */

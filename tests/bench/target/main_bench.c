@@ -42,14 +42,14 @@ static void weigh_bench_duty(void)
 
 static bool counted(const struct watch *watch, enum health_counter counter)
 {
-    return node.health.counters[counter] != watch->before[counter];
+    return node_health.counters[counter] != watch->before[counter];
 }
 
 static void begin(struct watch *watch)
 {
     *watch = (struct watch){.running = true};
     for (size_t i = 0; i < HEALTH_COUNTER_COUNT; i++) {
-        watch->before[i] = node.health.counters[i];
+        watch->before[i] = node_health.counters[i];
     }
 }
 
@@ -80,11 +80,11 @@ static void end(struct watch *watch, enum bench_kind kind)
 
 static void watch_handshake(void)
 {
-    if (!handshake.running || sender_state(&node.sender) == SENDER_CONNECT) {
+    if (!handshake.running || sender_state(&node_sender) == SENDER_CONNECT) {
         return;
     }
-    handshake.event.bytes_sent = (uint32_t)tls_facts(&node.tls)->bytes_sent;
-    handshake.event.bytes_received = (uint32_t)tls_facts(&node.tls)->bytes_received;
+    handshake.event.bytes_sent = (uint32_t)tls_facts(&node_tls)->bytes_sent;
+    handshake.event.bytes_received = (uint32_t)tls_facts(&node_tls)->bytes_received;
     if (counted(&handshake, HEALTH_HANDSHAKES_FULL)) {
         end(&handshake, BENCH_FULL_HANDSHAKE);
     } else if (counted(&handshake, HEALTH_HANDSHAKES_RESUMED)) {
@@ -99,7 +99,7 @@ static void watch_post(ifl_ms now)
     if (!post.running) {
         return;
     }
-    if (counted(&post, HEALTH_CONNECTS) || sender_state(&node.sender) == SENDER_CONNECT) {
+    if (counted(&post, HEALTH_CONNECTS) || sender_state(&node_sender) == SENDER_CONNECT) {
         post.running = false;
     } else if (post.end == 0 && counted(&post, HEALTH_ACCEPTED)) {
         post.end = ifl_ms_after(now, POST_ENDS_MS);
@@ -125,8 +125,8 @@ static void note_memory(void)
 static ifl_ms turn(void)
 {
     const ifl_ms now = board_now();
-    const uint64_t stored = node.health.counters[HEALTH_STORED];
-    const enum sender_state before = sender_state(&node.sender);
+    const uint64_t stored = node_health.counters[HEALTH_STORED];
+    const enum sender_state before = sender_state(&node_sender);
     struct watch fresh;
     begin(&fresh);
     const uint64_t start = cortex_m_cycles();
@@ -136,13 +136,13 @@ static ifl_ms turn(void)
     const ifl_ms wish = node_step(now);
     const uint32_t took = (uint32_t)(cortex_m_cycles() - start) - own_work;
     bench_duty(); /* the next turn comes at once, or the CPU sleeps */
-    if (before != SENDER_CONNECT && sender_state(&node.sender) == SENDER_CONNECT) {
+    if (before != SENDER_CONNECT && sender_state(&node_sender) == SENDER_CONNECT) {
         handshake = fresh;
     }
-    if (node.health.counters[HEALTH_STORED] != stored && before == SENDER_READY) {
+    if (node_health.counters[HEALTH_STORED] != stored && before == SENDER_READY) {
         post = fresh;
     }
-    if (before == SENDER_IDLE && sender_state(&node.sender) == SENDER_IDLE && took > bench.longest_idle) {
+    if (before == SENDER_IDLE && sender_state(&node_sender) == SENDER_IDLE && took > bench.longest_idle) {
         bench.longest_idle = took;
     }
     add(&handshake, took);

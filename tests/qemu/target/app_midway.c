@@ -55,7 +55,7 @@ static void midway(void)
 
 ifl_ms app_step(ifl_ms now)
 {
-    const bool connects = sender_state(&node.sender) == SENDER_CONNECT;
+    const bool connects = sender_state(&node_sender) == SENDER_CONNECT;
     midway_turns++;
     if (node.on_duty) {
         take_stack();
