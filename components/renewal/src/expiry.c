@@ -6,16 +6,16 @@
 
 int expiry_alarm(int64_t days_left)
 {
-    static const int alarms[] = {1, 7, 14, 30, 60};
+    static const int8_t alarms[] = {1, 7, 14, 30, 60, EXPIRY_ALARM_NONE};
+    const int days = days_left > 60 ? 61 : (int)days_left;
+    size_t i = 0;
     if (days_left < 0) {
         return 0;
     }
-    for (size_t i = 0; i < sizeof alarms / sizeof alarms[0]; i++) {
-        if (days_left <= alarms[i]) {
-            return alarms[i];
-        }
+    while (alarms[i] != EXPIRY_ALARM_NONE && days > alarms[i]) {
+        i++;
     }
-    return EXPIRY_ALARM_NONE;
+    return alarms[i];
 }
 
 void expiry_watch_init(struct expiry_watch *watch)
@@ -27,11 +27,12 @@ static void tell(int64_t end, int64_t days, enum ifl_status status, struct healt
 {
     char buf[HEALTH_DETAIL_SIZE];
     struct text detail;
+    const uint64_t count = (uint64_t)(days < 0 ? -days : days);
     text_init(&detail, buf, sizeof buf);
     text_utc(&detail, end);
     text_str(&detail, ", ");
-    text_u64(&detail, (uint64_t)(days < 0 ? -days : days));
-    text_str(&detail, days == 1 || days == -1 ? " day" : " days");
+    text_u64(&detail, count);
+    text_str(&detail, count == 1 ? " day" : " days");
     text_str(&detail, days < 0 ? " ago" : " left");
     health_event(health, now, status, HEALTH_ROUTE_NONE, buf);
 }

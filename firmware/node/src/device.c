@@ -62,14 +62,13 @@ static bool opens(void *ctx, struct bytes pin)
     return read_pin(&known) == IFL_OK && pin_matches(&known, pin);
 }
 
-static const struct console_device device = {.reboot = reboot, .wipe = wipe};
+const struct console_device device_verbs = {.reboot = reboot, .wipe = wipe};
 static struct console_lock lock = {.opens = opens};
 
-void device_wire(struct console_wiring *wiring)
+struct console_lock *device_lock(void)
 {
     struct pin pin;
-    wiring->device = &device;
-    wiring->lock = read_pin(&pin) == IFL_NOT_FOUND ? NULL : &lock;
+    return read_pin(&pin) == IFL_NOT_FOUND ? NULL : &lock;
 }
 
 ifl_ms device_step(ifl_ms now)

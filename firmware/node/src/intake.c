@@ -16,9 +16,9 @@ static enum ifl_status begin(void *ctx)
     (void)ctx;
     renewal_stop(&node_renewal);
     node_interrupt_sender();
-    node.intake.buf = arena_calloc(&node.arena, 1, TEXT_SIZE);
-    node.intake.size = TEXT_SIZE;
-    node.pasting = node.intake.buf != NULL;
+    node_intake.buf = arena_calloc(&node.arena, 1, TEXT_SIZE);
+    node_intake.size = TEXT_SIZE;
+    node.pasting = node_intake.buf != NULL;
     node.pasted = board_now();
     node.paste_limit = ifl_ms_after(node.pasted, CONSOLE_PASTE_MAX_MS);
     lost_before = board_uart_lost_count(0);
@@ -40,9 +40,9 @@ static void ready(void *ctx, const char *what)
 void intake_drop_text(void *ctx)
 {
     (void)ctx;
-    arena_free(&node.arena, node.intake.buf); /* wiped there */
-    node.intake.buf = NULL;
-    node.intake.size = 0;
+    arena_free(&node.arena, node_intake.buf); /* wiped there */
+    node_intake.buf = NULL;
+    node_intake.size = 0;
 }
 
 static void end(void *ctx)
@@ -140,12 +140,11 @@ static enum ifl_status take(void *ctx, struct bytes text, bool new_tenant, ifl_m
 {
     (void)ctx;
     (void)now;
-    const struct ifl_random random = seed_random(&node.seed);
     struct intake_work *work = intake_begin_work();
     if (work == NULL) {
         return IFL_NO_MEMORY;
     }
-    const enum ifl_status status = service_key_read_once(&text, 1, intake_drop_text, NULL, &node.arena, &random,
+    const enum ifl_status status = service_key_read_once(&text, 1, intake_drop_text, NULL, &node.arena, &node_random,
                                                          work->der, sizeof work->der, &work->identity, &work->report);
     return intake_end_work(work, status, new_tenant, store);
 }
@@ -157,11 +156,7 @@ static enum ifl_status rollback(void *ctx, ifl_ms now)
     return status == IFL_OK ? renewal_slots_changed(&node_renewal, now) : status;
 }
 
-void intake_init(void)
-{
-    node.intake =
-        (struct console_intake){.begin = begin, .ready = ready, .end = end, .take = take, .rollback = rollback};
-}
+struct console_intake node_intake = {.begin = begin, .ready = ready, .end = end, .take = take, .rollback = rollback};
 
 ifl_ms intake_step(ifl_ms now)
 {

@@ -1,10 +1,7 @@
 /* intake_none.c: instead of intake.c where the image must be small: a new identity comes with a new flash image. */
 #include "node.h"
 
-void intake_init(void)
-{
-    node.intake = (struct console_intake){0};
-}
+struct console_intake node_intake;
 
 ifl_ms intake_step(ifl_ms now)
 {

@@ -36,7 +36,7 @@ struct tls node_tls;
 struct renewal node_renewal;
 struct sender node_sender;
 struct console node_console;
-struct console_wiring node_console_wiring;
+const struct ifl_random node_random = {.fill = seed_fill, .ctx = &node.seed};
 static _Alignas(8) uint8_t arena_bytes[NODE_ARENA_SIZE];
 
 _Static_assert(NODE_ARENA_SIZE >= SETTINGS_PACKED_SIZE_MAX, "the settings are read in the arena");
@@ -133,7 +133,7 @@ static enum ifl_status mount_outbox(struct flash_region store)
                                          .payload_max = node_settings.payload_max,
                                          .lanes = lanes,
                                          .lane_count = node_settings.route_count,
-                                         .random = seed_random(&node.seed)};
+                                         .random = node_random};
     return outbox_mount(&node_outbox, store, &config);
 }
 
@@ -168,8 +168,9 @@ static void save_uptime(ifl_ms now)
     (void)state_put(&node_state, STATE_UPTIME, bytes_of(value, sizeof value)); /* lost: messages are younger */
 }
 
-static void start_clock(ifl_ms now)
+static enum ifl_status start_clock(void)
 {
+    const ifl_ms now = board_now();
     uint8_t value[9];
     size_t len = 0;
     clock_init(&node.clock, IFL_BUILD_UNIX_S, now);
@@ -180,6 +181,7 @@ static void start_clock(ifl_ms now)
         (void)clock_set(&node.clock, (int64_t)le64_get(value), CLOCK_STORED, 0, now);
     }
     node.next_time_save = ifl_ms_after(now, TIME_SAVE_MS);
+    return IFL_OK;
 }
 
 static void time_received(void *ctx, int64_t unix_s)
@@ -283,28 +285,26 @@ static void on_identity_verdict(void *ctx, enum ifl_status verdict)
 
 /* ---- network and delivery ---- */
 
-static enum ifl_status start_network(ifl_ms now)
+static enum ifl_status start_network(void)
 {
-    static struct ifl_random random;
-    random = seed_random(&node.seed);
     struct ip_setup setup = {.hostname = node_settings.device,
                              .address = node_settings.address,
                              .gateway = node_settings.gateway,
-                             .random = &random,
+                             .random = &node_random,
                              .time_received = time_received};
     memcpy(setup.mac, node.plate.mac, sizeof setup.mac);
     for (size_t i = 0; i < IP_SERVER_COUNT && i < SETTINGS_SERVER_COUNT; i++) {
         setup.dns[i] = node_settings.dns[i];
         setup.ntp[i] = node_settings.ntp[i];
     }
-    return ip_start(&setup, now);
+    return ip_start(&setup, board_now());
 }
 
 static enum ifl_status start_tls(void)
 {
     arena_init(&node.arena, arena_bytes, sizeof arena_bytes);
     node.tls_context.arena = &node.arena;
-    node.tls_context.random = seed_random(&node.seed);
+    node.tls_context.random = node_random;
     node.tls_context.clock = &node.clock;
     node.tls_context.trust = roots_trust();
     node.tls_context.see_certificate = roots_see;
@@ -321,26 +321,26 @@ static void on_csrf_needed(void *ctx, uint8_t lane, bool needed)
     (void)state_put(&node_state, (uint16_t)(STATE_CSRF_FIRST + lane), bytes_of(&value, 1)); /* lost: costs a request */
 }
 
+static struct sender_wiring sender_wiring = {.settings = &node_settings,
+                                             .outbox = &node_outbox,
+                                             .tls = &node_tls,
+                                             .clock = &node.clock,
+                                             .health = &node_health,
+                                             .random = {.fill = seed_fill, .ctx = &node.seed},
+                                             .host = node.host,
+                                             .proxy = &node.proxy,
+                                             .user_agent = "iflow-agent/" IFL_VERSION,
+                                             .identity_verdict = on_identity_verdict,
+                                             .csrf_needed = on_csrf_needed};
+
 static enum ifl_status start_sender(ifl_ms now)
 {
     static const enum tls_version versions[] = {
         [SETTINGS_TLS_AUTO] = TLS_AUTO, [SETTINGS_TLS_12] = TLS_1_2, [SETTINGS_TLS_13] = TLS_1_3};
     node.tls_context.version = versions[node_settings.tls];
-    node.sender_wiring =
-        (struct sender_wiring){.settings = &node_settings,
-                               .outbox = &node_outbox,
-                               .tls = &node_tls,
-                               .clock = &node.clock,
-                               .health = &node_health,
-                               .random = seed_random(&node.seed),
-                               .host = node.host,
-                               .port = node.port,
-                               .proxy = &node.proxy,
-                               .user_agent = "iflow-agent/" IFL_VERSION,
-                               .authorization = node.authorization[0] == '\0' ? NULL : node.authorization,
-                               .identity_verdict = on_identity_verdict,
-                               .csrf_needed = on_csrf_needed};
-    enum ifl_status status = sender_init(&node_sender, &node.sender_wiring, now);
+    sender_wiring.port = node.port;
+    sender_wiring.authorization = node.authorization[0] == '\0' ? NULL : node.authorization;
+    enum ifl_status status = sender_init(&node_sender, &sender_wiring, now);
     node.sending = status == IFL_OK;
     for (size_t lane = 1; status == IFL_OK && lane < outbox_lane_count(&node_outbox); lane++) {
         uint8_t needed = 0;
@@ -352,14 +352,18 @@ static enum ifl_status start_sender(ifl_ms now)
     return status;
 }
 
+static enum ifl_status start_delivery(void)
+{
+    return start_sender(board_now());
+}
+
 /* The pause of a host that couldn't be asked for want of a network has nothing to do with the host: it ends soon after the network came. A random time
  * after it, because a switch that starts brings back all nodes of a plant at once. */
 static ifl_ms notice_network(ifl_ms now)
 {
     const bool usable = ip_is_usable();
     if (usable && !node.network_was_usable) {
-        const struct ifl_random random = seed_random(&node.seed);
-        node.retry_at = ifl_ms_after(now, ifl_random_below(&random, (uint64_t)node_settings.boot_jitter_ms + 1));
+        node.retry_at = ifl_ms_after(now, ifl_random_below(&node_random, (uint64_t)node_settings.boot_jitter_ms + 1));
     }
     node.network_was_usable = usable;
     if (usable && now >= node.retry_at && node.sending) {
@@ -392,7 +396,7 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     if (!changed || !node.sending) {
         return;
     }
-    if (node.sender_wiring.port != node.port) {
+    if (sender_wiring.port != node.port) {
         sender_stop(&node_sender);
         const enum ifl_status status = start_sender(now);
         if (status != IFL_OK) {
@@ -404,14 +408,14 @@ static void resume_sender(void *ctx, bool changed, ifl_ms now)
     node.next_expiry_check = now;
 }
 
-static enum ifl_status start_renewal(ifl_ms now)
+static enum ifl_status start_renewal(void)
 {
     const struct settings *settings = &node_settings;
     const struct renewal_wiring wiring = {.slots = &node_slots,
                                           .tls = &node_tls,
                                           .arena = &node.arena,
                                           .health = &node_health,
-                                          .random = seed_random(&node.seed),
+                                          .random = node_random,
                                           .host = node.host,
                                           .port = &node.port,
                                           .address = settings->resolve,
@@ -429,7 +433,7 @@ static enum ifl_status start_renewal(ifl_ms now)
         return use_credentials();
     }
     enum ifl_status status;
-    while ((status = renewal_start(&node_renewal, &wiring, settings->boot_jitter_ms, now)) == IFL_FLASH_BUSY) {
+    while ((status = renewal_start(&node_renewal, &wiring, settings->boot_jitter_ms, board_now())) == IFL_FLASH_BUSY) {
         pause();
     }
     node.renewing = status == IFL_OK;
@@ -448,38 +452,31 @@ static void warn_of_expiry(ifl_ms now)
 
 /* ---- start ---- */
 
-static enum ifl_status name_it(enum ifl_status status, struct text *detail, const char *part)
-{
-    if (status != IFL_OK && detail->len == 0) {
-        text_str(detail, part);
-    }
-    return status;
-}
+static const struct console_verb *more[6 + OWN_KEY_VERB_COUNT] = {&CONSOLE_TRUST, &CONSOLE_REBOOT, &CONSOLE_WIPE,
+                                                                  &CONSOLE_UNLOCK, &CONSOLE_LOCK};
 
-static void wire_console(void)
+struct console_wiring node_console_wiring = {.settings = &node_settings,
+                                             .outbox = &node_outbox,
+                                             .sender = &node_sender,
+                                             .clock = &node.clock,
+                                             .health = &node_health,
+                                             .slots = &node_slots,
+                                             .trust = &roots_trust_verb,
+                                             .device = &device_verbs,
+                                             .more = more,
+                                             .arena = &node.arena,
+                                             .stack_used = board_stack_used,
+                                             .stack_size = board_stack_size,
+                                             .version = "iflow-node " IFL_VERSION,
+                                             .host = node.host};
+
+static void start_console(void)
 {
-    static const struct console_verb *more[6 + OWN_KEY_VERB_COUNT] = {&CONSOLE_TRUST, &CONSOLE_REBOOT, &CONSOLE_WIPE,
-                                                                      &CONSOLE_UNLOCK, &CONSOLE_LOCK};
-    intake_init();
     if (node.renewing) {
         own_key_init(&more[5]);
+        node_console_wiring.intake = node_intake.take != NULL ? &node_intake : NULL;
     }
-    node_console_wiring =
-        (struct console_wiring){.settings = &node_settings,
-                                .outbox = &node_outbox,
-                                .sender = &node_sender,
-                                .clock = &node.clock,
-                                .health = &node_health,
-                                .slots = &node_slots,
-                                .intake = node.renewing && node.intake.take != NULL ? &node.intake : NULL,
-                                .more = more,
-                                .arena = &node.arena,
-                                .stack_used = board_stack_used,
-                                .stack_size = board_stack_size,
-                                .version = "iflow-node " IFL_VERSION,
-                                .host = node.host};
-    device_wire(&node_console_wiring);
-    roots_wire(&node_console_wiring);
+    node_console_wiring.lock = device_lock();
     uart_console_start();
 }
 
@@ -492,20 +489,15 @@ static void start_texts(void)
     }
 }
 
-static enum ifl_status start_storage(struct text *detail)
-{
-    start_texts();
-    enum ifl_status status = name_it(start_state(), detail, "state");
-    status = status == IFL_OK ? name_it(start_device(), detail, "nameplate or seed") : status;
-    if (status == IFL_OK) {
-        status = name_it(start_settings(), detail, "settings");
-    }
-    if (status == IFL_OK) {
-        start_clock(board_now());
-        status = name_it(start_outbox(), detail, "outbox");
-    }
-    return status;
-}
+static const struct {
+    enum ifl_status (*start)(void);
+    const char *name;
+} PARTS[] = {{start_state, "state"},       {start_device, "nameplate or seed"},
+             {start_settings, "settings"}, {start_clock, "clock"},
+             {start_outbox, "outbox"},     {start_identity, "identity"},
+             {roots_open, "trust bundle"}, {start_network, "network"},
+             {start_tls, "TLS"},           {start_renewal, "identity"},
+             {start_delivery, "sender"}};
 
 enum ifl_status node_start(struct text *detail)
 {
@@ -513,53 +505,70 @@ enum ifl_status node_start(struct text *detail)
     node.slot = -1;
     node.retry_at = IFL_NEVER;
     expiry_watch_init(&node.expiry);
-    enum ifl_status status = start_storage(detail);
-    status = status == IFL_OK ? name_it(start_identity(), detail, "identity") : status;
-    status = status == IFL_OK ? name_it(roots_open(), detail, "trust bundle") : status;
-    status = status == IFL_OK ? name_it(start_network(board_now()), detail, "network") : status;
-    status = status == IFL_OK ? name_it(start_tls(), detail, "TLS") : status;
-    status = status == IFL_OK ? name_it(start_renewal(board_now()), detail, "identity") : status;
-    status = status == IFL_OK ? name_it(start_sender(board_now()), detail, "sender") : status;
-    if (status == IFL_OK) {
-        wire_console();
-        app_start(board_now());
-        duties_start();
+    start_texts();
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
+        const enum ifl_status status = PARTS[i].start();
+        if (status != IFL_OK) {
+            text_str(detail, PARTS[i].name);
+            return status;
+        }
     }
-    return status;
+    start_console();
+    app_start(board_now());
+    duties_start();
+    return IFL_OK;
 }
 
 /* ---- the loop ---- */
 
+static ifl_ms wish;
+
+/* Some part wants to be called again then. */
+static void want(ifl_ms at)
+{
+    wish = ifl_ms_min(wish, at);
+}
+
+static void step_delivery(ifl_ms now)
+{
+    if (node.renewing) { /* first: a new identity is tried before the next message */
+        want(renewal_step(&node_renewal, now));
+    }
+    if (node.sending && !(node.renewing && renewal_is_busy(&node_renewal))) {
+        want(sender_step(&node_sender, now));
+    }
+}
+
 ifl_ms node_step(ifl_ms now)
 {
-    ifl_ms wish = ifl_ms_min(net_link_step(now), notice_network(now));
+    wish = net_link_step(now);
+    want(notice_network(now));
     tell_time();
     uart_console_step(now);
-    wish = ifl_ms_min(wish, app_step(now));
-    wish = ifl_ms_min(wish, heartbeat_step(now));
+    want(app_step(now));
+    want(heartbeat_step(now));
     if (now >= node.next_expiry_check) {
         warn_of_expiry(now);
         save_uptime(now);
     }
     if (node.pasting) {
-        wish = ifl_ms_min(wish, intake_step(now));
+        want(intake_step(now));
     }
-    if (node.renewing && !node.pasting) { /* first: a new identity is tried before the next message */
-        wish = ifl_ms_min(wish, renewal_step(&node_renewal, now));
-    }
-    if (node.sending && !node.pasting && !(node.renewing && renewal_is_busy(&node_renewal))) {
-        wish = ifl_ms_min(wish, sender_step(&node_sender, now));
+    if (!node.pasting) {
+        step_delivery(now);
     }
     roots_judge(now);
     if (!node.pasting) { /* it looks at whole blocks, and a UART brings a ringful meanwhile */
-        wish = ifl_ms_min(wish, outbox_step(&node_outbox, now));
+        want(outbox_step(&node_outbox, now));
     }
-    wish = ifl_ms_min(wish, state_step(&node_state, now));
+    want(state_step(&node_state, now));
     if (now >= node.next_time_save) {
         save_time(now);
     }
-    wish = ifl_ms_min(wish, device_step(now));
-    return ifl_ms_min(wish, ifl_ms_min(node.next_time_save, node.next_expiry_check));
+    want(device_step(now));
+    want(node.next_time_save);
+    want(node.next_expiry_check);
+    return wish;
 }
 
 /* ---- for the app ---- */

@@ -35,11 +35,9 @@ struct node {
     bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
     bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
     struct expiry_watch expiry;
-    struct console_intake intake;
     struct clock clock;
     struct arena arena;
     struct tls_context tls_context;
-    struct sender_wiring sender_wiring;
     struct seed seed;
     struct nameplate plate;
     struct texts texts;
@@ -61,6 +59,8 @@ extern struct renewal node_renewal;
 extern struct sender node_sender;
 extern struct console node_console;
 extern struct console_wiring node_console_wiring;
+extern struct console_intake node_intake;   /* `take` is NULL where this build takes no identity in */
+extern const struct ifl_random node_random; /* of the seed */
 
 /* Bring everything up. OK; else *detail says which part, and the node can only say so. */
 enum ifl_status node_start(struct text *detail);
@@ -80,14 +80,14 @@ void uart_log_status(enum ifl_status status, const char *detail);
 /* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's
  * over, at the latest CONSOLE_PASTE_QUIET_MS after the last character, and CONSOLE_PASTE_MAX_MS after its begin: a line that is noisy or was joined to something that
  * talks can't hold them up. (What fits takes a second at 115,200 baud.) */
-void intake_init(void);
 ifl_ms intake_step(ifl_ms now);
-/* The console's `identity csr` and `identity certificate`, behind intake_init(): the verbs for its wiring; untouched where this build has none. */
+/* The console's `identity csr` and `identity certificate`: the verbs for its wiring; untouched where this build has none. */
 #define OWN_KEY_VERB_COUNT 2
 void own_key_init(const struct console_verb *verbs[OWN_KEY_VERB_COUNT]);
 
-/* The console's `reboot`, `wipe` and `unlock`. */
-void device_wire(struct console_wiring *wiring);
+/* The console's `reboot` and `wipe`, and the lock of `unlock`; NULL: no PIN was given to this node. */
+extern const struct console_device device_verbs;
+struct console_lock *device_lock(void);
 ifl_ms device_step(ifl_ms now);
 /* Erase the sectors that hold the first `size` bytes of a region. Blocks for 0.1 to 0.7 s each on NOR flash, the watchdog is fed. FLASH_*. */
 enum ifl_status device_erase(struct flash_region region, uint32_t size);

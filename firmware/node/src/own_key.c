@@ -26,9 +26,9 @@ static enum ifl_status read_url(int slot, struct identity *identity)
     return status == IFL_END ? IFL_OK : status;
 }
 
-static enum ifl_status make_key(struct own_key *own, const struct ifl_random *random)
+static enum ifl_status make_key(struct own_key *own)
 {
-    enum ifl_status status = request_make_ec(&node.arena, random, own->der, sizeof own->der, &own->identity);
+    enum ifl_status status = request_make_ec(&node.arena, &node_random, own->der, sizeof own->der, &own->identity);
     status = status == IFL_OK ? read_url(node.slot, &own->identity) : status;
     status = status == IFL_OK ? intake_prepare_slot() : status;
     status = status == IFL_OK ? identity_slots_write(&node_slots, &own->identity, false) : status;
@@ -56,7 +56,6 @@ static enum ifl_status csr(void *ctx, enum console_key key, struct text *pem, if
         uart_print("log: a node makes EC keys only\n");
         return IFL_KEY_UNSUPPORTED;
     }
-    const struct ifl_random random = seed_random(&node.seed);
     struct own_key *own = arena_calloc(&node.arena, 1, sizeof *own);
     if (own == NULL) {
         return IFL_NO_MEMORY;
@@ -64,11 +63,11 @@ static enum ifl_status csr(void *ctx, enum console_key key, struct text *pem, if
     intake_wait_for_flash();
     enum ifl_status status = IFL_OK;
     if (key == CONSOLE_KEY_EC || node_slots.request < 0) {
-        status = make_key(own, &random);
+        status = make_key(own);
     }
     status = status == IFL_OK ? read_key(own) : status;
     if (status == IFL_OK) {
-        status = request_write(&node.arena, &random, own->identity.key, node_settings.device, pem);
+        status = request_write(&node.arena, &node_random, own->identity.key, node_settings.device, pem);
     }
     arena_free(&node.arena, own);
     return status;
@@ -83,7 +82,6 @@ static enum ifl_status certificate(void *ctx, struct bytes text, bool new_tenant
 {
     (void)ctx;
     (void)now;
-    const struct ifl_random random = seed_random(&node.seed);
     struct own_key *own = arena_calloc(&node.arena, 1, sizeof *own);
     struct intake_work *work = own == NULL ? NULL : intake_begin_work();
     enum ifl_status status = IFL_NO_MEMORY;
@@ -91,7 +89,7 @@ static enum ifl_status certificate(void *ctx, struct bytes text, bool new_tenant
         intake_wait_for_flash();
         status = read_key(own);
         status = status == IFL_OK
-                     ? request_answer_once(text, &own->identity, intake_drop_text, NULL, &node.arena, &random,
+                     ? request_answer_once(text, &own->identity, intake_drop_text, NULL, &node.arena, &node_random,
                                            work->der, sizeof work->der, &work->identity, &work->report)
                      : status;
         status = intake_end_work(work, status, new_tenant, store_answer);
@@ -102,8 +100,8 @@ static enum ifl_status certificate(void *ctx, struct bytes text, bool new_tenant
 
 void own_key_init(const struct console_verb *verbs[OWN_KEY_VERB_COUNT])
 {
-    node.intake.csr = csr;
-    node.intake.certificate = certificate;
+    node_intake.csr = csr;
+    node_intake.certificate = certificate;
     verbs[0] = &CONSOLE_CSR_EC;
     verbs[1] = &CONSOLE_CERTIFICATE;
 }

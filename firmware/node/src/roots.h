@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "console/console.h"
 #include "image/trust_store.h"
 
 #define ROOTS_BUNDLES 2u
@@ -39,8 +40,7 @@ enum ifl_status roots_install(struct bytes bundle);
 /* NOT_FOUND: there is nothing to go back to. Others: nothing has changed, but after FLASH_IO and FLASH_VERIFY the next start may find it done. */
 enum ifl_status roots_rollback(void);
 
-struct console_wiring;
 /* `trust`, for a console that takes pasted text. */
-void roots_wire(struct console_wiring *wiring);
+extern const struct console_trust roots_trust_verb;
 
 #endif

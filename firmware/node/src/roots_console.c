@@ -66,8 +66,4 @@ static enum ifl_status rollback(void *ctx, ifl_ms now)
     return roots_rollback();
 }
 
-void roots_wire(struct console_wiring *wiring)
-{
-    static const struct console_trust trust = {.list = list, .install = install, .rollback = rollback};
-    wiring->trust = &trust;
-}
+const struct console_trust roots_trust_verb = {.list = list, .install = install, .rollback = rollback};

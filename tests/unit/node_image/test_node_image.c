@@ -291,7 +291,7 @@ static void first_seed(void)
 
 static void draw(struct seed *seed, uint8_t *out)
 {
-    struct ifl_random random = seed_random(seed);
+    struct ifl_random random = {.fill = seed_fill, .ctx = seed};
     TEST_ASSERT_EQUAL(IFL_OK, random.fill(random.ctx, out, STREAM_SIZE));
 }
 
@@ -300,7 +300,7 @@ static void without_a_seed_there_is_no_randomness(void)
     struct seed seed;
     uint8_t out[STREAM_SIZE] = {1}, zero[STREAM_SIZE] = {0};
     TEST_ASSERT_EQUAL(IFL_NO_ENTROPY, start(&seed));
-    struct ifl_random random = seed_random(&seed);
+    struct ifl_random random = {.fill = seed_fill, .ctx = &seed};
     TEST_ASSERT_EQUAL(IFL_NO_ENTROPY, random.fill(random.ctx, out, sizeof out));
     TEST_ASSERT_EQUAL_MEMORY(zero, out, sizeof out);
 }
@@ -314,7 +314,7 @@ static void every_fill_is_different_and_every_length_is_filled(void)
     draw(&seed, a);
     draw(&seed, b);
     TEST_ASSERT_TRUE(memcmp(a, b, sizeof a) != 0);
-    struct ifl_random random = seed_random(&seed);
+    struct ifl_random random = {.fill = seed_fill, .ctx = &seed};
     TEST_ASSERT_EQUAL(IFL_OK, random.fill(random.ctx, large, 99));
     TEST_ASSERT_EQUAL_HEX8(0, large[99]);
     TEST_ASSERT_TRUE(memcmp(large, large + 32, 32) != 0);

@@ -158,7 +158,7 @@ static bool block(const uint8_t key[32], uint8_t purpose, uint32_t number, uint8
     return ok;
 }
 
-static enum ifl_status fill(void *ctx, void *buf, size_t size)
+enum ifl_status seed_fill(void *ctx, void *buf, size_t size)
 {
     struct seed *seed = ctx;
     uint8_t out[BLOCK_SIZE], *to = buf;
@@ -176,11 +176,6 @@ static enum ifl_status fill(void *ctx, void *buf, size_t size)
     }
     bytes_wipe(out, sizeof out);
     return ok ? IFL_OK : IFL_NO_ENTROPY;
-}
-
-struct ifl_random seed_random(struct seed *seed)
-{
-    return (struct ifl_random){.fill = fill, .ctx = seed};
 }
 
 enum ifl_status seed_write_first(struct flash_region region, const uint8_t first[SEED_SIZE])

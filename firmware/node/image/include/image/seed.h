@@ -26,8 +26,8 @@ struct seed {
 /* Find the newest seed in the region (two sectors or more), store its successor, start the stream. `device` is mixed in: what tells devices apart (MAC address, serial
  * number). FLASH_BUSY: a sector is being erased, call again. OK. NO_ENTROPY: no valid seed. FLASH_*: its successor can't be stored, so it isn't used. */
 enum ifl_status seed_start(struct seed *seed, struct flash_region region, struct bytes device);
-/* The stream, for all rooms. `seed` must stay. */
-struct ifl_random seed_random(struct seed *seed);
+/* The stream, for all rooms: `fill` of a struct ifl_random whose `ctx` is the seed. */
+enum ifl_status seed_fill(void *seed, void *buf, size_t size);
 
 /* Put a first seed into a region that is erased: 64 bytes of real randomness. FLASH_*. */
 enum ifl_status seed_write_first(struct flash_region region, const uint8_t first[SEED_SIZE]);
