@@ -234,8 +234,8 @@ static void check_answer(bool was_secret)
     }
     promise(!has(answer, answer_len, PASSWORD));
     if (console_is_secret(&console)) {
-        promise(!was_secret && !console.json); /* the prompt; JSON has none */
-    } else if (console.json) {
+        promise(!was_secret && !console.out.json); /* the prompt; JSON has none */
+    } else if (console.out.json) {
         promise(answer[answer_len - 1] == '\n' && memchr(answer, '\n', answer_len) == answer + answer_len - 1);
         promise(json_read(bytes_of(answer, answer_len), JSON_STRICT, &value, &at) && at == answer_len &&
                 value.type == JSON_OBJECT);

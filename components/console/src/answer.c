@@ -1,45 +1,46 @@
-#include "answer.h"
+#include "console/answer.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "outbox/outbox.h"
 
 #define SCRATCH_SIZE 72u /* the longest number, time, id, duration or check sum, with quotes */
 #define SHA256_SIZE 32u
 
 enum { COLUMN = 16, NARROW_COLUMN = 10 };
 
-static void answer_bytes(struct console *console, struct bytes raw)
+static void answer_bytes(struct answer *out, struct bytes raw)
 {
     if (raw.size > 0) {
-        console->write(console->ctx, raw);
+        out->write(out->ctx, raw);
     }
 }
 
-void answer_str(struct console *console, const char *s)
+void answer_str(struct answer *out, const char *s)
 {
-    answer_bytes(console, bytes_of_string(s));
+    answer_bytes(out, bytes_of_string(s));
 }
 
-void answer_open(struct console *console, bool ok)
+void answer_open(struct answer *out, bool ok)
 {
-    if (console->json && console->last == CONSOLE_NOTHING_YET) {
-        answer_str(console, ok ? "{\"ok\":true" : "{\"ok\":false");
-        console->last = CONSOLE_VALUE;
+    if (out->json && out->last == ANSWER_NOTHING_YET) {
+        answer_str(out, ok ? "{\"ok\":true" : "{\"ok\":false");
+        out->last = ANSWER_VALUE;
     }
 }
 
 /* What comes before a member or an element, and its name. */
-static void begin_member(struct console *console, struct bytes name)
+static void begin_member(struct answer *out, struct bytes name)
 {
-    answer_open(console, true);
-    answer_str(console, console->last == CONSOLE_VALUE ? "," : "");
-    console->last = CONSOLE_VALUE;
+    answer_open(out, true);
+    answer_str(out, out->last == ANSWER_VALUE ? "," : "");
+    out->last = ANSWER_VALUE;
     if (name.size > 0) {
-        answer_str(console, "\"");
-        answer_bytes(console, name);
-        answer_str(console, "\":");
+        answer_str(out, "\"");
+        answer_bytes(out, name);
+        answer_str(out, "\":");
     }
 }
 
@@ -47,10 +48,10 @@ static void begin_member(struct console *console, struct bytes name)
 
 /* A string of any length through a small buffer: one UTF-8 character is at most 4 bytes, so pieces are cut between
  * characters and each piece is quoted without its quotes. */
-static void json_string(struct console *console, struct bytes raw)
+static void json_string(struct answer *out, struct bytes raw)
 {
     enum { PIECE = 8 };
-    answer_str(console, "\"");
+    answer_str(out, "\"");
     while (raw.size > 0) {
         size_t size = raw.size < PIECE ? raw.size : PIECE;
         while (size < raw.size && size > PIECE - 4 && (raw.data[size] & 0xC0u) == 0x80u) {
@@ -60,72 +61,72 @@ static void json_string(struct console *console, struct bytes raw)
         struct text text;
         text_init(&text, buf, sizeof buf);
         text_json(&text, bytes_head(raw, size));
-        answer_bytes(console, bytes_of(text.buf + 1, text.len - 2));
+        answer_bytes(out, bytes_of(text.buf + 1, text.len - 2));
         raw = bytes_tail(raw, size);
     }
-    answer_str(console, "\"");
+    answer_str(out, "\"");
 }
 
-static void string(struct console *console, const char *value)
+static void string(struct answer *out, const char *value)
 {
-    if (console->json) {
-        json_string(console, bytes_of_string(value));
+    if (out->json) {
+        json_string(out, bytes_of_string(value));
     } else {
-        answer_str(console, value);
+        answer_str(out, value);
     }
 }
 
-static void column(struct console *console, const char *value, size_t width)
+static void column(struct answer *out, const char *value, size_t width)
 {
-    answer_str(console, value);
+    answer_str(out, value);
     for (size_t at = strlen(value); at < width; at++) {
-        answer_str(console, " ");
+        answer_str(out, " ");
     }
 }
 
-static void name(struct console *console, const char *value)
+static void name(struct answer *out, const char *value)
 {
-    if (console->json) {
-        begin_member(console, bytes_of_string(value));
-        console->last = CONSOLE_NAMED;
+    if (out->json) {
+        begin_member(out, bytes_of_string(value));
+        out->last = ANSWER_NAMED;
         return;
     }
     for (; *value != '\0'; value++) {
-        answer_bytes(console, bytes_of(*value == '_' ? " " : value, 1));
+        answer_bytes(out, bytes_of(*value == '_' ? " " : value, 1));
     }
 }
 
-static void diag(struct console *console, const char *form, enum ifl_status status, enum ifl_text which)
+static void diag(struct answer *out, const char *form, enum ifl_status status, enum ifl_text which)
 {
     char buf[IFL_TEXT_SIZE];
-    answer(console, form, ifl_text(status, which, buf, sizeof buf));
+    answer(out, form, ifl_text(status, which, buf, sizeof buf));
 }
 
-static void status(struct console *console, enum ifl_status value)
+static void status(struct answer *out, enum ifl_status value)
 {
-    if (console->json && value == IFL_OK) {
-        answer_str(console, "null");
+    if (out->json && value == IFL_OK) {
+        answer_str(out, "null");
         return;
     }
-    console->last = CONSOLE_NAMED;
-    answer(console, "E%u|%{code%u", (uint32_t)value);
-    diag(console, "|name%s", value, IFL_TEXT_NAME);
-    answer(console, "|action%s", ifl_action_name(ifl_diag(value)->action));
-    diag(console, " %s|cause%s", value, IFL_TEXT_CAUSE);
-    diag(console, " %s|remedy%s", value, IFL_TEXT_REMEDY);
-    answer(console, "|%}");
+    out->last = ANSWER_NAMED;
+    answer(out, "E%u|%{code%u", (uint32_t)value);
+    diag(out, "|name%s", value, IFL_TEXT_NAME);
+    answer(out, "|action%s", ifl_action_name(ifl_diag(value)->action));
+    diag(out, " %s|cause%s", value, IFL_TEXT_CAUSE);
+    diag(out, " %s|remedy%s", value, IFL_TEXT_REMEDY);
+    answer(out, "|%}");
 }
 
-static void bracket(struct console *console, char c)
+static void bracket(struct answer *out, char c)
 {
-    answer_bytes(console, bytes_of(&c, 1));
-    console->last = c == '{' || c == '[' ? CONSOLE_BRACKET_OPEN : CONSOLE_VALUE;
+    answer_bytes(out, bytes_of(&c, 1));
+    out->last = c == '{' || c == '[' ? ANSWER_BRACKET_OPEN : ANSWER_VALUE;
 }
 
 /* ---- forms ---- */
 
 struct form {
-    struct console *console;
+    struct answer *out;
     uint64_t number; /* the last one */
     va_list values;
 };
@@ -135,7 +136,7 @@ static void scratch(struct form *form, char kind)
 {
     char buf[SCRATCH_SIZE];
     struct text text;
-    const bool quoted = form->console->json && (kind == 't' || kind == 'i' || kind == 'h');
+    const bool quoted = form->out->json && (kind == 't' || kind == 'i' || kind == 'h');
     text_init(&text, buf, sizeof buf);
     text_str(&text, quoted ? "\"" : "");
     switch (kind) {
@@ -149,6 +150,9 @@ static void scratch(struct form *form, char kind)
         break;
     case 'I':
         text_i64(&text, va_arg(form->values, int64_t));
+        break;
+    case 'x':
+        text_hex_u64(&text, va_arg(form->values, uint32_t), 8);
         break;
     case '+':
         text_str(&text, form->number == 1 ? "" : "s");
@@ -173,25 +177,25 @@ static void scratch(struct form *form, char kind)
         break;
     }
     text_str(&text, quoted ? "\"" : "");
-    answer_str(form->console, buf);
+    answer_str(form->out, buf);
 }
 
 static void value(struct form *form, char kind)
 {
-    struct console *console = form->console;
+    struct answer *out = form->out;
     switch (kind) {
     case 's':
-        string(console, va_arg(form->values, const char *));
+        string(out, va_arg(form->values, const char *));
         break;
     case 'm':
-        name(console, va_arg(form->values, const char *));
+        name(out, va_arg(form->values, const char *));
         break;
     case 'c':
     case 'l':
-        column(console, va_arg(form->values, const char *), kind == 'c' ? COLUMN : NARROW_COLUMN);
+        column(out, va_arg(form->values, const char *), kind == 'c' ? COLUMN : NARROW_COLUMN);
         break;
     case 'e':
-        status(console, (enum ifl_status)va_arg(form->values, unsigned));
+        status(out, (enum ifl_status)va_arg(form->values, unsigned));
         break;
     case '-':
         (void)va_arg(form->values, const char *);
@@ -200,7 +204,7 @@ static void value(struct form *form, char kind)
     case '[':
     case ']':
     case '}':
-        bracket(console, kind);
+        bracket(out, kind);
         break;
     default:
         scratch(form, kind);
@@ -208,21 +212,21 @@ static void value(struct form *form, char kind)
     }
 }
 
-void answer(struct console *console, const char *text, ...)
+void answer(struct answer *out, const char *text, ...)
 {
-    struct form form = {.console = console};
+    struct form form = {.out = out};
     va_start(form.values, text);
-    while (console->json && *text != '\0' && *text++ != '|') {
+    while (out->json && *text != '\0' && *text++ != '|') {
     }
     while (*text != '\0' && *text != '|') {
-        text += console->json && *text == ' ' ? 1 : 0;
+        text += out->json && *text == ' ' ? 1 : 0;
         const struct bytes words = bytes_of(text, strcspn(text, "%|"));
         text += words.size;
         const char kind = *text == '%' ? text[1] : '\0';
-        if (!console->json) {
-            answer_bytes(console, words);
+        if (!out->json) {
+            answer_bytes(out, words);
         } else if (strchr("m]}-", kind) == NULL) {
-            begin_member(console, words);
+            begin_member(out, words);
         }
         if (kind != '\0') {
             value(&form, kind);
@@ -230,22 +234,4 @@ void answer(struct console *console, const char *text, ...)
         }
     }
     va_end(form.values);
-}
-
-void answer_validity(struct console *console, const struct identity_slot *slot, int64_t unix_s)
-{
-    const int64_t left_s = slot->chain_not_after - unix_s;
-    if (console->json) {
-        answer(console, "|not_after%t seconds_left%I", slot->not_after, left_s);
-    } else if (left_s < 0) {
-        answer(console, "valid until %t, expired", slot->chain_not_after);
-    } else {
-        answer(console, "valid until %t, %U day%+ left", slot->chain_not_after, (uint64_t)left_s / 86400);
-    }
-}
-
-enum ifl_status answer_done(struct console *console, const char *text)
-{
-    answer(console, text);
-    return IFL_OK;
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "answer.h"
 #include "verbs.h"
 
 static enum ifl_status console_verb_help(struct console *console, struct words *words, ifl_ms now);
@@ -27,8 +26,8 @@ void console_init(struct console *console, const struct console_wiring *wiring,
 {
     memset(console, 0, sizeof *console);
     console->wiring = wiring;
-    console->write = write;
-    console->ctx = ctx;
+    console->out.write = write;
+    console->out.ctx = ctx;
 }
 
 struct bytes words_next(struct words *words)
@@ -67,8 +66,8 @@ static void help_line(struct console *console, const struct console_verb *verb)
 {
     char words[IFL_WORDS_SIZE];
     if (is_offered(console, verb)) {
-        const bool told = !console->json && ifl_words(verb->help, words, sizeof words);
-        answer(console, "%s\n|%s", told ? words : verb->name);
+        const bool told = !console->out.json && ifl_words(verb->help, words, sizeof words);
+        answer(&console->out, "%s\n|%s", told ? words : verb->name);
     }
 }
 
@@ -76,14 +75,14 @@ static enum ifl_status console_verb_help(struct console *console, struct words *
 {
     (void)words;
     (void)now;
-    answer(console, "|commands%[");
+    answer(&console->out, "|commands%[");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         help_line(console, &VERBS[i]);
     }
     for (size_t i = 0; more_verb(console, i) != NULL; i++) {
         help_line(console, more_verb(console, i));
     }
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -118,17 +117,35 @@ static const struct console_verb *find_verb(const struct console *console, struc
 
 static void finish_answer(struct console *console)
 {
-    answer_open(console, true);
-    answer_str(console, console->json ? "}\n" : "\n");
-    console->last = CONSOLE_NOTHING_YET;
+    answer_open(&console->out, true);
+    answer_str(&console->out, console->out.json ? "}\n" : "\n");
+    console->out.last = ANSWER_NOTHING_YET;
 }
 
 /* A verb that fails has written nothing yet, so the error is the whole answer. */
 void console_refuse(struct console *console, enum ifl_status status)
 {
-    answer_open(console, false);
-    answer(console, "%e\n|error%e", status);
+    answer_open(&console->out, false);
+    answer(&console->out, "%e\n|error%e", status);
     finish_answer(console);
+}
+
+void answer_validity(struct console *console, const struct identity_slot *slot, int64_t unix_s)
+{
+    const int64_t left_s = slot->chain_not_after - unix_s;
+    if (console->out.json) {
+        answer(&console->out, "|not_after%t seconds_left%I", slot->not_after, left_s);
+    } else if (left_s < 0) {
+        answer(&console->out, "valid until %t, expired", slot->chain_not_after);
+    } else {
+        answer(&console->out, "valid until %t, %U day%+ left", slot->chain_not_after, (uint64_t)left_s / 86400);
+    }
+}
+
+enum ifl_status answer_done(struct console *console, const char *text)
+{
+    answer(&console->out, text);
+    return IFL_OK;
 }
 
 static bool needs_lock_open(const struct console_verb *verb, struct words words)
@@ -139,7 +156,7 @@ static bool needs_lock_open(const struct console_verb *verb, struct words words)
 static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
 {
     struct words words = {line};
-    console->json = begins_with(line, "json", &words);
+    console->out.json = begins_with(line, "json", &words);
     const struct console_verb *verb = find_verb(console, &words);
     if (verb == NULL) {
         return IFL_USAGE;
@@ -163,7 +180,7 @@ static void finish_line(struct console *console, ifl_ms now)
     if (line.size == 0 && !cut) {
         return;
     }
-    console->json = bytes_starts_with(line, bytes_of_string("json "));
+    console->out.json = bytes_starts_with(line, bytes_of_string("json "));
     const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
     bytes_wipe(console->line, used.size); /* it may have held a PIN */
     if (status != IFL_OK) {

@@ -1,5 +1,4 @@
 /* import.c: a service key or PEM pasted as it is, ended by a line with a dot. Lines may be of any length: JSON has its certificates in one. */
-#include "answer.h"
 #include "verbs.h"
 
 static void forget(struct console_intake *intake)
@@ -57,11 +56,11 @@ enum ifl_status import_begin(struct console *console, struct words *words, const
     if (intake->ready != NULL) {
         intake->ready(intake->ctx, paste->what);
     }
-    if (!console->json) {
+    if (!console->out.json) {
         char prompt[IFL_WORDS_SIZE];
         (void)ifl_words(paste->prompt, prompt, sizeof prompt);
-        answer_str(console, prompt);
-        answer_str(console, "\n");
+        answer_str(&console->out, prompt);
+        answer_str(&console->out, "\n");
     }
     return IFL_OK;
 }

@@ -2,7 +2,6 @@
  *
  *   CLOSED ──right PIN──► OPEN ──`lock`, or ten minutes without a command that needed it──► CLOSED
  *     └──wrong PIN──► SHUT for 2, 4, 8, ... seconds ──► CLOSED */
-#include "answer.h"
 #include "verbs.h"
 
 bool console_is_open(const struct console *console, ifl_ms now)

@@ -50,7 +50,7 @@ static void payload_base64(struct console *console, struct outbox_message *messa
             struct text text;
             text_init(&text, buf, sizeof buf);
             text_base64(&text, bytes_of(piece, len));
-            answer_str(console, buf);
+            answer_str(&console->out, buf);
             len = 0;
         }
         if (got == 0) {
@@ -62,9 +62,9 @@ static void payload_base64(struct console *console, struct outbox_message *messa
 static enum ifl_status show(struct console *console, struct outbox_message *message, ifl_ms now)
 {
     (void)now;
-    answer(console, "%s\n|route%s messages%[", outbox_lane_route(console->wiring->outbox, message->lane));
+    answer(&console->out, "%s\n|route%s messages%[", outbox_lane_route(console->wiring->outbox, message->lane));
     tell_message(console, message, 0);
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -82,11 +82,11 @@ static enum ifl_status export_payload(struct console *console, struct outbox_mes
     if (status != IFL_OK) {
         return status;
     }
-    answer(console, "|id%i", &message->id);
-    answer_str(console, console->json ? ",\"payload\":\"" : "");
+    answer(&console->out, "|id%i", &message->id);
+    answer_str(&console->out, console->out.json ? ",\"payload\":\"" : "");
     payload_base64(console, message, &status);
-    answer_str(console, console->json ? "\"" : "\n");
-    answer(console, "|complete%b", status == IFL_OK);
+    answer_str(&console->out, console->out.json ? "\"" : "\n");
+    answer(&console->out, "|complete%b", status == IFL_OK);
     return IFL_OK;
 }
 

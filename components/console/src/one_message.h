@@ -2,7 +2,6 @@
 #ifndef CONSOLE_ONE_MESSAGE_H
 #define CONSOLE_ONE_MESSAGE_H
 
-#include "answer.h"
 #include "verbs.h"
 
 /* The words are one of the four and an id (a route may have such a name, too). */

@@ -1,5 +1,4 @@
 /* verb_device.c: `reboot` and `wipe`: what ends with a new start of the device. */
-#include "answer.h"
 #include "verbs.h"
 
 static enum ifl_status reboot(struct console *console, struct words *words, ifl_ms now)

@@ -1,5 +1,4 @@
 /* verb_identity.c: `identity`: which certificates there are, from what the slots' headers say, never from a key; `identity rollback`. */
-#include "answer.h"
 #include "verbs.h"
 
 static const char *state_word(enum identity_slot_state state)
@@ -32,16 +31,16 @@ static void tell_slot(struct console *console, int number, int64_t unix_s)
     const struct identity_slots *slots = console->wiring->slots;
     const struct identity_slot *slot = &slots->slot[number];
     const bool in_force = number == slots->active;
-    answer(console, "slot %s  %s|%{slot%s state%s in_force%b", number == 0 ? "A" : "B", state_word(slot->state),
+    answer(&console->out, "slot %s  %s|%{slot%s state%s in_force%b", number == 0 ? "A" : "B", state_word(slot->state),
            in_force);
-    answer(console, in_force ? ", in force\n" : "\n");
+    answer(&console->out, in_force ? ", in force\n" : "\n");
     if (has_certificate(slot)) {
-        answer(console, "  generation %u, leaf SHA-256 %h\n  |generation%u leaf_sha256%h", slot->generation,
+        answer(&console->out, "  generation %u, leaf SHA-256 %h\n  |generation%u leaf_sha256%h", slot->generation,
                slot->leaf_sha256);
         answer_validity(console, slot, unix_s);
-        answer(console, "\n");
+        answer(&console->out, "\n");
     }
-    answer(console, "|%}");
+    answer(&console->out, "|%}");
 }
 
 /* *problem: why nothing can be delivered with the identity that it's back at. */
@@ -68,14 +67,14 @@ enum ifl_status console_verb_identity(struct console *console, struct words *wor
     }
     const int64_t unix_s = clock_read(console->wiring->clock, now).unix_s;
     if (problem != IFL_OK) {
-        answer(console, "Done, but %e\n", problem);
+        answer(&console->out, "Done, but %e\n", problem);
     }
-    answer(console, "|slots%[");
+    answer(&console->out, "|slots%[");
     tell_slot(console, 0, unix_s);
     tell_slot(console, 1, unix_s);
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     if (problem != IFL_OK) {
-        answer(console, "|problem%e", problem);
+        answer(&console->out, "|problem%e", problem);
     }
     return IFL_OK;
 }

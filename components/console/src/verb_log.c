@@ -1,5 +1,4 @@
 /* verb_log.c: `log`: the last events, oldest first. */
-#include "answer.h"
 #include "verbs.h"
 
 #define LOG_DEFAULT 20u
@@ -20,19 +19,19 @@ static void tell_event(struct console *console, const struct health_event *event
 {
     const char *route = route_name(console, event->route);
     const int64_t unix_s = wall_time(console, event->at, now);
-    if (console->json) {
-        answer(console, "|%{seq%u time%t route%s status%e", event->seq, unix_s, route, event->status);
-        answer(console, "|detail%s repeated%u%}", event->detail, event->repeated);
+    if (console->out.json) {
+        answer(&console->out, "|%{seq%u time%t route%s status%e", event->seq, unix_s, route, event->status);
+        answer(&console->out, "|detail%s repeated%u%}", event->detail, event->repeated);
         return;
     }
-    answer(console, route[0] != '\0' ? "%t  %s: %e" : "%t  %-%e", unix_s, route, event->status);
+    answer(&console->out, route[0] != '\0' ? "%t  %s: %e" : "%t  %-%e", unix_s, route, event->status);
     if (event->detail[0] != '\0') {
-        answer(console, " (%s)", event->detail);
+        answer(&console->out, " (%s)", event->detail);
     }
     if (event->repeated > 0) {
-        answer(console, ", %u more time%+", event->repeated);
+        answer(&console->out, ", %u more time%+", event->repeated);
     }
-    answer(console, "\n");
+    answer(&console->out, "\n");
 }
 
 enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now)
@@ -42,7 +41,7 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
     if ((word.size > 0 && !bytes_to_u64(word, &count)) || words_are_left(words)) {
         return IFL_USAGE;
     }
-    answer(console, "|events%[");
+    answer(&console->out, "|events%[");
     const uint64_t first = health_first_seq(console->wiring->health);
     const uint64_t last = health_last_seq(console->wiring->health);
     for (uint64_t seq = last >= first + count ? last - count + 1 : first; seq != 0 && seq <= last && count > 0; seq++) {
@@ -51,6 +50,6 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
             tell_event(console, event, now);
         }
     }
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     return IFL_OK;
 }

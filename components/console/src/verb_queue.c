@@ -1,7 +1,6 @@
 /* verb_queue.c: `queue`, `send`, `retry`: what people do with messages. */
 #include <string.h>
 
-#include "answer.h"
 #include "one_message.h"
 #include "verbs.h"
 
@@ -33,17 +32,17 @@ static uint32_t attempts_of(struct console *console, uint8_t lane)
 void tell_message(struct console *console, const struct outbox_message *message, uint32_t attempts)
 {
     const enum ifl_status reason = (enum ifl_status)message->reason;
-    if (console->json) {
-        answer(console, "|%{id%i n%U size%u stored%t time_quality%s", &message->id, (uint64_t)message->n, message->size,
-               message->time.unix_s, clock_quality_name((enum clock_quality)message->time.quality));
-        answer(console, "|attempts%u reason%e%}", attempts, reason);
+    if (console->out.json) {
+        answer(&console->out, "|%{id%i n%U size%u stored%t time_quality%s", &message->id, (uint64_t)message->n,
+               message->size, message->time.unix_s, clock_quality_name((enum clock_quality)message->time.quality));
+        answer(&console->out, "|attempts%u reason%e%}", attempts, reason);
         return;
     }
-    answer(console, "  %i  %u byte%+, stored %t", &message->id, message->size, message->time.unix_s);
+    answer(&console->out, "  %i  %u byte%+, stored %t", &message->id, message->size, message->time.unix_s);
     if (attempts > 0) {
-        answer(console, ", %u attempt%+", attempts);
+        answer(&console->out, ", %u attempt%+", attempts);
     }
-    answer(console, reason != IFL_OK ? ": %e\n" : "\n", reason);
+    answer(&console->out, reason != IFL_OK ? ": %e\n" : "\n", reason);
 }
 
 /* The first `limit` messages of a lane. The flash may be busy or damaged: then the list ends early, and says so. */
@@ -66,18 +65,18 @@ static void tell_lane(struct console *console, const struct listing *listing, ui
     struct outbox_lane_stats stats;
     memset(&stats, 0, sizeof stats);
     (void)outbox_lane_stats(outbox, lane, &stats);
-    answer(console, "%c |%{route%s lane%u orphan%b queued%U", outbox_lane_route(outbox, lane), lane, orphan,
+    answer(&console->out, "%c |%{route%s lane%u orphan%b queued%U", outbox_lane_route(outbox, lane), lane, orphan,
            (uint64_t)stats.queued);
-    answer(console, lane == OUTBOX_LANE_DEAD ? "%U message%+" : "%U message%+ queued", (uint64_t)stats.queued);
-    answer(console, orphan ? " (the route isn't configured any more)\n" : "\n");
-    answer(console, "|first_n%U last_n%U given_up%U messages%[", (uint64_t)stats.first_n, (uint64_t)stats.last_n,
+    answer(&console->out, lane == OUTBOX_LANE_DEAD ? "%U message%+" : "%U message%+ queued", (uint64_t)stats.queued);
+    answer(&console->out, orphan ? " (the route isn't configured any more)\n" : "\n");
+    answer(&console->out, "|first_n%U last_n%U given_up%U messages%[", (uint64_t)stats.first_n, (uint64_t)stats.last_n,
            stats.given_up);
     const enum ifl_status status = list_messages(console, listing, lane);
-    answer(console, "|%] complete%b%}", status == IFL_END);
+    answer(&console->out, "|%] complete%b%}", status == IFL_END);
     if (status == IFL_OK) {
-        answer(console, "  ... and more: `queue ROUTE N` lists N of them\n");
+        answer(&console->out, "  ... and more: `queue ROUTE N` lists N of them\n");
     } else if (status != IFL_END) {
-        answer(console, "  %e\n", status);
+        answer(&console->out, "  %e\n", status);
     }
 }
 
@@ -113,13 +112,13 @@ enum ifl_status console_verb_queue(struct console *console, struct words *words,
     if (status != IFL_OK) {
         return status;
     }
-    answer(console, "|queues%[");
+    answer(&console->out, "|queues%[");
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
         if (is_listed(console, &listing, (uint8_t)lane)) {
             tell_lane(console, &listing, (uint8_t)lane);
         }
     }
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -155,7 +154,7 @@ enum ifl_status console_verb_send(struct console *console, struct words *words, 
     if (status != IFL_OK) {
         return status;
     }
-    answer(console, "Stored as %i.\n|id%i", &id);
+    answer(&console->out, "Stored as %i.\n|id%i", &id);
     return IFL_OK;
 }
 

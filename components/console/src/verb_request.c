@@ -1,7 +1,6 @@
 /* verb_request.c: `identity csr` and `identity certificate`: a key that is made here, and the certificate for it. */
 #include "base/text.h"
 
-#include "answer.h"
 #include "verbs.h"
 
 static bool key_of_word(struct bytes word, enum console_key *key)
@@ -37,7 +36,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     text_init(&pem, (char *)intake->buf, intake->size);
     status = intake->csr(intake->ctx, key, &pem, now);
     if (status == IFL_OK) {
-        answer(console, "%s|request%s", pem.buf);
+        answer(&console->out, "%s|request%s", pem.buf);
     }
     console_end(console);
     return status;

@@ -1,7 +1,6 @@
 /* verb_settings.c: `settings`: what is configured, as far as it's no secret. The routes' part is told by `routes`. */
 #include <string.h>
 
-#include "answer.h"
 #include "verbs.h"
 
 static const char *auth_word(enum settings_auth auth)
@@ -24,14 +23,14 @@ static const char *proxy_host(const char *proxy)
 /* What isn't set isn't shown to people. */
 static void tell(struct console *console, const char *name, const char *value)
 {
-    if (console->json || value[0] != '\0') {
-        answer(console, "%c%s\n|%m%s", name, value);
+    if (console->out.json || value[0] != '\0') {
+        answer(&console->out, "%c%s\n|%m%s", name, value);
     }
 }
 
 static void tell_number(struct console *console, const char *name, uint32_t value)
 {
-    answer(console, "%c%u\n|%m%u", name, value);
+    answer(&console->out, "%c%u\n|%m%u", name, value);
 }
 
 enum ifl_status console_verb_settings(struct console *console, struct words *words, ifl_ms now)

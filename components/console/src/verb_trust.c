@@ -1,5 +1,4 @@
 /* verb_trust.c: `trust`: which roots the tenant's server must chain to; `trust install`, `trust rollback`. */
-#include "answer.h"
 #include "verbs.h"
 
 static enum ifl_status show(struct console *console)
@@ -7,16 +6,16 @@ static enum ifl_status show(struct console *console)
     const struct console_trust *trust = console->wiring->trust;
     struct console_roots roots[CONSOLE_ROOTS_MAX];
     const size_t count = trust->list(trust->ctx, roots);
-    answer(console, "|bundles%[");
+    answer(&console->out, "|bundles%[");
     for (size_t i = 0; i < count; i++) {
-        answer(console, "%l%-%u root%+, %s|%{state%s source%s roots%u", roots[i].state, roots[i].source,
+        answer(&console->out, "%l%-%u root%+, %s|%{state%s source%s roots%u", roots[i].state, roots[i].source,
                (uint32_t)roots[i].count, roots[i].source);
         if (roots[i].since != NULL) {
-            answer(console, ", since %s|since%s", roots[i].since);
+            answer(&console->out, ", since %s|since%s", roots[i].since);
         }
-        answer(console, "\n|%}");
+        answer(&console->out, "\n|%}");
     }
-    answer(console, "|%]");
+    answer(&console->out, "|%]");
     return IFL_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CONSOLE_VERBS_H
 #define CONSOLE_VERBS_H
 
+#include "console/answer.h"
 #include "console/console.h"
 
 /* The words behind the verb; each verb takes what it knows and refuses the rest with USAGE. */
@@ -13,6 +14,15 @@ struct bytes words_next(struct words *words);
 /* There is one more word, or more. */
 bool words_are_left(struct words *words);
 bool word_is(struct bytes word, const char *name);
+
+/* ---- answers that several verbs give ---- */
+
+/* "valid until 2026-12-01T00:00:00Z, 3 days left", or ", expired". In JSON the leaf's end, and the seconds to the end of the chain. */
+void answer_validity(struct console *console, const struct identity_slot *slot, int64_t unix_s);
+/* The whole answer of a command that has nothing to tell but that it's done: `text` for people. OK. */
+enum ifl_status answer_done(struct console *console, const char *text);
+
+/* ---- verbs ---- */
 
 typedef enum ifl_status (*verb_function)(struct console *console, struct words *words, ifl_ms now);
 

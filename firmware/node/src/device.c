@@ -108,17 +108,6 @@ static enum ifl_status erase(enum board_region name)
     return status == IFL_OK ? device_erase(region, region.size) : status;
 }
 
-static void tell_progress(unsigned part)
-{
-    char buf[40];
-    struct text text;
-    text_init(&text, buf, sizeof buf);
-    text_str(&text, "log: wiping, part ");
-    text_u64(&text, part);
-    text_str(&text, " of 10\n");
-    uart_print(buf);
-}
-
 enum ifl_status device_wipe_if_ordered(void)
 {
     /* The identity first; the mark last. The firmware's regions hold no secret. */
@@ -131,7 +120,7 @@ enum ifl_status device_wipe_if_ordered(void)
     }
     enum ifl_status result = IFL_NO_IMAGE;
     for (unsigned i = 0; i < sizeof PARTS; i++) {
-        tell_progress(i + 1);
+        answer(&uart, "log: wiping, part %u of 10\n", i + 1);
         const enum ifl_status status =
             PARTS[i] == BOARD_STATE && result != IFL_NO_IMAGE ? IFL_OK : erase((enum board_region)PARTS[i]);
         result =

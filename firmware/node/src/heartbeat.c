@@ -7,20 +7,9 @@
 #define PERIOD_MS (15u * 60u * 1000u)
 #define RETRY_MS 20u
 
-static void number(struct text *text, const char *name, uint64_t value)
+static void add(void *ctx, struct bytes piece)
 {
-    text_str(text, ",\"");
-    text_str(text, name);
-    text_str(text, "\":");
-    text_u64(text, value);
-}
-
-static void string(struct text *text, const char *name, const char *value)
-{
-    text_str(text, ",\"");
-    text_str(text, name);
-    text_str(text, "\":");
-    text_json(text, bytes_of_string(value));
+    text_bytes(ctx, piece);
 }
 
 static uint64_t older(uint64_t oldest_s, uint8_t lane, int64_t unix_s)
@@ -48,10 +37,10 @@ static uint64_t queued(int64_t unix_s, uint64_t *oldest_s)
     return sum;
 }
 
-static uint64_t last_error(void)
+static uint32_t last_error(void)
 {
     const struct health_event *event = health_event_at(&node_health, health_last_seq(&node_health));
-    return event != NULL ? (uint64_t)event->status : 0;
+    return event != NULL ? (uint32_t)event->status : 0;
 }
 
 static void write_heartbeat(struct text *text, ifl_ms now)
@@ -59,30 +48,22 @@ static void write_heartbeat(struct text *text, ifl_ms now)
     const struct clock_reading reading = clock_read(&node.clock, now);
     const struct board_reboot *last = board_last_reboot();
     int64_t left_s = (node.slot < 0 ? 0 : node_slots.slot[node.slot].chain_not_after) - reading.unix_s;
-    text_str(text, "{\"device\":");
-    text_json(text, bytes_of_string(node_settings.device));
-    string(text, "version", IFL_VERSION);
-    string(text, "board", board_name);
-    number(text, "uptime_s", now / 1000);
-    number(text, "starts", node.seed.starts);
-    string(text, "reboot_reason", board_reboot_reason_name(last->reason));
-    if (last->pc != 0 || last->lr != 0) {
-        number(text, "reboot_pc", last->pc);
-        number(text, "reboot_lr", last->lr);
-    }
+    struct answer out = {.write = add, .ctx = text, .json = true, .last = ANSWER_NAMED};
     uint64_t oldest_s;
-    number(text, "queued", queued(reading.unix_s, &oldest_s));
-    number(text, "oldest_s", oldest_s);
-    for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
-        number(text, health_counter_name((enum health_counter)i), node_health.counters[i]);
+    answer(&out, "|%{device%s version%s board%s uptime_s%U starts%U reboot_reason%s", node_settings.device, IFL_VERSION,
+           board_name, now / 1000, node.seed.starts, board_reboot_reason_name(last->reason));
+    if (last->pc != 0 || last->lr != 0) {
+        answer(&out, "|reboot_pc%u reboot_lr%u", last->pc, last->lr);
     }
-    number(text, "days_left", left_s > 0 ? (uint64_t)left_s / 86400 : 0);
-    string(text, "time_quality", clock_quality_name(reading.quality));
-    number(text, "last_error", last_error());
-    number(text, "arena_peak", node.arena.peak);
-    number(text, "stack_used", board_stack_used());
-    number(text, "watchdog_feeds", board_watchdog_feed_count());
-    text_char(text, '}');
+    const uint64_t count = queued(reading.unix_s, &oldest_s);
+    answer(&out, "|queued%U oldest_s%U", count, oldest_s);
+    for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
+        answer(&out, "|%m%U", health_counter_name((enum health_counter)i), node_health.counters[i]);
+    }
+    answer(&out, "|days_left%U time_quality%s last_error%u", left_s > 0 ? (uint64_t)left_s / 86400 : 0,
+           clock_quality_name(reading.quality), last_error());
+    answer(&out, "|arena_peak%u stack_used%u watchdog_feeds%u%}", (uint32_t)node.arena.peak,
+           (uint32_t)board_stack_used(), board_watchdog_feed_count());
 }
 
 ifl_ms heartbeat_step(ifl_ms now)

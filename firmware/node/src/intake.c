@@ -32,9 +32,7 @@ static enum ifl_status begin(void *ctx)
 static void ready(void *ctx, const char *what)
 {
     (void)ctx;
-    uart_print("log: paste ");
-    uart_print(what);
-    uart_print(" now, then a line with a dot\n");
+    answer(&uart, "log: paste %s now, then a line with a dot\n", what);
 }
 
 void intake_drop_text(void *ctx)
@@ -61,9 +59,7 @@ static void end(void *ctx)
 static void tell(const struct service_key_report *report)
 {
     for (size_t i = 0; i < report->repair_count; i++) {
-        uart_print("log: mended: ");
-        uart_print(report->repairs[i]);
-        uart_print("\n");
+        answer(&uart, "log: mended: %s\n", report->repairs[i]);
     }
     for (size_t i = 0; i < report->warning_count; i++) {
         uart_log_status(report->warnings[i], NULL);

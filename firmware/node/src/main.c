@@ -17,21 +17,12 @@ static _Noreturn void complain(enum ifl_status status, const char *detail)
 static void tell_start(void)
 {
     const struct board_reboot *last = board_last_reboot();
-    char buf[160];
-    struct text text;
-    text_init(&text, buf, sizeof buf);
-    text_str(&text, "log: iflow-node " IFL_VERSION " on ");
-    text_str(&text, board_name);
-    text_str(&text, ", last reboot: ");
-    text_str(&text, board_reboot_reason_name(last->reason));
+    answer(&uart, "log: iflow-node " IFL_VERSION " on %s, last reboot: %s", board_name,
+           board_reboot_reason_name(last->reason));
     if (last->pc != 0 || last->lr != 0) {
-        text_str(&text, " at ");
-        text_hex_u64(&text, last->pc, 8);
-        text_str(&text, ", called from ");
-        text_hex_u64(&text, last->lr, 8);
+        answer(&uart, " at %x, called from %x", last->pc, last->lr);
     }
-    text_char(&text, '\n');
-    uart_print(buf);
+    uart_print("\n");
 }
 
 int main(void)

@@ -75,6 +75,7 @@ void uart_console_step(ifl_ms now);
 /* Only characters, up to the end of a line; its command waits for uart_console_step(). */
 void uart_console_take(ifl_ms now);
 void uart_print(const char *text);
+extern struct answer uart; /* for lines with values, of answer() */
 void uart_log_status(enum ifl_status status, const char *detail);
 
 /* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's

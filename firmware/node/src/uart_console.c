@@ -25,25 +25,20 @@ static void console_write(void *ctx, struct bytes piece)
     write_all(piece);
 }
 
+struct answer uart = {.write = console_write};
+
 void uart_print(const char *text)
 {
-    write_all(bytes_of_string(text));
+    answer_str(&uart, text);
 }
 
 void uart_log_status(enum ifl_status status, const char *detail)
 {
-    char buf[400];
-    struct text text;
-    text_init(&text, buf, sizeof buf);
-    text_str(&text, "log: ");
-    text_status(&text, status);
+    answer(&uart, "log: %e", status);
     if (detail != NULL && detail[0] != '\0') {
-        text_str(&text, " (");
-        text_str(&text, detail);
-        text_char(&text, ')');
+        answer(&uart, " (%s)", detail);
     }
-    text_char(&text, '\n');
-    write_all(bytes_of(buf, text.len));
+    uart_print("\n");
 }
 
 static uint32_t unsaid; /* the last so many events came while a signature was computed */

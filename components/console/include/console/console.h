@@ -54,6 +54,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "clock/clock.h"
+#include "console/answer.h"
 #include "health/health.h"
 #include "identity/slots.h"
 #include "ingest/ingest.h"
@@ -170,17 +171,10 @@ struct console_wiring {
     const char *host;    /* of the tenant */
 };
 
-/* What the JSON of an answer ends with so far. */
-enum console_last { CONSOLE_NOTHING_YET, CONSOLE_BRACKET_OPEN, CONSOLE_NAMED, CONSOLE_VALUE };
-
 struct console {
+    struct answer out; /* the answer under way, and where it goes */
     const struct console_wiring *wiring;
-    /* Where answers go: takes all of it (the caller buffers), in small pieces. */
-    void (*write)(void *ctx, struct bytes piece);
-    void *ctx;
-    bool json;     /* form of the answer under way */
     bool line_cut; /* the line at hand is too long */
-    uint8_t last;  /* of the answer under way: enum console_last */
     size_t line_len;
     char line[IFL_LINE_SIZE];
 };
