@@ -1,6 +1,7 @@
 #include "base/time.h"
 
-ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms)
+/* Not inlined: a call takes a third of the code. */
+__attribute__((noinline)) ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms)
 {
     return delta_ms > IFL_NEVER - now ? IFL_NEVER : now + delta_ms;
 }

@@ -16,7 +16,8 @@ void clock_init(struct clock *clock, int64_t build_unix_s, ifl_ms now)
     clock->uptime_before_s = 0;
 }
 
-uint64_t clock_uptime_s(const struct clock *clock, ifl_ms now)
+/* Not inlined: see ifl_ms_after(). */
+__attribute__((noinline)) uint64_t clock_uptime_s(const struct clock *clock, ifl_ms now)
 {
     return clock->uptime_before_s + (now > clock->start_ms ? (now - clock->start_ms) / 1000 : 0);
 }
@@ -93,7 +94,8 @@ bool clock_is_ahead(const struct clock *clock, int64_t unix_s, ifl_ms now)
     return reading.quality >= CLOCK_SNTP && unix_s > reading.unix_s;
 }
 
-const char *clock_quality_name(enum clock_quality quality)
+/* Not inlined: see ifl_ms_after(). */
+__attribute__((noinline)) const char *clock_quality_name(enum clock_quality quality)
 {
     static const char *const names[] = {"build", "stored", "http", "sntp", "rtc"};
     size_t index = (size_t)quality;

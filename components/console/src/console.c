@@ -153,10 +153,8 @@ static bool needs_lock_open(const struct console_verb *verb, struct words words)
     return verb->access == ACCESS_CHANGES || (verb->access == ACCESS_CHANGES_WITH_WORD && words_are_left(&words));
 }
 
-static enum ifl_status carry_out(struct console *console, struct bytes line, ifl_ms now)
+static enum ifl_status carry_out(struct console *console, struct words words, ifl_ms now)
 {
-    struct words words = {line};
-    console->out.json = begins_with(line, "json", &words);
     const struct console_verb *verb = find_verb(console, &words);
     if (verb == NULL) {
         return IFL_USAGE;
@@ -180,8 +178,9 @@ static void finish_line(struct console *console, ifl_ms now)
     if (line.size == 0 && !cut) {
         return;
     }
-    console->out.json = bytes_starts_with(line, bytes_of_string("json "));
-    const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, line, now);
+    struct words words = {line};
+    console->out.json = begins_with(line, "json", &words);
+    const enum ifl_status status = cut ? IFL_TOO_LARGE : carry_out(console, words, now);
     bytes_wipe(console->line, used.size); /* it may have held a PIN */
     if (status != IFL_OK) {
         console_refuse(console, status);

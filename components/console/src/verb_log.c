@@ -42,11 +42,11 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
         return IFL_USAGE;
     }
     answer(&console->out, "|events%[");
-    const uint64_t first = health_first_seq(console->wiring->health);
-    const uint64_t last = health_last_seq(console->wiring->health);
-    for (uint64_t seq = last >= first + count ? last - count + 1 : first; seq != 0 && seq <= last && count > 0; seq++) {
-        const struct health_event *event = health_event_at(console->wiring->health, (uint32_t)seq);
-        if (event != NULL) {
+    const struct health *health = console->wiring->health;
+    const uint32_t last = health_last_seq(health);
+    for (uint32_t seq = health_first_seq(health); seq != 0 && seq <= last; seq++) {
+        const struct health_event *event = health_event_at(health, seq);
+        if (event != NULL && last - seq < count) {
             tell_event(console, event, now);
         }
     }

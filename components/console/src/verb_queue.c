@@ -81,45 +81,38 @@ static void tell_lane(struct console *console, const struct listing *listing, ui
 }
 
 /* [ROUTE] [N] */
-static enum ifl_status parse_listing(struct console *console, struct words *words, struct listing *listing)
+static bool parse_listing(struct words *words, struct listing *listing)
 {
     struct bytes word = words_next(words);
     if (word.size > 0 && !bytes_to_u64(word, &listing->limit)) {
         listing->route = word;
         word = words_next(words);
         if (word.size > 0 && !bytes_to_u64(word, &listing->limit)) {
-            return IFL_USAGE;
+            return false;
         }
     }
-    if (words_are_left(words)) {
-        return IFL_USAGE;
-    }
-    for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
-        if (is_listed(console, listing, (uint8_t)lane)) {
-            return IFL_OK;
-        }
-    }
-    return IFL_NOT_FOUND;
+    return !words_are_left(words);
 }
 
 enum ifl_status console_verb_queue(struct console *console, struct words *words, ifl_ms now)
 {
     struct listing listing = {.limit = LIST_DEFAULT};
+    bool any = false;
     if (is_about_one_message(*words)) {
         return one_message(console, words, now);
     }
-    const enum ifl_status status = parse_listing(console, words, &listing);
-    if (status != IFL_OK) {
-        return status;
+    if (!parse_listing(words, &listing)) {
+        return IFL_USAGE;
     }
-    answer(&console->out, "|queues%[");
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
         if (is_listed(console, &listing, (uint8_t)lane)) {
+            answer(&console->out, any ? "" : "|queues%[");
             tell_lane(console, &listing, (uint8_t)lane);
+            any = true;
         }
     }
-    answer(&console->out, "|%]");
-    return IFL_OK;
+    answer(&console->out, any ? "|%]" : "");
+    return any ? IFL_OK : IFL_NOT_FOUND;
 }
 
 /* ---- send ---- */

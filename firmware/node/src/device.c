@@ -6,17 +6,11 @@
 
 #define RESTART_MS 5000u /* what can't be written by then is repeated after the start */
 
-static void pause(void)
-{
-    board_watchdog_feed();
-    board_wait(ifl_ms_after(board_now(), 1));
-}
-
 void device_wait_for_flash(void)
 {
     (void)outbox_step(&node_outbox, board_now());
     (void)state_step(&node_state, board_now());
-    pause();
+    node_pause();
 }
 
 static ifl_ms restart_until; /* 0: it isn't to start again */
@@ -49,7 +43,7 @@ static enum ifl_status read_pin(struct pin *pin)
     enum ifl_status status = board_flash_region(BOARD_NAMEPLATE, &plate);
     if (status == IFL_OK) {
         while ((status = nameplate_pin(plate, pin)) == IFL_FLASH_BUSY) {
-            pause();
+            node_pause();
         }
     }
     return status;
@@ -90,11 +84,11 @@ enum ifl_status device_erase(struct flash_region region, uint32_t size)
     enum ifl_status status = IFL_OK;
     for (uint32_t at = 0; status == IFL_OK && at < size; at += flash_sector_size(&region)) {
         while ((status = flash_erase_start(&region, at)) == IFL_FLASH_BUSY) {
-            pause();
+            node_pause();
         }
         if (status == IFL_OK) {
             while ((status = flash_poll(&region)) == IFL_FLASH_BUSY) {
-                pause();
+                node_pause();
             }
         }
     }

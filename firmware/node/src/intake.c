@@ -81,16 +81,10 @@ static enum ifl_status check_tenant(const struct identity *identity, bool new_te
     return status == IFL_OK && !new_tenant && strcmp(host, node.host) != 0 ? IFL_KEY_OTHER_TENANT : status;
 }
 
-static void pause(void)
-{
-    board_watchdog_feed();
-    board_wait(ifl_ms_after(board_now(), 1));
-}
-
 void intake_wait_for_flash(void)
 {
     while (node.tls_context.storage_is_busy(NULL)) {
-        pause();
+        node_pause();
     }
 }
 
@@ -98,7 +92,7 @@ enum ifl_status intake_prepare_slot(void)
 {
     enum ifl_status status;
     while ((status = identity_slots_prepare(&node_slots)) == IFL_AGAIN || status == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
     }
     return status;
 }

@@ -3,10 +3,10 @@
 #include "node.h"
 
 /* Nothing can be delivered: say why, again and again, until somebody brings another flash image. */
-static _Noreturn void complain(enum ifl_status status, const char *detail)
+static _Noreturn void complain(enum ifl_status status, const char *part)
 {
     for (;;) {
-        uart_log_status(status, detail);
+        uart_log_status(status, part);
         for (ifl_ms until = board_now() + 10000; board_now() < until;) {
             board_watchdog_feed();
             board_wait(ifl_ms_min(until, ifl_ms_after(board_now(), 1000)));
@@ -27,13 +27,11 @@ static void tell_start(void)
 
 int main(void)
 {
-    char buf[200];
-    struct text detail;
-    text_init(&detail, buf, sizeof buf);
+    const char *part = NULL;
     tell_start();
-    enum ifl_status status = node_start(&detail);
+    enum ifl_status status = node_start(&part);
     if (status != IFL_OK) {
-        complain(status, buf);
+        complain(status, part);
     }
     uart_print("log: ready\n");
     for (;;) {

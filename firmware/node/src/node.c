@@ -41,9 +41,9 @@ static _Alignas(8) uint8_t arena_bytes[NODE_ARENA_SIZE];
 
 _Static_assert(NODE_ARENA_SIZE >= SETTINGS_PACKED_SIZE_MAX, "the settings are read in the arena");
 
-/* ---- waiting for flash, at the start only ---- */
+/* ---- waiting for flash ---- */
 
-static void pause(void)
+void node_pause(void)
 {
     board_watchdog_feed();
     board_wait(ifl_ms_after(board_now(), 1));
@@ -53,7 +53,7 @@ static enum ifl_status region(enum board_region name, struct flash_region *to)
 {
     enum ifl_status status;
     while ((status = board_flash_region(name, to)) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
     }
     return status;
 }
@@ -76,7 +76,7 @@ static enum ifl_status start_device(void)
     status = status == IFL_NOT_FOUND ? IFL_NO_IMAGE : status;
     status = status == IFL_OK ? region(BOARD_ENTROPY, &entropy) : status;
     while (status == IFL_OK && (status = seed_start(&node.seed, entropy, device_bytes(buf))) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
         status = IFL_OK;
     }
     return status;
@@ -107,11 +107,11 @@ static enum ifl_status start_state(void)
     struct flash_region store;
     enum ifl_status status = region(BOARD_STATE, &store);
     while (status == IFL_OK && (status = state_mount(&node_state, store)) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
         status = IFL_OK;
     }
     while (status == IFL_OK && state_step(&node_state, board_now()) != IFL_NEVER) {
-        pause();
+        node_pause();
     }
     return status == IFL_OK ? device_wipe_if_ordered() : status;
 }
@@ -142,7 +142,7 @@ static enum ifl_status start_outbox(void)
     struct flash_region store;
     enum ifl_status status = region(BOARD_OUTBOX, &store);
     while (status == IFL_OK && (status = mount_outbox(store)) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
         status = IFL_OK;
     }
     return status;
@@ -268,7 +268,7 @@ static enum ifl_status start_identity(void)
     enum ifl_status status = region(BOARD_IDENTITY_A, &a);
     status = status == IFL_OK ? region(BOARD_IDENTITY_B, &b) : status;
     while (status == IFL_OK && (status = identity_slots_mount(&node_slots, a, b)) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
         status = IFL_OK;
     }
     return status;
@@ -434,7 +434,7 @@ static enum ifl_status start_renewal(void)
     }
     enum ifl_status status;
     while ((status = renewal_start(&node_renewal, &wiring, settings->boot_jitter_ms, board_now())) == IFL_FLASH_BUSY) {
-        pause();
+        node_pause();
     }
     node.renewing = status == IFL_OK;
     return status;
@@ -499,7 +499,7 @@ static const struct {
              {start_tls, "TLS"},           {start_renewal, "identity"},
              {start_delivery, "sender"}};
 
-enum ifl_status node_start(struct text *detail)
+enum ifl_status node_start(const char **part)
 {
     health_init(&node_health);
     node.slot = -1;
@@ -509,7 +509,7 @@ enum ifl_status node_start(struct text *detail)
     for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
         const enum ifl_status status = PARTS[i].start();
         if (status != IFL_OK) {
-            text_str(detail, PARTS[i].name);
+            *part = PARTS[i].name;
             return status;
         }
     }

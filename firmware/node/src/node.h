@@ -62,8 +62,10 @@ extern struct console_wiring node_console_wiring;
 extern struct console_intake node_intake;   /* `take` is NULL where this build takes no identity in */
 extern const struct ifl_random node_random; /* of the seed */
 
-/* Bring everything up. OK; else *detail says which part, and the node can only say so. */
-enum ifl_status node_start(struct text *detail);
+/* Bring everything up. OK; else *part is the name of the part that can't, and the node can only say so. */
+enum ifl_status node_start(const char **part);
+/* A millisecond, when there is nothing to do but to wait for flash. */
+void node_pause(void);
 /* One turn of the loop; returns when it wants to be called again. */
 ifl_ms node_step(ifl_ms now);
 

@@ -155,12 +155,10 @@ static ifl_ms turn(void)
 
 int main(void)
 {
-    char buf[200];
-    struct text detail;
-    text_init(&detail, buf, sizeof buf);
-    const enum ifl_status status = node_start(&detail);
+    const char *part = NULL;
+    const enum ifl_status status = node_start(&part);
     if (status != IFL_OK) {
-        uart_log_status(status, buf);
+        uart_log_status(status, part);
     } else {
         uart_print("log: ready\n");
     }
