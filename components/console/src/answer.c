@@ -99,7 +99,7 @@ static void name(struct answer *out, const char *value)
 static void diag(struct answer *out, const char *form, enum ifl_status status, enum ifl_text which)
 {
     char buf[IFL_TEXT_SIZE];
-    answer(out, form, ifl_text(status, which, buf, sizeof buf));
+    answer_form(out, form, ifl_text(status, which, buf, sizeof buf));
 }
 
 static void status(struct answer *out, enum ifl_status value)
@@ -109,12 +109,12 @@ static void status(struct answer *out, enum ifl_status value)
         return;
     }
     out->last = ANSWER_NAMED;
-    answer(out, "E%u|%{code%u", (uint32_t)value);
+    answer_form(out, "E%u|%{code%u", (uint32_t)value);
     diag(out, "|name%s", value, IFL_TEXT_NAME);
-    answer(out, "|action%s", ifl_action_name(ifl_diag(value)->action));
+    answer_form(out, "|action%s", ifl_action_name(ifl_diag(value)->action));
     diag(out, " %s|cause%s", value, IFL_TEXT_CAUSE);
     diag(out, " %s|remedy%s", value, IFL_TEXT_REMEDY);
-    answer(out, "|%}");
+    answer_form(out, "|%}");
 }
 
 static void bracket(struct answer *out, char c)
@@ -212,7 +212,7 @@ static void value(struct form *form, char kind)
     }
 }
 
-void answer(struct answer *out, const char *text, ...)
+void answer_form(struct answer *out, const char *text, ...)
 {
     struct form form = {.out = out};
     va_start(form.values, text);

@@ -67,7 +67,7 @@ static void help_line(struct console *console, const struct console_verb *verb)
     char words[IFL_WORDS_SIZE];
     if (is_offered(console, verb)) {
         const bool told = !console->out.json && ifl_words(verb->help, words, sizeof words);
-        answer(&console->out, "%s\n|%s", told ? words : verb->name);
+        answer_form(&console->out, "%s\n|%s", told ? words : verb->name);
     }
 }
 
@@ -75,14 +75,14 @@ static enum ifl_status console_verb_help(struct console *console, struct words *
 {
     (void)words;
     (void)now;
-    answer(&console->out, "|commands%[");
+    answer_form(&console->out, "|commands%[");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         help_line(console, &VERBS[i]);
     }
     for (size_t i = 0; more_verb(console, i) != NULL; i++) {
         help_line(console, more_verb(console, i));
     }
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -126,7 +126,7 @@ static void finish_answer(struct console *console)
 void console_refuse(struct console *console, enum ifl_status status)
 {
     answer_open(&console->out, false);
-    answer(&console->out, "%e\n|error%e", status);
+    answer_form(&console->out, "%e\n|error%e", status);
     finish_answer(console);
 }
 
@@ -134,17 +134,17 @@ void answer_validity(struct console *console, const struct identity_slot *slot, 
 {
     const int64_t left_s = slot->chain_not_after - unix_s;
     if (console->out.json) {
-        answer(&console->out, "|not_after%t seconds_left%I", slot->not_after, left_s);
+        answer_form(&console->out, "|not_after%t seconds_left%I", slot->not_after, left_s);
     } else if (left_s < 0) {
-        answer(&console->out, "valid until %t, expired", slot->chain_not_after);
+        answer_form(&console->out, "valid until %t, expired", slot->chain_not_after);
     } else {
-        answer(&console->out, "valid until %t, %U day%+ left", slot->chain_not_after, (uint64_t)left_s / 86400);
+        answer_form(&console->out, "valid until %t, %U day%+ left", slot->chain_not_after, (uint64_t)left_s / 86400);
     }
 }
 
 enum ifl_status answer_done(struct console *console, const char *text)
 {
-    answer(&console->out, text);
+    answer_form(&console->out, text);
     return IFL_OK;
 }
 
@@ -167,11 +167,10 @@ static enum ifl_status carry_out(struct console *console, struct words words, if
 
 static void finish_line(struct console *console, ifl_ms now)
 {
-    const struct bytes used = bytes_of(console->line, console->line_len);
+    const bool cut = console->line_len > sizeof console->line;
+    const struct bytes used = bytes_of(console->line, cut ? sizeof console->line : console->line_len);
     struct bytes line = used;
-    const bool cut = console->line_cut;
     console->line_len = 0;
-    console->line_cut = false;
     if (line.size > 0 && line.data[line.size - 1] == '\r') {
         line.size--;
     }
@@ -211,10 +210,10 @@ void console_feed(struct console *console, struct bytes input, ifl_ms now)
             }
         } else if (input.data[i] == '\n') {
             finish_line(console, now);
-        } else if (console->line_len == sizeof console->line) {
-            console->line_cut = true;
-        } else {
+        } else if (console->line_len < sizeof console->line) {
             console->line[console->line_len++] = (char)input.data[i];
+        } else {
+            console->line_len = sizeof console->line + 1;
         }
     }
 }

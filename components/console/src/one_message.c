@@ -62,9 +62,9 @@ static void payload_base64(struct console *console, struct outbox_message *messa
 static enum ifl_status show(struct console *console, struct outbox_message *message, ifl_ms now)
 {
     (void)now;
-    answer(&console->out, "%s\n|route%s messages%[", outbox_lane_route(console->wiring->outbox, message->lane));
+    answer_form(&console->out, "%s\n|route%s messages%[", outbox_lane_route(console->wiring->outbox, message->lane));
     tell_message(console, message, 0);
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -82,11 +82,11 @@ static enum ifl_status export_payload(struct console *console, struct outbox_mes
     if (status != IFL_OK) {
         return status;
     }
-    answer(&console->out, "|id%i", &message->id);
+    answer_form(&console->out, "|id%i", &message->id);
     answer_str(&console->out, console->out.json ? ",\"payload\":\"" : "");
     payload_base64(console, message, &status);
     answer_str(&console->out, console->out.json ? "\"" : "\n");
-    answer(&console->out, "|complete%b", status == IFL_OK);
+    answer_form(&console->out, "|complete%b", status == IFL_OK);
     return IFL_OK;
 }
 

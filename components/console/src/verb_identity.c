@@ -31,16 +31,16 @@ static void tell_slot(struct console *console, int number, int64_t unix_s)
     const struct identity_slots *slots = console->wiring->slots;
     const struct identity_slot *slot = &slots->slot[number];
     const bool in_force = number == slots->active;
-    answer(&console->out, "slot %s  %s|%{slot%s state%s in_force%b", number == 0 ? "A" : "B", state_word(slot->state),
-           in_force);
-    answer(&console->out, in_force ? ", in force\n" : "\n");
+    answer_form(&console->out, "slot %s  %s|%{slot%s state%s in_force%b", number == 0 ? "A" : "B",
+                state_word(slot->state), in_force);
+    answer_form(&console->out, in_force ? ", in force\n" : "\n");
     if (has_certificate(slot)) {
-        answer(&console->out, "  generation %u, leaf SHA-256 %h\n  |generation%u leaf_sha256%h", slot->generation,
-               slot->leaf_sha256);
+        answer_form(&console->out, "  generation %u, leaf SHA-256 %h\n  |generation%u leaf_sha256%h", slot->generation,
+                    slot->leaf_sha256);
         answer_validity(console, slot, unix_s);
-        answer(&console->out, "\n");
+        answer_form(&console->out, "\n");
     }
-    answer(&console->out, "|%}");
+    answer_form(&console->out, "|%}");
 }
 
 /* *problem: why nothing can be delivered with the identity that it's back at. */
@@ -67,14 +67,14 @@ enum ifl_status console_verb_identity(struct console *console, struct words *wor
     }
     const int64_t unix_s = clock_read(console->wiring->clock, now).unix_s;
     if (problem != IFL_OK) {
-        answer(&console->out, "Done, but %e\n", problem);
+        answer_form(&console->out, "Done, but %e\n", problem);
     }
-    answer(&console->out, "|slots%[");
+    answer_form(&console->out, "|slots%[");
     tell_slot(console, 0, unix_s);
     tell_slot(console, 1, unix_s);
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     if (problem != IFL_OK) {
-        answer(&console->out, "|problem%e", problem);
+        answer_form(&console->out, "|problem%e", problem);
     }
     return IFL_OK;
 }

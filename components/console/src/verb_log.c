@@ -20,18 +20,18 @@ static void tell_event(struct console *console, const struct health_event *event
     const char *route = route_name(console, event->route);
     const int64_t unix_s = wall_time(console, event->at, now);
     if (console->out.json) {
-        answer(&console->out, "|%{seq%u time%t route%s status%e", event->seq, unix_s, route, event->status);
-        answer(&console->out, "|detail%s repeated%u%}", event->detail, event->repeated);
+        answer_form(&console->out, "|%{seq%u time%t route%s status%e", event->seq, unix_s, route, event->status);
+        answer_form(&console->out, "|detail%s repeated%u%}", event->detail, event->repeated);
         return;
     }
-    answer(&console->out, route[0] != '\0' ? "%t  %s: %e" : "%t  %-%e", unix_s, route, event->status);
+    answer_form(&console->out, route[0] != '\0' ? "%t  %s: %e" : "%t  %-%e", unix_s, route, event->status);
     if (event->detail[0] != '\0') {
-        answer(&console->out, " (%s)", event->detail);
+        answer_form(&console->out, " (%s)", event->detail);
     }
     if (event->repeated > 0) {
-        answer(&console->out, ", %u more time%+", event->repeated);
+        answer_form(&console->out, ", %u more time%+", event->repeated);
     }
-    answer(&console->out, "\n");
+    answer_form(&console->out, "\n");
 }
 
 enum ifl_status console_verb_log(struct console *console, struct words *words, ifl_ms now)
@@ -41,7 +41,7 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
     if ((word.size > 0 && !bytes_to_u64(word, &count)) || words_are_left(words)) {
         return IFL_USAGE;
     }
-    answer(&console->out, "|events%[");
+    answer_form(&console->out, "|events%[");
     const struct health *health = console->wiring->health;
     const uint32_t last = health_last_seq(health);
     for (uint32_t seq = health_first_seq(health); seq != 0 && seq <= last; seq++) {
@@ -50,6 +50,6 @@ enum ifl_status console_verb_log(struct console *console, struct words *words, i
             tell_event(console, event, now);
         }
     }
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     return IFL_OK;
 }

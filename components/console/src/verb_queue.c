@@ -33,16 +33,16 @@ void tell_message(struct console *console, const struct outbox_message *message,
 {
     const enum ifl_status reason = (enum ifl_status)message->reason;
     if (console->out.json) {
-        answer(&console->out, "|%{id%i n%U size%u stored%t time_quality%s", &message->id, (uint64_t)message->n,
-               message->size, message->time.unix_s, clock_quality_name((enum clock_quality)message->time.quality));
-        answer(&console->out, "|attempts%u reason%e%}", attempts, reason);
+        answer_form(&console->out, "|%{id%i n%U size%u stored%t time_quality%s", &message->id, (uint64_t)message->n,
+                    message->size, message->time.unix_s, clock_quality_name((enum clock_quality)message->time.quality));
+        answer_form(&console->out, "|attempts%u reason%e%}", attempts, reason);
         return;
     }
-    answer(&console->out, "  %i  %u byte%+, stored %t", &message->id, message->size, message->time.unix_s);
+    answer_form(&console->out, "  %i  %u byte%+, stored %t", &message->id, message->size, message->time.unix_s);
     if (attempts > 0) {
-        answer(&console->out, ", %u attempt%+", attempts);
+        answer_form(&console->out, ", %u attempt%+", attempts);
     }
-    answer(&console->out, reason != IFL_OK ? ": %e\n" : "\n", reason);
+    answer_form(&console->out, reason != IFL_OK ? ": %e\n" : "\n", reason);
 }
 
 /* The first `limit` messages of a lane. The flash may be busy or damaged: then the list ends early, and says so. */
@@ -65,18 +65,19 @@ static void tell_lane(struct console *console, const struct listing *listing, ui
     struct outbox_lane_stats stats;
     memset(&stats, 0, sizeof stats);
     (void)outbox_lane_stats(outbox, lane, &stats);
-    answer(&console->out, "%c |%{route%s lane%u orphan%b queued%U", outbox_lane_route(outbox, lane), lane, orphan,
-           (uint64_t)stats.queued);
-    answer(&console->out, lane == OUTBOX_LANE_DEAD ? "%U message%+" : "%U message%+ queued", (uint64_t)stats.queued);
-    answer(&console->out, orphan ? " (the route isn't configured any more)\n" : "\n");
-    answer(&console->out, "|first_n%U last_n%U given_up%U messages%[", (uint64_t)stats.first_n, (uint64_t)stats.last_n,
-           stats.given_up);
+    answer_form(&console->out, "%c |%{route%s lane%u orphan%b queued%U", outbox_lane_route(outbox, lane), lane, orphan,
+                (uint64_t)stats.queued);
+    answer_form(&console->out, lane == OUTBOX_LANE_DEAD ? "%U message%+" : "%U message%+ queued",
+                (uint64_t)stats.queued);
+    answer_form(&console->out, orphan ? " (the route isn't configured any more)\n" : "\n");
+    answer_form(&console->out, "|first_n%U last_n%U given_up%U messages%[", (uint64_t)stats.first_n,
+                (uint64_t)stats.last_n, stats.given_up);
     const enum ifl_status status = list_messages(console, listing, lane);
-    answer(&console->out, "|%] complete%b%}", status == IFL_END);
+    answer_form(&console->out, "|%] complete%b%}", status == IFL_END);
     if (status == IFL_OK) {
-        answer(&console->out, "  ... and more: `queue ROUTE N` lists N of them\n");
+        answer_form(&console->out, "  ... and more: `queue ROUTE N` lists N of them\n");
     } else if (status != IFL_END) {
-        answer(&console->out, "  %e\n", status);
+        answer_form(&console->out, "  %e\n", status);
     }
 }
 
@@ -106,12 +107,12 @@ enum ifl_status console_verb_queue(struct console *console, struct words *words,
     }
     for (size_t lane = 0; lane < outbox_lane_count(console->wiring->outbox); lane++) {
         if (is_listed(console, &listing, (uint8_t)lane)) {
-            answer(&console->out, any ? "" : "|queues%[");
+            answer_form(&console->out, any ? "" : "|queues%[");
             tell_lane(console, &listing, (uint8_t)lane);
             any = true;
         }
     }
-    answer(&console->out, any ? "|%]" : "");
+    answer_form(&console->out, any ? "|%]" : "");
     return any ? IFL_OK : IFL_NOT_FOUND;
 }
 
@@ -147,7 +148,7 @@ enum ifl_status console_verb_send(struct console *console, struct words *words, 
     if (status != IFL_OK) {
         return status;
     }
-    answer(&console->out, "Stored as %i.\n|id%i", &id);
+    answer_form(&console->out, "Stored as %i.\n|id%i", &id);
     return IFL_OK;
 }
 

@@ -36,7 +36,7 @@ static enum ifl_status request_csr(struct console *console, struct words *words,
     text_init(&pem, (char *)intake->buf, intake->size);
     status = intake->csr(intake->ctx, key, &pem, now);
     if (status == IFL_OK) {
-        answer(&console->out, "%s|request%s", pem.buf);
+        answer_form(&console->out, "%s|request%s", pem.buf);
     }
     console_end(console);
     return status;

@@ -24,13 +24,13 @@ static const char *proxy_host(const char *proxy)
 static void tell(struct console *console, const char *name, const char *value)
 {
     if (console->out.json || value[0] != '\0') {
-        answer(&console->out, "%c%s\n|%m%s", name, value);
+        answer_form(&console->out, "%c%s\n|%m%s", name, value);
     }
 }
 
 static void tell_number(struct console *console, const char *name, uint32_t value)
 {
-    answer(&console->out, "%c%u\n|%m%u", name, value);
+    answer_form(&console->out, "%c%u\n|%m%u", name, value);
 }
 
 enum ifl_status console_verb_settings(struct console *console, struct words *words, ifl_ms now)

@@ -45,16 +45,16 @@ static void tell_view(struct console *console, const struct sender_view *view, i
 {
     const uint64_t next_s = seconds_until(view->until, now);
     const bool waits = view->state != SENDER_ROUTE_GOING;
-    answer(&console->out, "%s|state%s status%e", route_word(view->state), view->status);
+    answer_form(&console->out, "%s|state%s status%e", route_word(view->state), view->status);
     if (waits && view->until != IFL_NEVER) {
-        answer(&console->out, console->out.json ? "|next_try_s%U" : ", next try in %d", next_s);
+        answer_form(&console->out, console->out.json ? "|next_try_s%U" : ", next try in %d", next_s);
     } else {
-        answer(&console->out, "|next_try_s%n");
+        answer_form(&console->out, "|next_try_s%n");
     }
     if (waits && view->status != IFL_OK) {
-        answer(&console->out, ": %e", view->status);
+        answer_form(&console->out, ": %e", view->status);
     }
-    answer(&console->out, "|attempts%u accepted%U mpl_id%s", view->attempts, view->accepted_count, view->mpl_id);
+    answer_form(&console->out, "|attempts%u accepted%U mpl_id%s", view->attempts, view->accepted_count, view->mpl_id);
 }
 
 static void route_facts(struct console *console, size_t route, struct sender_view *view,
@@ -78,15 +78,15 @@ static void tell_route(struct console *console, size_t route, ifl_ms now)
     struct sender_view view;
     struct outbox_lane_stats stats;
     route_facts(console, route, &view, &stats);
-    answer(&console->out, "%c %s\n  |%{name%s path%s", settings->name, settings->path);
+    answer_form(&console->out, "%c %s\n  |%{name%s path%s", settings->name, settings->path);
     tell_view(console, &view, now);
-    answer(&console->out, "\n  %U queued, %U accepted since the start, %U given up\n", (uint64_t)stats.queued,
-           view.accepted_count, stats.given_up);
+    answer_form(&console->out, "\n  %U queued, %U accepted since the start, %U given up\n", (uint64_t)stats.queued,
+                view.accepted_count, stats.given_up);
     if (view.mpl_id[0] != '\0') {
-        answer(&console->out, "  last MPL id %s\n", view.mpl_id);
+        answer_form(&console->out, "  last MPL id %s\n", view.mpl_id);
     }
-    answer(&console->out, "|queued%U given_up%U last_n%U%}", (uint64_t)stats.queued, stats.given_up,
-           (uint64_t)stats.last_n);
+    answer_form(&console->out, "|queued%U given_up%U last_n%U%}", (uint64_t)stats.queued, stats.given_up,
+                (uint64_t)stats.last_n);
 }
 
 enum ifl_status console_verb_routes(struct console *console, struct words *words, ifl_ms now)
@@ -94,11 +94,11 @@ enum ifl_status console_verb_routes(struct console *console, struct words *words
     if (words_are_left(words)) {
         return IFL_USAGE;
     }
-    answer(&console->out, "|routes%[");
+    answer_form(&console->out, "|routes%[");
     for (size_t route = 0; route < console->wiring->settings->route_count; route++) {
         tell_route(console, route, now);
     }
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     return IFL_OK;
 }
 
@@ -108,10 +108,10 @@ static void tell_device(struct console *console, ifl_ms now)
 {
     const struct console_wiring *wiring = console->wiring;
     const struct clock_reading reading = clock_read(wiring->clock, now);
-    answer(&console->out, "device    %-%s, %s\n|version%s device%s", wiring->version, wiring->settings->device,
-           wiring->version);
-    answer(&console->out, "time      %t, known from: %s\n|time%t time_quality%s", reading.unix_s,
-           clock_quality_name(reading.quality));
+    answer_form(&console->out, "device    %-%s, %s\n|version%s device%s", wiring->version, wiring->settings->device,
+                wiring->version);
+    answer_form(&console->out, "time      %t, known from: %s\n|time%t time_quality%s", reading.unix_s,
+                clock_quality_name(reading.quality));
 }
 
 static void tell_host(struct console *console, ifl_ms now)
@@ -120,13 +120,13 @@ static void tell_host(struct console *console, ifl_ms now)
     struct sender_view view;
     memset(&view, 0, sizeof view);
     sender_host_view(sender, &view);
-    answer(&console->out, "host      %s: %s|host%{name%s connection%s", console->wiring->host,
-           host_word(sender_state(sender)));
+    answer_form(&console->out, "host      %s: %s|host%{name%s connection%s", console->wiring->host,
+                host_word(sender_state(sender)));
     if (console->out.json || view.state != SENDER_ROUTE_GOING) {
-        answer(&console->out, ", ");
+        answer_form(&console->out, ", ");
         tell_view(console, &view, now);
     }
-    answer(&console->out, "\n|%}");
+    answer_form(&console->out, "\n|%}");
 }
 
 static void tell_identity(struct console *console, ifl_ms now)
@@ -135,15 +135,15 @@ static void tell_identity(struct console *console, ifl_ms now)
     const int number = slots->active >= 0 ? slots->active : slots->pending;
     const bool pending = slots->pending >= 0;
     if (number < 0) {
-        answer(&console->out, "identity  none\n|identity%n");
+        answer_form(&console->out, "identity  none\n|identity%n");
         return;
     }
     const struct identity_slot *slot = &slots->slot[number];
-    answer(&console->out, "identity  |identity%{generation%u", slot->generation);
+    answer_form(&console->out, "identity  |identity%{generation%u", slot->generation);
     if (console->out.json || slots->active >= 0) {
         answer_validity(console, slot, clock_read(console->wiring->clock, now).unix_s);
     }
-    answer(&console->out, pending ? ", a new one waits to be proven\n|pending%b%}" : "\n|pending%b%}", pending);
+    answer_form(&console->out, pending ? ", a new one waits to be proven\n|pending%b%}" : "\n|pending%b%}", pending);
 }
 
 static void tell_outbox(struct console *console)
@@ -153,16 +153,16 @@ static void tell_outbox(struct console *console)
     outbox_stats(console->wiring->outbox, &stats);
     memset(&dead, 0, sizeof dead);
     (void)outbox_lane_stats(console->wiring->outbox, OUTBOX_LANE_DEAD, &dead);
-    answer(&console->out, "outbox    %u of %u blocks of %u KB are free", stats.free_blocks, stats.block_count,
-           stats.block_size / 1024);
+    answer_form(&console->out, "outbox    %u of %u blocks of %u KB are free", stats.free_blocks, stats.block_count,
+                stats.block_size / 1024);
     if (stats.corrupt_records + stats.lost_records + stats.retired_blocks > 0) {
-        answer(&console->out, "; %u damaged record%+, %u lost by the medium, %u worn block%+", stats.corrupt_records,
-               stats.lost_records, stats.retired_blocks);
+        answer_form(&console->out, "; %u damaged record%+, %u lost by the medium, %u worn block%+",
+                    stats.corrupt_records, stats.lost_records, stats.retired_blocks);
     }
-    answer(&console->out, "\n|outbox%{block_size%u block_count%u free_blocks%u retired_blocks%u payload_max%u",
-           stats.block_size, stats.block_count, stats.free_blocks, stats.retired_blocks, stats.payload_max);
-    answer(&console->out, "|corrupt_records%u lost_records%u dead_letters%U%}", stats.corrupt_records,
-           stats.lost_records, (uint64_t)dead.queued);
+    answer_form(&console->out, "\n|outbox%{block_size%u block_count%u free_blocks%u retired_blocks%u payload_max%u",
+                stats.block_size, stats.block_count, stats.free_blocks, stats.retired_blocks, stats.payload_max);
+    answer_form(&console->out, "|corrupt_records%u lost_records%u dead_letters%U%}", stats.corrupt_records,
+                stats.lost_records, (uint64_t)dead.queued);
 }
 
 /* The counters in the lines that people get, each ended by HEALTH_COUNTER_COUNT. */
@@ -190,12 +190,12 @@ static void counter_lines(struct console *console)
     for (size_t line = 0; line < sizeof LABELS / sizeof LABELS[0]; line++) {
         const char *form = LABELS[line];
         for (; *counter != HEALTH_COUNTER_COUNT; counter++) {
-            answer(&console->out, form, console->wiring->health->counters[*counter],
-                   health_counter_name((enum health_counter) * counter));
+            answer_form(&console->out, form, console->wiring->health->counters[*counter],
+                        health_counter_name((enum health_counter) * counter));
             form = ", %U %m";
         }
         counter++;
-        answer(&console->out, "\n");
+        answer_form(&console->out, "\n");
     }
 }
 
@@ -205,24 +205,25 @@ static void tell_counters(struct console *console)
         counter_lines(console);
         return;
     }
-    answer(&console->out, "|counters%{");
+    answer_form(&console->out, "|counters%{");
     for (unsigned counter = 0; counter < HEALTH_COUNTER_COUNT; counter++) {
-        answer(&console->out, "|%m%U", health_counter_name((enum health_counter)counter),
-               console->wiring->health->counters[counter]);
+        answer_form(&console->out, "|%m%U", health_counter_name((enum health_counter)counter),
+                    console->wiring->health->counters[counter]);
     }
-    answer(&console->out, "|%}");
+    answer_form(&console->out, "|%}");
 }
 
 static void tell_memory(struct console *console)
 {
     const struct console_wiring *wiring = console->wiring;
     if (wiring->arena != NULL) {
-        answer(&console->out, "memory    %u of %u bytes of the arena were needed at most\n|arena_peak%u arena_size%u",
-               (uint32_t)wiring->arena->peak, (uint32_t)wiring->arena->size);
+        answer_form(&console->out,
+                    "memory    %u of %u bytes of the arena were needed at most\n|arena_peak%u arena_size%u",
+                    (uint32_t)wiring->arena->peak, (uint32_t)wiring->arena->size);
     }
     if (wiring->stack_used != NULL && wiring->stack_size != NULL) {
-        answer(&console->out, "|stack_peak%u stack_size%u", (uint32_t)wiring->stack_used(),
-               (uint32_t)wiring->stack_size());
+        answer_form(&console->out, "|stack_peak%u stack_size%u", (uint32_t)wiring->stack_used(),
+                    (uint32_t)wiring->stack_size());
     }
 }
 
@@ -231,10 +232,10 @@ static void route_line(struct console *console, size_t route, ifl_ms now)
     struct sender_view view;
     struct outbox_lane_stats stats;
     route_facts(console, route, &view, &stats);
-    answer(&console->out, route == 0 ? "routes    %c %U queued, " : "          %c %U queued, ",
-           console->wiring->settings->routes[route].name, (uint64_t)stats.queued);
+    answer_form(&console->out, route == 0 ? "routes    %c %U queued, " : "          %c %U queued, ",
+                console->wiring->settings->routes[route].name, (uint64_t)stats.queued);
     tell_view(console, &view, now);
-    answer(&console->out, "\n");
+    answer_form(&console->out, "\n");
 }
 
 enum ifl_status console_verb_status(struct console *console, struct words *words, ifl_ms now)

@@ -6,16 +6,16 @@ static enum ifl_status show(struct console *console)
     const struct console_trust *trust = console->wiring->trust;
     struct console_roots roots[CONSOLE_ROOTS_MAX];
     const size_t count = trust->list(trust->ctx, roots);
-    answer(&console->out, "|bundles%[");
+    answer_form(&console->out, "|bundles%[");
     for (size_t i = 0; i < count; i++) {
-        answer(&console->out, "%l%-%u root%+, %s|%{state%s source%s roots%u", roots[i].state, roots[i].source,
-               (uint32_t)roots[i].count, roots[i].source);
+        answer_form(&console->out, "%l%-%u root%+, %s|%{state%s source%s roots%u", roots[i].state, roots[i].source,
+                    (uint32_t)roots[i].count, roots[i].source);
         if (roots[i].since != NULL) {
-            answer(&console->out, ", since %s|since%s", roots[i].since);
+            answer_form(&console->out, ", since %s|since%s", roots[i].since);
         }
-        answer(&console->out, "\n|%}");
+        answer_form(&console->out, "\n|%}");
     }
-    answer(&console->out, "|%]");
+    answer_form(&console->out, "|%]");
     return IFL_OK;
 }
 

@@ -114,7 +114,7 @@ enum ifl_status device_wipe_if_ordered(void)
     }
     enum ifl_status result = IFL_NO_IMAGE;
     for (unsigned i = 0; i < sizeof PARTS; i++) {
-        answer(&uart, "log: wiping, part %u of 10\n", i + 1);
+        answer_form(&uart, "log: wiping, part %u of 10\n", i + 1);
         const enum ifl_status status =
             PARTS[i] == BOARD_STATE && result != IFL_NO_IMAGE ? IFL_OK : erase((enum board_region)PARTS[i]);
         result =

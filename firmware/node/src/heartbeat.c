@@ -50,20 +50,20 @@ static void write_heartbeat(struct text *text, ifl_ms now)
     int64_t left_s = (node.slot < 0 ? 0 : node_slots.slot[node.slot].chain_not_after) - reading.unix_s;
     struct answer out = {.write = add, .ctx = text, .json = true, .last = ANSWER_NAMED};
     uint64_t oldest_s;
-    answer(&out, "|%{device%s version%s board%s uptime_s%U starts%U reboot_reason%s", node_settings.device, IFL_VERSION,
-           board_name, now / 1000, node.seed.starts, board_reboot_reason_name(last->reason));
+    answer_form(&out, "|%{device%s version%s board%s uptime_s%U starts%U reboot_reason%s", node_settings.device,
+                IFL_VERSION, board_name, now / 1000, node.seed.starts, board_reboot_reason_name(last->reason));
     if (last->pc != 0 || last->lr != 0) {
-        answer(&out, "|reboot_pc%u reboot_lr%u", last->pc, last->lr);
+        answer_form(&out, "|reboot_pc%u reboot_lr%u", last->pc, last->lr);
     }
     const uint64_t count = queued(reading.unix_s, &oldest_s);
-    answer(&out, "|queued%U oldest_s%U", count, oldest_s);
+    answer_form(&out, "|queued%U oldest_s%U", count, oldest_s);
     for (int i = 0; i < HEALTH_COUNTER_COUNT; i++) {
-        answer(&out, "|%m%U", health_counter_name((enum health_counter)i), node_health.counters[i]);
+        answer_form(&out, "|%m%U", health_counter_name((enum health_counter)i), node_health.counters[i]);
     }
-    answer(&out, "|days_left%U time_quality%s last_error%u", left_s > 0 ? (uint64_t)left_s / 86400 : 0,
-           clock_quality_name(reading.quality), last_error());
-    answer(&out, "|arena_peak%u stack_used%u watchdog_feeds%u%}", (uint32_t)node.arena.peak,
-           (uint32_t)board_stack_used(), board_watchdog_feed_count());
+    answer_form(&out, "|days_left%U time_quality%s last_error%u", left_s > 0 ? (uint64_t)left_s / 86400 : 0,
+                clock_quality_name(reading.quality), last_error());
+    answer_form(&out, "|arena_peak%u stack_used%u watchdog_feeds%u%}", (uint32_t)node.arena.peak,
+                (uint32_t)board_stack_used(), board_watchdog_feed_count());
 }
 
 ifl_ms heartbeat_step(ifl_ms now)

@@ -32,7 +32,7 @@ static enum ifl_status begin(void *ctx)
 static void ready(void *ctx, const char *what)
 {
     (void)ctx;
-    answer(&uart, "log: paste %s now, then a line with a dot\n", what);
+    answer_form(&uart, "log: paste %s now, then a line with a dot\n", what);
 }
 
 void intake_drop_text(void *ctx)
@@ -59,7 +59,7 @@ static void end(void *ctx)
 static void tell(const struct service_key_report *report)
 {
     for (size_t i = 0; i < report->repair_count; i++) {
-        answer(&uart, "log: mended: %s\n", report->repairs[i]);
+        answer_form(&uart, "log: mended: %s\n", report->repairs[i]);
     }
     for (size_t i = 0; i < report->warning_count; i++) {
         uart_log_status(report->warnings[i], NULL);

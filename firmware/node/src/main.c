@@ -17,10 +17,10 @@ static _Noreturn void complain(enum ifl_status status, const char *part)
 static void tell_start(void)
 {
     const struct board_reboot *last = board_last_reboot();
-    answer(&uart, "log: iflow-node " IFL_VERSION " on %s, last reboot: %s", board_name,
-           board_reboot_reason_name(last->reason));
+    answer_form(&uart, "log: iflow-node " IFL_VERSION " on %s, last reboot: %s", board_name,
+                board_reboot_reason_name(last->reason));
     if (last->pc != 0 || last->lr != 0) {
-        answer(&uart, " at %x, called from %x", last->pc, last->lr);
+        answer_form(&uart, " at %x, called from %x", last->pc, last->lr);
     }
     uart_print("\n");
 }

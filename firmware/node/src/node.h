@@ -35,12 +35,12 @@ struct node {
     bool pasting;  /* the arena is lent to the console: neither sender nor renewal may be stepped */
     bool on_duty;  /* in the middle of a signature (below): log lines wait for the loop */
     struct expiry_watch expiry;
+    struct texts texts;
     struct clock clock;
     struct arena arena;
     struct tls_context tls_context;
     struct seed seed;
     struct nameplate plate;
-    struct texts texts;
     char host[IFL_HOST_SIZE];
     struct net_proxy proxy;
     char authorization[360]; /* secret; with `auth` "basic": 127 characters each of user and password; else "" */
@@ -77,7 +77,7 @@ void uart_console_step(ifl_ms now);
 /* Only characters, up to the end of a line; its command waits for uart_console_step(). */
 void uart_console_take(ifl_ms now);
 void uart_print(const char *text);
-extern struct answer uart; /* for lines with values, of answer() */
+extern struct answer uart; /* for lines with values, of answer_form() */
 void uart_log_status(enum ifl_status status, const char *detail);
 
 /* The console's `import` and `identity rollback`. What is pasted lies in the arena of TLS, whose connection is closed for it; deliveries go on when it's

@@ -34,9 +34,9 @@ void uart_print(const char *text)
 
 void uart_log_status(enum ifl_status status, const char *detail)
 {
-    answer(&uart, "log: %e", status);
+    answer_form(&uart, "log: %e", status);
     if (detail != NULL && detail[0] != '\0') {
-        answer(&uart, " (%s)", detail);
+        answer_form(&uart, " (%s)", detail);
     }
     uart_print("\n");
 }

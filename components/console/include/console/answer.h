@@ -42,7 +42,7 @@ struct answer {
  * To a person the characters between come as they are. In JSON they are the name of the member whose value comes next, of an element of an array there is
  * none; a space sets it off, and the commas come by themselves: "%{name%s size%u%}" is {"name":"x","size":1}. The first piece begins the answer of a command
  * with {"ok":true, and console.c closes it. */
-void answer(struct answer *out, const char *form, ...);
+void answer_form(struct answer *out, const char *form, ...);
 /* Characters as they are, in both forms. */
 void answer_str(struct answer *out, const char *s);
 /* In JSON, {"ok":true or false, unless the answer has begun. */

@@ -174,8 +174,7 @@ struct console_wiring {
 struct console {
     struct answer out; /* the answer under way, and where it goes */
     const struct console_wiring *wiring;
-    bool line_cut; /* the line at hand is too long */
-    size_t line_len;
+    size_t line_len; /* larger than `line`: the line at hand is too long */
     char line[IFL_LINE_SIZE];
 };
 
