@@ -57,7 +57,9 @@ if(IFL_BARE_METAL)
   set_source_files_properties(${library}/gcm.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-tree-vectorize;--param=max-completely-peel-times=4;${IFL_FASTER};-fno-lto")
   set_source_files_properties(${library}/aes.c PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8;${IFL_FASTER};-fno-lto")
   target_compile_definitions(mbedtls PUBLIC IFL_NODE_CRYPTO) # what it leaves out: mbedtls_config.h
-  target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c)
+  target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c
+                 ${IFL_DEPS_CONFIG_DIR}/curve_node.c ${IFL_DEPS_CONFIG_DIR}/curve_reduce.c)
+  set_source_files_properties(${library}/ecp_curves.c PROPERTIES COMPILE_DEFINITIONS mbedtls_ecp_group_load=ifl_ecp_group_load)
   # And where there is no switch: 2.5 KB.
   set_source_files_properties(${library}/pk_wrap.c PROPERTIES COMPILE_DEFINITIONS
                               "mbedtls_rsa_pkcs1_encrypt=ifl_left_out_rsa_encrypt;mbedtls_rsa_pkcs1_decrypt=ifl_left_out_rsa_decrypt")
