@@ -11,6 +11,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
 #include "lwip/etharp.h"
+#include "lwip/icmp.h"
 #include "lwip/init.h"
 #include "lwip/ip4_addr.h"
 #include "lwip/netif.h"
@@ -214,6 +215,15 @@ void ip_dns_of_dhcp(u8_t number, const ip_addr_t *server)
     if (!is_given(setup.dns[number])) {
         dns_setserver(number, server);
     }
+}
+
+/* In place of icmp_dest_unreach() where a datagram came for nobody (CMakeLists.txt): we don't say so. What we send is never answered for, and who looks for open
+ * ports learns nothing. */
+void ip_for_nobody(struct pbuf *datagram, enum icmp_dur_type type);
+
+void ip_for_nobody(struct pbuf *datagram, enum icmp_dur_type type)
+{
+    (void)datagram, (void)type;
 }
 
 /* ---- Time servers ------------------------------------------------------------------------------------------------------------ */
