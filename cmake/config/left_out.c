@@ -2,6 +2,7 @@
  * Mbed TLS only (cmake/dependencies.cmake), whose callers there a node never comes to; it answers as for a feature that isn't built. Nothing that checks
  * a signature, a certificate or a key is among them. */
 #include <mbedtls/asn1.h>
+#include <mbedtls/ecp.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/rsa.h>
 
@@ -19,6 +20,20 @@ int ifl_left_out_rsa_decrypt(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsi
                              size_t *olen, const unsigned char *input, unsigned char *output, size_t output_max_len)
 {
     (void)ctx, (void)f_rng, (void)p_rng, (void)olen, (void)input, (void)output, (void)output_max_len;
+    return REFUSED;
+}
+
+/* Whether two keys are a pair is asked by the room identity, of the functions themselves (proof.c); where it doesn't take keys, nobody asks. */
+int ifl_left_out_rsa_pair(const mbedtls_rsa_context *pub, const mbedtls_rsa_context *prv)
+{
+    (void)pub, (void)prv;
+    return REFUSED;
+}
+
+int ifl_left_out_ec_pair(const mbedtls_ecp_keypair *pub, const mbedtls_ecp_keypair *prv,
+                         int (*f_rng)(void *, unsigned char *, size_t), void *p_rng)
+{
+    (void)pub, (void)prv, (void)f_rng, (void)p_rng;
     return REFUSED;
 }
 
