@@ -60,13 +60,10 @@ if(IFL_BARE_METAL)
   target_compile_definitions(mbedtls PUBLIC IFL_NODE_CRYPTO) # what it leaves out: mbedtls_config.h
   target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c
                  ${IFL_DEPS_CONFIG_DIR}/curve_node.c ${IFL_DEPS_CONFIG_DIR}/curve_reduce.c
-                 ${IFL_DEPS_CONFIG_DIR}/x509_node.c)
+                 ${IFL_DEPS_CONFIG_DIR}/x509_node.c ${IFL_DEPS_CONFIG_DIR}/sha2.c ${IFL_DEPS_CONFIG_DIR}/sha2_alt.c)
   set_source_files_properties(${IFL_DEPS_CONFIG_DIR}/x509_node.c PROPERTIES COMPILE_OPTIONS -I${library})
   set_source_files_properties(${library}/ecp_curves.c PROPERTIES COMPILE_DEFINITIONS mbedtls_ecp_group_load=ifl_ecp_group_load)
   # And where there is no switch: 2.5 KB.
-  foreach(source IN ITEMS sha256.c sha512.c)
-    set_source_files_properties(${library}/${source} PROPERTIES COMPILE_OPTIONS "${shape}" OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/shape_node.h)
-  endforeach()
   set_source_files_properties(${library}/x509_crt.c PROPERTIES COMPILE_DEFINITIONS mbedtls_x509_get_sig_alg=x509_node_get_sig_alg)
   foreach(source IN ITEMS x509.c x509_crt.c)
     set_source_files_properties(${library}/${source} PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/x509_node.h;-I${library}"
