@@ -8,22 +8,22 @@
 #include "tls/tls.h"
 
 struct tls_engine {
-    mbedtls_ssl_config conf;
-    mbedtls_ssl_context ssl;
-    mbedtls_pk_context key;       /* parsed only while it signs */
-    mbedtls_x509_crt leaf;        /* own certificates: only `raw` and `next` are used */
-    void *own;                    /* the rest of them and their DER, only while they're sent */
-    struct arena spare;           /* the part of the record buffer that is lent; size 0: none */
     enum ifl_status wire_status;  /* how TCP ended: CLOSED, NET_*; OK while it lives */
     enum ifl_status write_status; /* the same for sending only */
     enum ifl_status other_status; /* a reason of our own: the trust bundle or the own key can't be read */
-    uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the server's chain */
     bool blocked;                 /* the network had nothing, or no room, in this call */
     bool verifying;               /* the server's chain was parsed and is looked at now */
     bool verified;                /* the server's chain was looked at: it's a full handshake */
     bool answered;                /* the server's CertificateRequest, with our chain or with none */
     bool unread;                  /* a call gave up before the network was empty */
     uint8_t reads;                /* from the network, in this call */
+    uint32_t flags;               /* MBEDTLS_X509_BADCERT_*, of all certificates of the server's chain */
+    void *own;                    /* the own certificates but the first and the DER of all, only while they're sent */
+    mbedtls_pk_context key;       /* parsed only while it signs */
+    mbedtls_ssl_context ssl;
+    struct arena spare; /* the part of the record buffer that is lent; size 0: none */
+    mbedtls_ssl_config conf;
+    mbedtls_x509_crt leaf; /* own certificates: only `raw` and `next` are used */
 };
 
 /* Allocates and sets up everything for a handshake. NO_MEMORY and others: nothing is left behind. */

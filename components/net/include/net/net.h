@@ -40,19 +40,19 @@ enum net_state {
 
 struct net {
     enum net_state state;
-    enum ifl_status status;              /* why it failed; OK else */
-    uint64_t sent_count, received_count; /* bytes since net_open, the proxy's included */
+    enum ifl_status status; /* why it failed; OK else */
     /* private to net.c */
-    int link;
-    ifl_ms deadline;
-    const struct net_proxy *proxy; /* NULL: direct */
-    char host[IFL_HOST_SIZE];
-    uint16_t port;
-    uint8_t buf[NET_REQUEST_SIZE]; /* first the CONNECT request, then what comes in reply */
-    uint16_t buf_len,
-        buf_pos;    /* in NET_TUNNEL: what of the request is sent; in NET_OPEN: what came behind the proxy's answer */
     bool requested; /* the whole request is sent */
+    uint16_t port;
+    uint16_t buf_len,
+        buf_pos; /* in NET_TUNNEL: what of the request is sent; in NET_OPEN: what came behind the proxy's answer */
+    int link;
+    const struct net_proxy *proxy; /* NULL: direct */
+    ifl_ms deadline;
+    uint64_t sent_count, received_count; /* public: bytes since net_open, the proxy's included */
     struct http_response answer;
+    char host[IFL_HOST_SIZE];
+    uint8_t buf[NET_REQUEST_SIZE]; /* first the CONNECT request, then what comes in reply */
 };
 
 void net_init(struct net *net);
