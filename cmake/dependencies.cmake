@@ -49,6 +49,7 @@ ifl_pause_in(bignum_core.c bignum_core_pause.h)
 ifl_pause_in(bignum.c bignum_div_pause.h)
 option(IFL_NODE_TLS12 "A node speaks TLS 1.2; without, the setting `tls` can't be 1.2" ON)
 option(IFL_NODE_TLS13 "A node speaks TLS 1.3; without, the setting `tls` can't be 1.3" ON)
+option(IFL_NODE_IMPORT "The console takes a pasted service key: about 15 KB of flash" ON)
 if(IFL_BARE_METAL)
   target_compile_definitions(mbedtls PUBLIC $<$<NOT:$<BOOL:${IFL_NODE_TLS12}>>:IFL_WITHOUT_TLS12> $<$<NOT:$<BOOL:${IFL_NODE_TLS13}>>:IFL_WITHOUT_TLS13>)
   set(library ${MBEDTLS_SOURCE_DIR}/library)
@@ -64,7 +65,8 @@ if(IFL_BARE_METAL)
   set_source_files_properties(${IFL_DEPS_CONFIG_DIR}/x509_node.c PROPERTIES COMPILE_OPTIONS -I${library})
   set_source_files_properties(${library}/ecp_curves.c PROPERTIES COMPILE_DEFINITIONS mbedtls_ecp_group_load=ifl_ecp_group_load)
   # And where there is no switch: 2.5 KB.
-  set_source_files_properties(${library}/x509_crt.c PROPERTIES COMPILE_DEFINITIONS mbedtls_x509_get_sig_alg=x509_node_get_sig_alg)
+  set_source_files_properties(${library}/x509_crt.c PROPERTIES COMPILE_DEFINITIONS
+                              "mbedtls_x509_get_sig_alg=x509_node_get_sig_alg;$<$<NOT:$<BOOL:${IFL_NODE_IMPORT}>>:IFL_WITHOUT_KEY_IDENTIFIERS>")
   foreach(source IN ITEMS x509.c x509_crt.c)
     set_source_files_properties(${library}/${source} PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/x509_node.h;-I${library}"
                                 OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/x509_node.h)

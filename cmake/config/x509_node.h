@@ -22,6 +22,14 @@
 #undef MBEDTLS_OID_X509_EXT_NS_CERT_TYPE
 #define MBEDTLS_OID_X509_EXT_NS_CERT_TYPE X509_NODE_NEVER(29, netscape)
 
+/* Key identifiers tell apart CAs of one name; here a signature does, and the room identity asks for them where it takes keys (names_another_issuer()). */
+#ifdef IFL_WITHOUT_KEY_IDENTIFIERS
+#undef MBEDTLS_OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER
+#define MBEDTLS_OID_X509_EXT_AUTHORITY_KEY_IDENTIFIER X509_NODE_NEVER(30, authority)
+#undef MBEDTLS_OID_X509_EXT_SUBJECT_KEY_IDENTIFIER
+#define MBEDTLS_OID_X509_EXT_SUBJECT_KEY_IDENTIFIER X509_NODE_NEVER(27, subject)
+#endif
+
 /* A server is known by a dNSName or an iPAddress (RFC 6125 section 6.4). A tag with its class has 8 bits. */
 #undef MBEDTLS_X509_SAN_OTHER_NAME
 #define MBEDTLS_X509_SAN_OTHER_NAME 0x100

@@ -19,7 +19,7 @@ static inline ifl_ms ifl_ms_min(ifl_ms a, ifl_ms b)
 /* now + delta without wrapping: the end of time is IFL_NEVER. */
 ifl_ms ifl_ms_after(ifl_ms now, uint64_t delta_ms);
 
-/* Calendar arithmetic (proleptic Gregorian, UTC). */
+/* Calendar arithmetic (proleptic Gregorian, UTC), a million years to either side of 1970. */
 struct ifl_civil {
     int year;
     unsigned month, day, hour, minute, second; /* month and day count from 1 */
