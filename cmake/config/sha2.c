@@ -49,10 +49,12 @@ static uint32_t rotated(uint32_t word, unsigned by)
     return word >> by | word << (32 - by);
 }
 
+/* In variables, not in an array as below: a resumed handshake hashes a hundred blocks, and little else. */
 static void take_block_256(uint32_t *state, const uint8_t *block)
 {
-    uint32_t schedule[16], v[8];
-    memcpy(v, state, sizeof v);
+    uint32_t schedule[16];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (unsigned t = 0; t < 16; t++)
         schedule[t] = read_be(block + 4 * t);
     for (unsigned t = 0; t < 64; t++) {
@@ -62,15 +64,20 @@ static void take_block_256(uint32_t *state, const uint8_t *block)
             *word += schedule[(t + 9) % 16] + (rotated(w15, 7) ^ rotated(w15, 18) ^ w15 >> 3) +
                      (rotated(w2, 17) ^ rotated(w2, 19) ^ w2 >> 10);
         }
-        uint32_t a = v[0], e = v[4];
-        uint32_t sum = v[7] + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + (v[6] ^ (e & (v[5] ^ v[6]))) +
-                       (uint32_t)(constants[t] >> 32) + *word;
-        uint32_t more = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & v[1]) | (v[2] & (a | v[1])));
-        for (unsigned i = 7; i > 0; i--)
-            v[i] = v[i - 1];
-        v[4] += sum;
-        v[0] = sum + more;
+        h += (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + (g ^ (e & (f ^ g))) + (uint32_t)(constants[t] >> 32) +
+             *word;
+        uint32_t more = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) | (c & (a | b)));
+        uint32_t sum = h;
+        h = g;
+        g = f;
+        f = e;
+        e = d + sum;
+        d = c;
+        c = b;
+        b = a;
+        a = sum + more;
     }
+    const uint32_t v[8] = {a, b, c, d, e, f, g, h};
     for (unsigned i = 0; i < 8; i++)
         state[i] += v[i];
 }
