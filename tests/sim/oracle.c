@@ -478,7 +478,7 @@ static void step_lane(uint8_t lane)
 
 void oracle_step(void)
 {
-    if (!world.medium.off && (agent()->outbox.free_count < 2 || world.medium.full_from != 0))
+    if (!world.medium.off && (agent()->outbox.stats.free_blocks < 2 || world.medium.full_from != 0))
         full_at = world.now;
     for (uint8_t lane = 1; lane < LANES && !world.medium.off; lane++)
         step_lane(lane);

@@ -48,20 +48,20 @@ static uint32_t padded(uint32_t size)
 /* The first copy, or the second one where the first never reached the medium. */
 static const uint8_t *header2_of(const struct outbox *box, uint32_t index)
 {
-    const uint8_t *first = world.medium.bytes + index * box->block_size + padded(HEADER1_SIZE);
+    const uint8_t *first = world.medium.bytes + index * box->stats.block_size + padded(HEADER1_SIZE);
     return is_blank(first, HEADER2_SIZE) ? first + padded(HEADER2_SIZE) : first;
 }
 
 static uint32_t erases_of(const struct outbox *box, uint32_t index)
 {
-    return world.medium.erases[index * box->block_size / world.medium.options.geometry.sector_size];
+    return world.medium.erases[index * box->stats.block_size / world.medium.options.geometry.sector_size];
 }
 
 /* A block that was taken while the power went, or since the last sync, is free again: that time doesn't count. */
 void wear_mounted(void)
 {
     const struct outbox *box = &agent()->outbox;
-    for (uint32_t i = 0; i < box->block_count && i < BLOCKS; i++) {
+    for (uint32_t i = 0; i < box->stats.block_count && i < BLOCKS; i++) {
         bool lost = blocks[i].free_since == 0 && erases_of(box, i) == blocks[i].erases &&
                     is_blank(header2_of(box, i), HEADER2_SIZE);
         if (lost || blocks[i].serial > box->last_serial)
@@ -75,7 +75,7 @@ void wear_mounted(void)
 /* What it is now; true: a lane has taken it since the last look. */
 static bool look_at(const struct outbox *box, uint32_t index, uint32_t *serial)
 {
-    const uint8_t *header1 = world.medium.bytes + index * box->block_size, *header2 = header2_of(box, index);
+    const uint8_t *header1 = world.medium.bytes + index * box->stats.block_size, *header2 = header2_of(box, index);
     uint32_t erases = erases_of(box, index);
     bool blank = is_blank(header1, HEADER1_SIZE);
     bool free = !blank && is_blank(header2, HEADER2_SIZE);
@@ -90,7 +90,7 @@ static bool look_at(const struct outbox *box, uint32_t index, uint32_t *serial)
 
 static void check_taken(const struct outbox *box, uint32_t index, uint32_t serial)
 {
-    for (uint32_t i = 0; i < box->block_count && blocks[index].serial > 0; i++)
+    for (uint32_t i = 0; i < box->stats.block_count && blocks[index].serial > 0; i++)
         if (blocks[i].free_since > 0 && blocks[i].free_since <= blocks[index].serial)
             broken("block %u is taken again, but block %u, free since before the last time, isn't", (unsigned)index,
                    (unsigned)i);
@@ -102,11 +102,12 @@ void wear_step(void)
     const struct outbox *box = &agent()->outbox;
     uint32_t serials[BLOCKS] = {0};
     bool taken[BLOCKS] = {false};
-    if (box->last_serial == last_serial || box->block_count > BLOCKS || world.plan.worn_sectors + world.plan.flips > 0)
+    if (box->last_serial == last_serial || box->stats.block_count > BLOCKS ||
+        world.plan.worn_sectors + world.plan.flips > 0)
         return;
-    for (uint32_t index = 0; index < box->block_count; index++)
+    for (uint32_t index = 0; index < box->stats.block_count; index++)
         taken[index] = look_at(box, index, &serials[index]);
-    for (uint32_t index = 0; index < box->block_count && !world.broken; index++)
+    for (uint32_t index = 0; index < box->stats.block_count && !world.broken; index++)
         if (taken[index])
             check_taken(box, index, serials[index]);
     last_serial = box->last_serial;

@@ -15,14 +15,8 @@
 #define MAGIC 0x424F4649u /* "IFOB" */
 #define VERSION 1u
 #define CRC_OF_WHOLE 0x48674BC7u /* of bytes with their check sum behind them, whatever they are */
-#define SWEEP_COUNT 16u          /* blocks looked at in one step */
 
 /* ---- layout ---- */
-
-uint32_t outbox_block_start(const struct outbox *box, uint32_t index)
-{
-    return index * box->block_size;
-}
 
 static uint32_t header2_at(const struct outbox *box, uint32_t index, unsigned copy)
 {
@@ -51,7 +45,7 @@ void outbox_header_seal(const struct outbox *box, struct block *block, uint8_t k
     block->version = VERSION;
     block->kind = kind;
     block->prog_size = (uint16_t)flash_prog_size(&box->region);
-    block->size = box->block_size;
+    block->size = box->stats.block_size;
     le32_put((uint8_t *)block + size, crc32c(0, block, size));
 }
 
@@ -61,7 +55,7 @@ static bool header2_load(struct outbox *box, uint32_t index, unsigned copy, stru
 {
     outbox_load(box, header2_at(box, index, copy), block, HEADER2_SIZE);
     return outbox_header_valid(block, 2) && block->version == VERSION && block->index == index &&
-           block->size == box->block_size && block->progress.route[IFL_ROUTE_NAME_SIZE - 1] == '\0';
+           block->size == box->stats.block_size && block->progress.route[IFL_ROUTE_NAME_SIZE - 1] == '\0';
 }
 
 /* Either copy of header 2 will do: a bit that flips in one of them costs nothing. The first one alone may be torn, and read this way or
@@ -87,7 +81,7 @@ enum block_state outbox_block_load(struct outbox *box, uint32_t index, struct bl
     bool valid = outbox_header_valid(block, 1);
     block->index = index;
     if (!valid) {
-        block->erase_count = box->erase_count_max;
+        block->erase_count = box->stats.erase_count_max;
         return BLOCK_DIRTY;
     }
     if (block->version > VERSION) {
@@ -99,7 +93,7 @@ enum block_state outbox_block_load(struct outbox *box, uint32_t index, struct bl
 bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint32_t after, struct block *block)
 {
     bool found = false;
-    for (uint32_t i = 0; i < box->block_count; i++) {
+    for (uint32_t i = 0; i < box->stats.block_count; i++) {
         struct block candidate;
         if (is_used(box, i, &candidate) && candidate.progress.lane == lane->progress.lane && candidate.serial > after &&
             (!found || candidate.serial < block->serial)) {
@@ -115,23 +109,22 @@ bool outbox_block_find(struct outbox *box, const struct outbox_lane *lane, uint3
 /* The oldest block can go: a record of this start says on flash that it's finished. What earlier starts wrote last may be torn. */
 static bool is_finished(const struct outbox_lane *lane)
 {
-    return !lane->resume_due && !outbox_is_in_doubt(lane) && lane->reclaim_n != 0 &&
-           lane->cursor_saved + 1 >= lane->reclaim_n;
+    return !lane->resume_due && !outbox_is_in_doubt(lane) && lane->cursor_saved >= lane->reclaim_n - 1;
 }
 
-bool outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
+outbox_n outbox_lane_second(struct outbox *box, struct outbox_lane *lane)
 {
     struct block second;
     if (lane->reclaim_n == 0 && lane->block_count > 1 && outbox_block_find(box, lane, lane->oldest_serial, &second)) {
         lane->reclaim_n = (outbox_n)second.first_n;
     }
-    return lane->reclaim_n != 0;
+    return lane->reclaim_n;
 }
 
 /* The same, in RAM. */
 static bool is_oldest_done(struct outbox *box, struct outbox_lane *lane)
 {
-    return outbox_lane_second(box, lane) && lane->progress.cursor + 1 >= lane->reclaim_n;
+    return lane->progress.cursor >= outbox_lane_second(box, lane) - 1;
 }
 
 /* If it can't be recorded, nothing comes from there. But where no block takes a record any more, because the last ones are worn, it goes all the same: a power
@@ -142,7 +135,7 @@ static bool record_finished(struct outbox *box, struct outbox_lane *lane)
     if (!outbox_is_in_doubt(lane) && is_oldest_done(box, lane) && !is_finished(lane)) {
         status = outbox_tell(box, lane, RECORD_CURSOR, 0);
     }
-    return is_finished(lane) || (status == IFL_STORE_FULL && box->free_count == 0 && !box->no_space);
+    return is_finished(lane) || (status == IFL_STORE_FULL && box->stats.free_blocks == 0 && !outbox_is_stuck(box));
 }
 
 /* Its only block holds nothing that is wanted: with the next one it's free. */
@@ -168,7 +161,7 @@ static uint32_t shares_of_others(struct outbox *box, const struct outbox_lane *o
         }
         if (lane->min_blocks > lane->block_count) {
             sum += (uint32_t)lane->min_blocks - lane->block_count;
-        } else if (lane->block_count > 0 && !outbox_has_room(box, lane, box->record_size, 0)) {
+        } else if (lane->block_count > 0 && !outbox_has_room(box, lane, box->record_size)) {
             sum += !frees_another(box, lane);
         }
     }
@@ -178,18 +171,19 @@ static uint32_t shares_of_others(struct outbox *box, const struct outbox_lane *o
 /* A message leaves the last free block alone, and the shares of others. */
 static bool may_take(struct outbox *box, const struct outbox_lane *lane)
 {
-    return box->free_count >= 2 &&
-           (lane->block_count < lane->min_blocks || box->free_count - 2u >= shares_of_others(box, lane));
+    return box->stats.free_blocks >= 2 &&
+           (lane->block_count < lane->min_blocks || box->stats.free_blocks - 2u >= shares_of_others(box, lane));
 }
 
 static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bool data)
 {
-    bool coming = box->erase_state != OUTBOX_ERASE_IDLE || (box->sweep < box->block_count && !box->no_space);
-    if (may_take(box, lane) || (!data && box->free_count >= (frees_another(box, lane) ? 1 : 2))) {
+    bool coming =
+        box->erase_state != OUTBOX_ERASE_IDLE || (box->sweep < box->stats.block_count && !outbox_is_stuck(box));
+    if (may_take(box, lane) || (!data && box->stats.free_blocks >= (frees_another(box, lane) ? 1 : 2))) {
         return IFL_OK;
     }
     for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
-        coming = (data ? record_finished(box, &box->lanes[i]) : is_finished(&box->lanes[i])) || coming;
+        coming |= data ? record_finished(box, &box->lanes[i]) : is_finished(&box->lanes[i]);
     }
     if (data && may_take(box, lane)) {
         return IFL_OK; /* where a lane has found place for its record, nothing is kept for it any more */
@@ -198,7 +192,7 @@ static enum ifl_status may_open(struct outbox *box, struct outbox_lane *lane, bo
     if (coming) {
         return IFL_FLASH_BUSY;
     }
-    if (data && is_drained(lane) && box->free_count > 0) {
+    if (data && is_drained(lane) && box->stats.free_blocks > 0) {
         return IFL_OK; /* others that filled the store don't stop who gives back what it takes */
     }
     return data ? outbox_give_up_oldest(box, lane) : IFL_STORE_FULL;
@@ -211,10 +205,10 @@ static bool erase_begin(struct outbox *box, const struct block *block)
         flash_erase_start(&box->region, outbox_block_start(box, block->index)) != IFL_OK) {
         return false;
     }
-    box->dirty = true;
-    box->erase_block = (uint16_t)block->index;
+    outbox_unsynced(box, NULL);
+    box->erase_block = block->index;
     box->erase_count = block->erase_count + 1;
-    box->erase_sector = 0;
+    box->erase_done = 0;
     box->erase_state = OUTBOX_ERASE_RUNNING;
     return true;
 }
@@ -232,9 +226,9 @@ static void adopt(struct outbox *box, struct outbox_lane *lane, const struct blo
     lane->write_at = outbox_block_records(box, block->index);
     lane->cursor_saved = lane->progress.cursor;
     lane->fence_at = 0;
-    lane->unsynced = true;
-    lane->closed = lane->resume_due = lane->sync_failed = false;
-    box->next_free = (uint16_t)((block->index + 1) % box->block_count);
+    outbox_new_block(lane);
+    lane->closed = lane->resume_due = false;
+    box->next_free = (uint16_t)(block->index + 1);
 }
 
 /* Header 2 of a free block. Two copies, so that one is whole whatever happens to the other. */
@@ -248,20 +242,20 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     if (!blank && (box->erase_state != OUTBOX_ERASE_IDLE || !erase_begin(box, block))) {
         return IFL_FLASH_BUSY;
     }
-    uint16_t before = box->free_count;
-    box->free_count = (uint16_t)(before - (before > 0));
+    uint32_t before = box->stats.free_blocks;
+    box->stats.free_blocks -= before > 0;
     if (!blank) {
         return IFL_FLASH_BUSY;
     }
     block->serial = ++box->last_serial;
-    block->log = box->log_id;
+    block->log = box->stats.log_id;
     block->tag = box->device_tag;
     block->first_n = lane->last_n + 1;
     block->progress = lane->progress;
     outbox_header_seal(box, block, 2);
     enum ifl_status status = outbox_program(box, at, block, HEADER2_SIZE);
-    if (status == IFL_STORE_FULL) { /* nothing was written: it's still free */
-        box->free_count = before;
+    if (IFL_FLASH_CACHE && status == IFL_STORE_FULL) { /* nothing was written: it's still free */
+        box->stats.free_blocks = before;
         return status;
     }
     if (status == IFL_OK) {
@@ -270,7 +264,7 @@ static enum ifl_status take(struct outbox *box, struct outbox_lane *lane, struct
     if (status == IFL_OK) {
         adopt(box, lane, block);
     } else {
-        box->retired_count++;
+        box->stats.retired_blocks++;
     }
     return status;
 }
@@ -282,8 +276,8 @@ enum ifl_status outbox_block_open(struct outbox *box, struct outbox_lane *lane, 
         /* What lies in older blocks is durable when a newer one begins: recovery looks for gaps in the newest block only. */
         status = outbox_sync_inside(box);
     }
-    for (uint32_t i = 0; status == IFL_OK && i < box->block_count; i++) {
-        uint32_t index = (box->next_free + i) % box->block_count;
+    for (uint32_t i = 0; status == IFL_OK && i < box->stats.block_count; i++) {
+        uint32_t index = (box->next_free + i) % box->stats.block_count;
         struct block block;
         if (outbox_block_load(box, index, &block) != BLOCK_FREE) {
             continue;
@@ -292,7 +286,7 @@ enum ifl_status outbox_block_open(struct outbox *box, struct outbox_lane *lane, 
         if (status == IFL_OK) {
             return IFL_OK;
         }
-        if (status == IFL_FLASH_VERIFY || status == IFL_FLASH_IO) {
+        if (outbox_is_worn(status)) {
             status = may_open(box, lane, data); /* that block is worn, look on */
         }
     }
@@ -305,7 +299,7 @@ enum ifl_status outbox_block_open(struct outbox *box, struct outbox_lane *lane, 
 enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block)
 {
     uint32_t start = outbox_block_start(box, block->index);
-    bool blank = outbox_is_blank(box, start, start + box->block_size);
+    bool blank = outbox_is_blank(box, start, start + box->stats.block_size);
     enum ifl_status status = box->fault != IFL_OK ? box->fault : blank ? outbox_sync_inside(box) : IFL_FLASH_VERIFY;
     if (status == IFL_OK) {
         outbox_header_seal(box, block, 1);
@@ -322,26 +316,31 @@ static void prepare(struct outbox *box)
         return;
     }
     box->erase_state = OUTBOX_ERASE_IDLE;
-    box->no_space = box->no_space || status == IFL_STORE_FULL;
+    if (status == IFL_STORE_FULL) {
+        outbox_set_stuck(box, true);
+    }
     if (status == IFL_OK) {
-        box->erase_count_max = box->erase_count > box->erase_count_max ? box->erase_count : box->erase_count_max;
-        box->free_count++;
-        box->wanted = box->no_space = false;
-    } else if (box->no_space) { /* nothing is wrong with the block: the sweep tries it again */
+        if (box->erase_count > box->stats.erase_count_max) {
+            box->stats.erase_count_max = box->erase_count;
+        }
+        box->stats.free_blocks++;
+        box->wanted = false;
+        outbox_set_stuck(box, false);
+    } else if (outbox_is_stuck(box)) { /* nothing is wrong with the block: the sweep tries it again */
         box->sweep = box->sweep < box->erase_block ? box->sweep : box->erase_block;
     } else {
-        box->retired_count++;
+        box->stats.retired_blocks++;
     }
 }
 
 static bool erase_poll(struct outbox *box)
 {
     enum ifl_status status = flash_poll(&box->region);
-    uint32_t next = (box->erase_sector + 1u) * flash_sector_size(&box->region);
-    if (status == IFL_OK && next < box->block_size) {
+    uint32_t next = box->erase_done + flash_sector_size(&box->region);
+    if (status == IFL_OK && next < box->stats.block_size) {
         status = flash_erase_start(&box->region, outbox_block_start(box, box->erase_block) + next);
         if (status == IFL_OK) {
-            box->erase_sector++;
+            box->erase_done = next;
             return true;
         }
     }
@@ -349,7 +348,7 @@ static bool erase_poll(struct outbox *box)
         return false;
     }
     box->erase_state = status == IFL_OK ? OUTBOX_ERASE_PREPARE : OUTBOX_ERASE_IDLE;
-    box->retired_count = (uint16_t)(box->retired_count + (status != IFL_OK));
+    box->stats.retired_blocks += status != IFL_OK;
     return true;
 }
 
@@ -367,7 +366,7 @@ static bool reclaim(struct outbox *box, struct outbox_lane *lane)
     } else if (!erase_begin(box, &oldest)) {
         return false;
     }
-    if (lane->read_at / box->block_size == oldest.index) {
+    if (lane->read_at / box->stats.block_size == oldest.index) {
         lane->read_at = 0;
     }
     lane->oldest_serial = second.serial; /* serials are counted over all lanes */
@@ -390,46 +389,33 @@ static bool is_garbage(struct outbox *box, uint32_t index, struct block *block)
     return (state == BLOCK_DIRTY || left) && box->fault == IFL_OK;
 }
 
-/* The power went in a header of it, or in its erase: one time it reads free and the other not, so mount may have counted it. */
-static bool reads_free(struct outbox *box, uint32_t index)
-{
-    struct block block;
-    bool is_free = false;
-    for (int i = 0; i < WEAK_READS && !is_free && !outbox_is_cached(box); i++) {
-        is_free = outbox_block_load(box, index, &block) == BLOCK_FREE;
-    }
-    return is_free;
-}
-
-/* All but this one. */
+/* All but this one: the power went in a header of it, or in its erase, so perhaps it reads free one time and not the other, and mount may have counted it. */
 static void count_free(struct outbox *box, uint32_t garbage)
 {
     struct block block;
-    uint16_t count = 0;
-    for (uint32_t i = 0; i < box->block_count; i++) {
-        count = (uint16_t)(count + (i != garbage && outbox_block_load(box, i, &block) == BLOCK_FREE));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < box->stats.block_count; i++) {
+        count += i != garbage && outbox_block_load(box, i, &block) == BLOCK_FREE;
     }
-    box->free_count = box->fault == IFL_OK ? count : box->free_count;
+    box->stats.free_blocks = box->fault == IFL_OK ? count : box->stats.free_blocks;
 }
 
 /* Every block is looked at once after mount: garbage gets one erase. It isn't counted twice, before and after. */
 static bool sweep(struct outbox *box)
 {
-    for (unsigned i = 0; i < SWEEP_COUNT && box->sweep < box->block_count; i++) {
-        struct block block;
-        bool garbage = is_garbage(box, box->sweep, &block);
-        if (garbage && reads_free(box, box->sweep)) {
-            count_free(box, box->sweep);
-        }
-        if (box->fault != IFL_OK || (garbage && !erase_begin(box, &block))) {
-            return false;
-        }
-        box->sweep++;
-        if (garbage) {
-            return true;
-        }
+    struct block block;
+    if (box->sweep >= box->stats.block_count) {
+        return false;
     }
-    return box->sweep < box->block_count;
+    bool garbage = is_garbage(box, box->sweep, &block);
+    if (garbage && !outbox_is_cached(box)) {
+        count_free(box, box->sweep);
+    }
+    if (box->fault != IFL_OK || (garbage && !erase_begin(box, &block))) {
+        return false;
+    }
+    box->sweep++;
+    return true;
 }
 
 bool outbox_erase_step(struct outbox *box, bool start)
@@ -441,7 +427,7 @@ bool outbox_erase_step(struct outbox *box, bool start)
         prepare(box);
         return box->erase_state == OUTBOX_ERASE_IDLE;
     }
-    if (!start || box->put.active) {
+    if (!start || box->put.lane != NULL) {
         return false;
     }
     for (size_t i = 0; i < IFL_LANE_COUNT; i++) {
@@ -449,5 +435,5 @@ bool outbox_erase_step(struct outbox *box, bool start)
             return true;
         }
     }
-    return !box->no_space && sweep(box);
+    return !outbox_is_stuck(box) && sweep(box);
 }

@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#define QUIET_MS 500        /* nobody used the outbox for so long: erases in stock disturb nobody */
-#define POLL_MS 2           /* while an erase runs */
-#define SPACE_RETRY_MS 1000 /* a file system that was full */
+#define QUIET_MS 500 /* nobody used the outbox for so long: erases in stock disturb nobody */
+#define POLL_MS 2    /* while an erase runs */
 #define STOCK                                                                                                          \
     3u              /* free blocks that are enough: the last one, one ahead of need, one for  \
         another lane */
@@ -39,7 +38,8 @@ const char *outbox_lane_route(const struct outbox *box, uint8_t lane)
 
 bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT && box->lanes[lane].progress.route[0] != '\0' && !box->lanes[lane].configured;
+    const struct outbox_lane *l = outbox_lane_at(box, lane);
+    return l != NULL && !l->configured;
 }
 
 /* ---- storing ---- */
@@ -48,10 +48,10 @@ enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
-    if (l == NULL || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.active) {
+    if (l == NULL || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.lane != NULL) {
         return IFL_INVALID;
     }
-    if (size > box->payload_max) {
+    if (size > box->stats.payload_max) {
         return IFL_TOO_LARGE;
     }
     enum ifl_status status = outbox_enter(box);
@@ -62,10 +62,10 @@ enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payloa
                            struct outbox_id *id)
 {
     enum ifl_status status = IFL_FLASH_VERIFY;
-    if (payload.size > box->payload_max) {
+    if (payload.size > box->stats.payload_max) {
         return IFL_TOO_LARGE;
     }
-    for (int i = 0; i < PUT_TRIES && (status == IFL_FLASH_VERIFY || status == IFL_FLASH_IO); i++) {
+    for (int i = 0; i < PUT_TRIES && outbox_is_worn(status); i++) {
         status = outbox_put_begin(box, lane, (uint32_t)payload.size, time);
         if (status == IFL_OK) {
             status = outbox_put_write(box, payload);
@@ -79,14 +79,7 @@ enum ifl_status outbox_put(struct outbox *box, uint8_t lane, struct bytes payloa
 
 enum ifl_status outbox_sync(struct outbox *box)
 {
-    enum ifl_status status = outbox_sync_inside(box);
-    if (status == IFL_OK) {
-        status = box->sync_status;
-    }
-    if (status != IFL_FLASH_BUSY) {
-        box->sync_status = IFL_OK;
-    }
-    return status;
+    return outbox_sync_told(box, outbox_sync_inside(box));
 }
 
 /* ---- looking for messages ---- */
@@ -129,7 +122,7 @@ bool outbox_seek(struct outbox *box, struct walk *walk, outbox_n after)
 {
     while (outbox_walk_next(box, walk)) {
         const struct record *rec = &walk->rec;
-        if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after || rec->n > walk->lane->durable_n ||
+        if (rec->type != RECORD_DATA || !walk->whole || rec->n <= after || rec->n > outbox_durable_n(walk->lane) ||
             rec->n > fence_of(box, walk)) {
             continue;
         }
@@ -145,7 +138,10 @@ bool outbox_seek(struct outbox *box, struct walk *walk, outbox_n after)
 
 bool outbox_origin(struct outbox *box, const struct record *rec, struct origin *origin)
 {
-    return rec->flags & RECORD_ORIGIN && outbox_load(box, rec->at + RECORD_SIZE, origin, ORIGIN_SIZE);
+    if ((rec->flags & RECORD_ORIGIN) == 0) {
+        return false;
+    }
+    return outbox_load(box, rec->at + RECORD_SIZE, origin, ORIGIN_SIZE);
 }
 
 static enum ifl_status show(struct outbox *box, const struct walk *walk, struct outbox_message *message)
@@ -178,9 +174,14 @@ static void skip_missing(struct outbox *box, struct outbox_lane *lane, outbox_n 
 {
     outbox_move_cursor(lane, n);
     if (count > 0) {
-        *(damaged ? &box->corrupt_records : &box->lost_records) += count;
         lane->progress.given_up += count;
-        lane->progress.reason = (uint16_t)(damaged ? IFL_STORE_CORRUPT : IFL_STORE_LOST);
+        if (damaged) {
+            lane->progress.reason = IFL_STORE_CORRUPT;
+            box->stats.corrupt_records += count;
+        } else {
+            lane->progress.reason = IFL_STORE_LOST;
+            box->stats.lost_records += count;
+        }
         (void)outbox_tell(box, lane, RECORD_GIVEUP, 0);
     }
 }
@@ -189,14 +190,14 @@ enum ifl_status outbox_first(struct outbox *box, uint8_t lane, struct outbox_mes
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     struct walk walk;
-    if (outbox_enter(box) != IFL_OK || l == NULL || l->progress.cursor >= l->durable_n) {
+    if (outbox_enter(box) != IFL_OK || l == NULL || l->progress.cursor >= outbox_durable_n(l)) {
         return box->fault != IFL_OK ? box->fault : IFL_END;
     }
     if (!outbox_walk_from(box, l, l->read_at, &walk) && !outbox_walk_from(box, l, 0, &walk)) {
         return box->fault != IFL_OK ? box->fault : IFL_STORE_CORRUPT;
     }
     bool found = outbox_seek(box, &walk, l->progress.cursor);
-    outbox_n before = found ? walk.rec.n - 1 : l->durable_n;
+    outbox_n before = found ? walk.rec.n - 1 : outbox_durable_n(l);
     if (box->fault == IFL_OK && before > l->progress.cursor) {
         skip_missing(box, l, before, (uint32_t)(before - l->progress.cursor) - walk.buried, walk.damaged);
     }
@@ -257,7 +258,7 @@ enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
     box->active = true;
-    if (l == NULL || n > l->durable_n) {
+    if (l == NULL || n > outbox_durable_n(l)) {
         return IFL_INVALID;
     }
     if (n > l->progress.cursor) {
@@ -266,8 +267,33 @@ enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n)
     return IFL_OK;
 }
 
+/* OK: there is dead letter number n, which was at `at` (0: somewhere). */
+static enum ifl_status is_dead_letter(struct outbox *box, outbox_n n, uint32_t at)
+{
+    struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
+    struct walk walk;
+    if (n <= lane->progress.cursor || n > lane->last_n) {
+        return IFL_NOT_FOUND;
+    }
+    bool gone = !outbox_walk_from(box, lane, at, &walk) || is_buried(box, &walk, n);
+    return box->fault != IFL_OK ? box->fault : gone ? IFL_NOT_FOUND : IFL_OK;
+}
+
+enum ifl_status outbox_moved_away(struct outbox *box, struct outbox_lane *from, outbox_n n, uint32_t at)
+{
+    if (from == &box->lanes[OUTBOX_LANE_DEAD]) {
+        enum ifl_status status = is_dead_letter(box, n, at);
+        return status == IFL_OK ? outbox_tell(box, from, RECORD_TOMB, n) : status;
+    }
+    if (n > from->progress.cursor && n <= from->last_n) {
+        outbox_move_cursor(from, n);
+        (void)outbox_tell(box, from, RECORD_CURSOR, 0);
+    }
+    return IFL_OK;
+}
+
 /* Copy the message to the end of `lane` under the id it has; durable when OK. */
-static enum ifl_status move_to(struct outbox *box, const struct outbox_message *message, struct outbox_lane *lane,
+static enum ifl_status copy_to(struct outbox *box, const struct outbox_message *message, struct outbox_lane *lane,
                                enum ifl_status reason)
 {
     uint8_t piece[PIECE_SIZE];
@@ -301,9 +327,28 @@ static enum ifl_status move_to(struct outbox *box, const struct outbox_message *
     return outbox_sync_inside(box);
 }
 
+/* The copy first; where the power goes before the rest, recovery finds it. */
+static enum ifl_status move_to(struct outbox *box, const struct outbox_message *message, struct outbox_lane *lane,
+                               enum ifl_status reason)
+{
+    struct outbox_lane *from = &box->lanes[message->lane];
+    box->active = true;
+    enum ifl_status status = outbox_enter(box);
+    if (status == IFL_OK && message->lane == OUTBOX_LANE_DEAD) {
+        status = is_dead_letter(box, message->n, message->at);
+    }
+    if (status == IFL_OK) {
+        status = outbox_find_place(box, from, box->record_size, false); /* for the cursor, or the TOMB */
+    }
+    if (status == IFL_OK) {
+        status = copy_to(box, message, lane, reason);
+    }
+    return status == IFL_OK ? outbox_moved_away(box, from, message->n, message->at) : status;
+}
+
 enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason)
 {
-    struct outbox_lane *lane = outbox_lane_at(box, message->lane);
+    const struct outbox_lane *lane = outbox_lane_at(box, message->lane);
     if (lane == NULL || message->lane == OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
@@ -311,19 +356,7 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
     if (message->n != first) {
         return message->n < first ? IFL_NOT_FOUND : IFL_INVALID;
     }
-    box->active = true;
-    enum ifl_status status = outbox_enter(box);
-    if (status == IFL_OK) {
-        status = outbox_room_for_record(box, lane); /* for the cursor */
-    }
-    if (status == IFL_OK) {
-        status = move_to(box, message, &box->lanes[OUTBOX_LANE_DEAD], reason);
-    }
-    if (status == IFL_OK) {
-        outbox_move_cursor(lane, message->n);
-        (void)outbox_tell(box, lane, RECORD_CURSOR, 0); /* lost: recovery finds the copy */
-    }
-    return status;
+    return move_to(box, message, &box->lanes[OUTBOX_LANE_DEAD], reason);
 }
 
 enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enum ifl_status reason)
@@ -334,27 +367,8 @@ enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enu
     if (status != IFL_OK) {
         return status;
     }
-    outbox_n cursor = l->progress.cursor;
-    n = n < l->durable_n ? n : l->durable_n;
-    return n > cursor ? outbox_give_up_to(box, l, n, n - cursor, reason) : IFL_OK;
-}
-
-/* OK: there is dead letter number n, which was at `at` (0: somewhere). */
-static enum ifl_status is_dead_letter(struct outbox *box, outbox_n n, uint32_t at)
-{
-    struct outbox_lane *lane = &box->lanes[OUTBOX_LANE_DEAD];
-    struct walk walk;
-    if (n <= lane->progress.cursor || n > lane->last_n) {
-        return IFL_NOT_FOUND;
-    }
-    bool gone = !outbox_walk_from(box, lane, at, &walk) || is_buried(box, &walk, n);
-    return box->fault != IFL_OK ? box->fault : gone ? IFL_NOT_FOUND : IFL_OK;
-}
-
-enum ifl_status outbox_bury_n(struct outbox *box, outbox_n n, uint32_t at)
-{
-    enum ifl_status status = is_dead_letter(box, n, at);
-    return status == IFL_OK ? outbox_tell(box, &box->lanes[OUTBOX_LANE_DEAD], RECORD_TOMB, n) : status;
+    n = n < outbox_durable_n(l) ? n : outbox_durable_n(l);
+    return n > l->progress.cursor ? outbox_give_up_to(box, l, n, reason) : IFL_OK;
 }
 
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane)
@@ -363,24 +377,13 @@ enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *
     if (l == NULL || lane == OUTBOX_LANE_DEAD || dead->lane != OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
-    box->active = true;
-    enum ifl_status status = outbox_enter(box);
-    if (status == IFL_OK) {
-        status = is_dead_letter(box, dead->n, dead->at);
-    }
-    if (status == IFL_OK) {
-        status = outbox_room_for_record(box, &box->lanes[OUTBOX_LANE_DEAD]); /* for the TOMB */
-    }
-    if (status == IFL_OK) {
-        status = move_to(box, dead, l, IFL_OK);
-    }
-    return status == IFL_OK ? outbox_bury_n(box, dead->n, dead->at) : status;
+    return move_to(box, dead, l, IFL_OK);
 }
 
 enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dead)
 {
     enum ifl_status status = outbox_enter(box);
-    return status == IFL_OK ? outbox_bury_n(box, dead->n, dead->at) : status;
+    return status == IFL_OK ? outbox_moved_away(box, &box->lanes[OUTBOX_LANE_DEAD], dead->n, dead->at) : status;
 }
 
 /* ---- batches ---- */
@@ -388,7 +391,7 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format)
 {
     struct outbox_lane *l = outbox_lane_at(box, lane);
-    if (l == NULL || last_n > l->durable_n ||
+    if (l == NULL || last_n > outbox_durable_n(l) ||
         last_n - l->progress.cursor - 1 >= (uint16_t)(l->progress.batch_count - 1)) { /* none pending: 65535 */
         return IFL_INVALID;
     }
@@ -433,8 +436,8 @@ static enum ifl_status save_cursors(struct outbox *box, bool all)
     enum ifl_status first = IFL_OK;
     for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
         /* What it holds is shown again once that is durable. */
-        if (outbox_is_in_doubt(lane) && !box->no_space && outbox_write_again(box, lane) == IFL_OK &&
-            lane->sync_failed) {
+        if (outbox_is_in_doubt(lane) && !outbox_is_stuck(box) && outbox_write_again(box, lane) == IFL_OK &&
+            outbox_is_in_doubt(lane)) {
             (void)outbox_block_open(box, lane, false);
         }
         bool due = all ? lane->progress.cursor > lane->cursor_saved : cursor_due(box, lane);
@@ -453,21 +456,20 @@ ifl_ms outbox_step(struct outbox *box, ifl_ms now)
         box->quiet_at = ifl_ms_after(now, QUIET_MS);
     }
     bool quiet = now >= box->quiet_at;
-    if (now >= box->space_retry_at) { /* also while producers never let it be quiet */
-        box->no_space = false;
-        box->space_retry_at = ifl_ms_after(now, SPACE_RETRY_MS);
-    }
+    outbox_retry_space(box, now);
     if (box->erase_state != OUTBOX_ERASE_RUNNING && outbox_enter(box) == IFL_OK) {
         (void)save_cursors(box, quiet);
         if (quiet) {
             (void)outbox_sync_inside(box);
         }
     }
-    if (outbox_erase_step(box, quiet || box->wanted || box->free_count < STOCK)) {
+    if (outbox_erase_step(box, quiet || box->wanted || box->stats.free_blocks < STOCK)) {
         return now;
     }
-    unsigned pause = box->erase_state != OUTBOX_ERASE_IDLE ? POLL_MS : box->no_space ? SPACE_RETRY_MS : 0;
-    return pause > 0 ? ifl_ms_after(now, pause) : quiet ? IFL_NEVER : box->quiet_at;
+    if (box->erase_state != OUTBOX_ERASE_IDLE || outbox_is_stuck(box)) {
+        return ifl_ms_after(now, box->erase_state != OUTBOX_ERASE_IDLE ? POLL_MS : SPACE_RETRY_MS);
+    }
+    return quiet ? IFL_NEVER : box->quiet_at;
 }
 
 enum ifl_status outbox_flush(struct outbox *box)
@@ -483,10 +485,10 @@ enum ifl_status outbox_flush(struct outbox *box)
 
 enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct outbox_lane_stats *stats)
 {
-    if (outbox_lane_route(box, lane)[0] == '\0') {
+    const struct outbox_lane *l = outbox_lane_at(box, lane);
+    if (l == NULL) {
         return IFL_NOT_FOUND;
     }
-    const struct outbox_lane *l = &box->lanes[lane];
     outbox_n queued = l->last_n - l->progress.cursor;
     stats->queued = queued;
     stats->first_n = queued > 0 ? l->progress.cursor + 1 : 0;
@@ -499,16 +501,8 @@ enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct
 
 void outbox_stats(const struct outbox *box, struct outbox_stats *stats)
 {
-    stats->log_id = box->log_id;
-    stats->block_size = box->block_size;
-    stats->block_count = box->block_count;
-    stats->free_blocks = box->free_count;
-    stats->retired_blocks = box->retired_count;
-    stats->payload_max = box->payload_max;
-    stats->erase_count_min = box->erase_count_min < box->erase_count_max ? box->erase_count_min : box->erase_count_max;
-    stats->erase_count_max = box->erase_count_max;
-    stats->corrupt_records = box->corrupt_records;
-    stats->lost_records = box->lost_records;
-    stats->resumed = box->resumed;
-    stats->moved = box->moved;
+    *stats = box->stats;
+    if (stats->erase_count_min > stats->erase_count_max) { /* no block had a header */
+        stats->erase_count_min = stats->erase_count_max;
+    }
 }

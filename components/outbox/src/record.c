@@ -17,13 +17,15 @@ uint32_t outbox_padded(const struct outbox *box, uint32_t size)
 
 bool outbox_load(struct outbox *box, uint32_t at, void *to, uint32_t size)
 {
-    if (box->fault == IFL_OK) {
-        box->fault = flash_read(&box->region, at, to, size);
+    enum ifl_status fault = box->fault;
+    if (fault == IFL_OK) {
+        fault = flash_read(&box->region, at, to, size);
+        box->fault = fault;
     }
-    if (box->fault != IFL_OK) {
+    if (fault != IFL_OK) {
         memset(to, 0, size);
     }
-    return box->fault == IFL_OK;
+    return fault == IFL_OK;
 }
 
 enum ifl_status outbox_enter(struct outbox *box)
@@ -40,12 +42,13 @@ bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end)
     if (box->fault == IFL_OK) {
         box->fault = flash_is_blank(&box->region, at, end - at, &blank);
     }
-    return blank && box->fault == IFL_OK;
+    return blank;
 }
 
-struct outbox_lane *outbox_lane_at(struct outbox *box, uint8_t lane)
+struct outbox_lane *outbox_lane_at(const struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT && box->lanes[lane].progress.route[0] != '\0' ? &box->lanes[lane] : NULL;
+    return lane < IFL_LANE_COUNT && box->lanes[lane].progress.route[0] != '\0' ? (struct outbox_lane *)&box->lanes[lane]
+                                                                               : NULL;
 }
 
 /* ---- one record ---- */
@@ -90,10 +93,10 @@ uint32_t outbox_record_extent(const struct outbox *box, const struct record *rec
     return outbox_padded(box, rec->type == RECORD_DATA ? head_size(rec) + rec->size + BODY_CRC_SIZE : RECORD_SIZE);
 }
 
-/* One flipped bit is mended where a header must be; elsewhere that would only help noise to look like one. */
-bool outbox_record_load(struct outbox *box, uint32_t at, uint32_t seed, bool mend, struct record *rec)
+/* The record that begins at `at`, its body unchecked. One flipped bit is mended where a header must be; elsewhere that would only help noise to look like one. */
+static bool record_load(struct outbox *box, uint32_t at, uint32_t seed, bool mend, struct record *rec)
 {
-    uint32_t room = box->block_size - at % box->block_size;
+    uint32_t room = box->stats.block_size - at % box->stats.block_size;
     outbox_load(box, at, rec, RECORD_SIZE);
     rec->at = at;
     uint32_t syndrome = crc32c(seed, rec, RECORD_SIZE - 4) ^ rec->crc;
@@ -150,7 +153,7 @@ bool outbox_walk_from(struct outbox *box, struct outbox_lane *lane, uint32_t at,
     walk->buried = 0;
     walk->damaged = false;
     bool found = at == 0 ? outbox_block_find(box, lane, lane->oldest_serial - 1, &walk->block)
-                         : outbox_block_load(box, at / box->block_size, &walk->block) == BLOCK_USED;
+                         : outbox_block_load(box, at / box->stats.block_size, &walk->block) == BLOCK_USED;
     if (!found || walk->block.progress.lane != lane->progress.lane) {
         return false;
     }
@@ -176,9 +179,9 @@ bool outbox_walk_next(struct outbox *box, struct walk *walk)
     struct record *rec = &walk->rec;
     do {
         while (walk->at < walk->stop && box->fault == IFL_OK) {
-            if (outbox_record_load(box, walk->at, walk->block.crc, walk->boundary, rec)) {
+            if (record_load(box, walk->at, walk->block.crc, walk->boundary, rec)) {
                 walk->boundary = walk->whole = body_is_whole(box, rec);
-                walk->damaged = walk->damaged || !walk->whole;
+                walk->damaged |= !walk->whole;
                 /* Behind a body that isn't whole the next record may begin anywhere: the power went while it was written. */
                 walk->at += walk->whole ? outbox_record_extent(box, rec) : box->record_size;
                 return box->fault == IFL_OK;

@@ -32,7 +32,7 @@ static enum ifl_status find_format(struct outbox *box)
         if (header.version > 1) {
             return IFL_STORE_NEWER;
         }
-        box->block_size = header.size;
+        box->stats.block_size = header.size;
         bool fits = header.size >= BLOCK_SIZE_MIN && header.size % sector_size == 0 &&
                     (uint64_t)header.index * header.size == at && header.prog_size == flash_prog_size(&box->region);
         return fits ? IFL_OK : IFL_FLASH_GEOMETRY;
@@ -49,7 +49,7 @@ static enum ifl_status choose_block_size(struct outbox *box, const struct outbox
            (size < BLOCK_SIZE_MIN || (size < BLOCK_SIZE_AIM && box->region.size / size / 2 >= enough))) {
         size *= 2;
     }
-    box->block_size = size;
+    box->stats.block_size = size;
     return size >= BLOCK_SIZE_MIN && size % sector_size == 0 ? IFL_OK : IFL_INVALID;
 }
 
@@ -66,7 +66,7 @@ static enum fill block_fill(struct outbox *box, uint32_t index)
     outbox_header_seal(box, &header, 1);
     memset(&header.erase_count, ~erased, sizeof header.erase_count); /* of whatever erase */
     memset((uint8_t *)&header + HEADER1_SIZE - 4, ~erased, 4);
-    for (uint32_t done = 0; done < box->block_size; done += PIECE_SIZE) {
+    for (uint32_t done = 0; done < box->stats.block_size; done += PIECE_SIZE) {
         outbox_load(box, outbox_block_start(box, index) + done, piece, sizeof piece);
         for (uint32_t i = 0; i < PIECE_SIZE; i++) {
             uint8_t changed = piece[i] ^ erased;
@@ -84,8 +84,8 @@ static enum fill block_fill(struct outbox *box, uint32_t index)
 static enum ifl_status may_format(struct outbox *box, uint32_t *first)
 {
     uint32_t count[FILL_COUNT] = {0};
-    *first = box->block_count;
-    for (uint32_t i = box->block_count; i-- > 0;) {
+    *first = box->stats.block_count;
+    for (uint32_t i = box->stats.block_count; i-- > 0;) {
         enum fill fill = block_fill(box, i);
         count[fill]++;
         *first = fill == FILL_BLANK ? i : *first;
@@ -96,9 +96,8 @@ static enum ifl_status may_format(struct outbox *box, uint32_t *first)
 
 /* ---- scan ---- */
 
-static void scan_block(struct outbox *box, const struct block *block)
+static void scan_block(struct outbox *box, struct outbox_lane *lane, const struct block *block)
 {
-    struct outbox_lane *lane = &box->lanes[block->progress.lane];
     if (lane->block_count++ == 0 || block->serial < lane->oldest_serial) {
         lane->oldest_serial = block->serial;
     }
@@ -108,32 +107,36 @@ static void scan_block(struct outbox *box, const struct block *block)
     }
     if (block->serial > box->last_serial) { /* the newest of all knows the log id and the device */
         box->last_serial = block->serial;
-        box->moved = block->tag != box->device_tag;
-        box->log_id = block->log;
-        box->next_free = (uint16_t)((block->index + 1) % box->block_count);
+        box->stats.moved = block->tag != box->device_tag;
+        box->stats.log_id = block->log;
+        box->next_free = (uint16_t)(block->index + 1);
     }
 }
 
 static enum ifl_status scan(struct outbox *box)
 {
-    box->erase_count_min = UINT32_MAX;
-    for (uint32_t i = 0; i < box->block_count; i++) {
+    box->stats.erase_count_min = UINT32_MAX;
+    for (uint32_t i = 0; i < box->stats.block_count; i++) {
         struct block block;
         enum block_state state = outbox_block_load(box, i, &block);
         if (state == BLOCK_NEWER) {
             return IFL_STORE_NEWER;
         }
-        if (state == BLOCK_USED &&
-            (block.progress.lane >= IFL_LANE_COUNT || (outbox_n)block.first_n != block.first_n)) {
+        if (state == BLOCK_DIRTY) {
+            continue;
+        }
+        if (state == BLOCK_FREE) {
+            box->stats.free_blocks++;
+        } else if (block.progress.lane >= IFL_LANE_COUNT || (outbox_n)block.first_n != block.first_n) {
             return IFL_STORE_LANES;
+        } else {
+            scan_block(box, &box->lanes[block.progress.lane], &block);
         }
-        if (state == BLOCK_USED) {
-            scan_block(box, &block);
+        if (block.erase_count > box->stats.erase_count_max) {
+            box->stats.erase_count_max = block.erase_count;
         }
-        box->free_count = (uint16_t)(box->free_count + (state == BLOCK_FREE));
-        if (state != BLOCK_DIRTY) {
-            box->erase_count_max = block.erase_count > box->erase_count_max ? block.erase_count : box->erase_count_max;
-            box->erase_count_min = block.erase_count < box->erase_count_min ? block.erase_count : box->erase_count_min;
+        if (block.erase_count < box->stats.erase_count_min) {
+            box->stats.erase_count_min = block.erase_count;
         }
     }
     return box->fault;
@@ -153,7 +156,7 @@ static void apply(struct outbox_lane *lane, const struct record *rec, bool whole
         lane->last_n = larger(lane->last_n, rec->behind < rec->n ? rec->n - 1 - rec->behind : 0);
         if (whole && rec->n == lane->last_n + 1) {
             lane->last_n = rec->n;
-            lane->moves = lane->moves || rec->flags & RECORD_ORIGIN;
+            lane->moves |= (rec->flags & RECORD_ORIGIN) != 0;
         }
     } else if (rec->type != RECORD_TOMB) {
         lane->last_n = rec->type == RECORD_RESUME ? rec->n : larger(lane->last_n, rec->n);
@@ -213,15 +216,15 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     do {
         read_lane(box, lane, &walk, &last, &behind);
         steady = last.at == 0 || outbox_record_steady(box, &last);
-        box->resumed = box->resumed || !walk.boundary || !steady;
+        box->stats.resumed |= !walk.boundary || !steady;
         lane->write_at = last.at;
     } while (!steady && box->fault == IFL_OK);
-    tail += outbox_is_cached(box) ? 0 : box->program_size;
+    tail += outbox_is_cached(box) ? 0 : box->hover_size;
     lane->write_at = outbox_padded(box, tail > behind ? tail : behind);
     lane->cursor_saved = lane->progress.cursor;
-    lane->durable_n = lane->last_n;
+    outbox_all_durable(lane);
     lane->resume_due = true;
-    lane->closed = walk.block.log != box->log_id;
+    lane->closed = walk.block.log != box->stats.log_id;
 }
 
 /* ---- lanes and routes ---- */
@@ -232,8 +235,8 @@ static void mark_dead_letters(struct outbox *box)
     struct outbox_lane *dead = &box->lanes[OUTBOX_LANE_DEAD];
     struct walk walk;
     struct origin origin;
-    bool more = dead->progress.cursor < dead->last_n && outbox_walk_from(box, dead, 0, &walk);
-    for (outbox_n after = dead->progress.cursor; more && outbox_seek(box, &walk, after); after = walk.rec.n) {
+    bool more = outbox_walk_from(box, dead, 0, &walk);
+    while (more && outbox_seek(box, &walk, dead->progress.cursor)) {
         if (outbox_origin(box, &walk.rec, &origin) && origin.lane < IFL_LANE_COUNT) {
             box->lanes[origin.lane].has_dead_letters = true;
         }
@@ -299,7 +302,7 @@ static enum ifl_status set_up_lanes(struct outbox *box, const struct outbox_conf
         const struct outbox_lane *lane = &box->lanes[i];
         needed += lane->configured ? lane->min_blocks : lane->newest_serial != 0;
     }
-    return needed <= box->block_count ? IFL_OK : IFL_STORE_LANES;
+    return needed <= box->stats.block_count ? IFL_OK : IFL_STORE_LANES;
 }
 
 /* ---- the writing part ---- */
@@ -309,27 +312,18 @@ static void finish_moves(struct outbox *box, struct outbox_lane *lane)
 {
     struct walk walk;
     struct origin origin;
-    outbox_n after = 0;
     bool more = outbox_walk_from(box, lane, outbox_block_records(box, lane->newest), &walk);
-    while (more && outbox_seek(box, &walk, after)) {
-        after = walk.rec.n;
-        struct outbox_lane *from = &box->lanes[0];
-        if (!outbox_origin(box, &walk.rec, &origin) || origin.from_lane >= IFL_LANE_COUNT) {
-            continue;
-        }
-        from += origin.from_lane;
-        if (origin.from_lane == OUTBOX_LANE_DEAD) {
-            (void)outbox_bury_n(box, origin.from_n, 0); /* NOT_FOUND: it was finished */
-        } else if (origin.from_n > from->progress.cursor && origin.from_n <= from->last_n) {
-            outbox_move_cursor(from, origin.from_n);
-            (void)outbox_tell(box, from, RECORD_CURSOR, 0); /* before this lane goes on in another block */
+    while (more && outbox_seek(box, &walk, 0)) {
+        if (outbox_origin(box, &walk.rec, &origin) && origin.from_lane < IFL_LANE_COUNT) {
+            /* Before this lane goes on in another block. */
+            (void)outbox_moved_away(box, &box->lanes[origin.from_lane], origin.from_n, 0);
         }
     }
 }
 
 static enum ifl_status write_part(struct outbox *box)
 {
-    box->dirty = true; /* also what an earlier process wrote */
+    outbox_unsynced(box, NULL); /* also what an earlier process wrote */
     for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
         if (lane->moves) {
             finish_moves(box, lane);
@@ -340,13 +334,13 @@ static enum ifl_status write_part(struct outbox *box)
 
 static enum ifl_status new_log_id(struct outbox *box)
 {
-    return box->random.fill(box->random.ctx, &box->log_id, sizeof box->log_id);
+    return box->random.fill(box->random.ctx, &box->stats.log_id, sizeof box->stats.log_id);
 }
 
 static enum ifl_status read_part(struct outbox *box, const struct outbox_config *config)
 {
     enum ifl_status status = scan(box);
-    if (status == IFL_OK && (box->last_serial == 0 || box->moved)) {
+    if (status == IFL_OK && (box->last_serial == 0 || box->stats.moved)) {
         status = new_log_id(box);
     }
     for (size_t i = 0; i < IFL_LANE_COUNT && status == IFL_OK; i++) {
@@ -363,8 +357,8 @@ static enum ifl_status read_part(struct outbox *box, const struct outbox_config 
 static enum ifl_status first_header(struct outbox *box, uint32_t first)
 {
     struct block block = {.index = first};
-    enum ifl_status status = first < box->block_count ? outbox_block_prepare(box, &block) : IFL_FLASH_VERIFY;
-    box->free_count = status == IFL_OK;
+    enum ifl_status status = first < box->stats.block_count ? outbox_block_prepare(box, &block) : IFL_FLASH_VERIFY;
+    box->stats.free_blocks = status == IFL_OK;
     return status == IFL_FLASH_VERIFY ? IFL_OK : status; /* the first block is erased instead */
 }
 
@@ -372,19 +366,17 @@ static enum ifl_status first_header(struct outbox *box, uint32_t first)
 static void look_at_medium(struct outbox *box)
 {
     uint32_t granule = flash_prog_size(&box->region);
-    uint32_t size = granule > PIECE_SIZE ? granule : PIECE_SIZE;
-    box->cached = box->region.flash->driver->sync != NULL;
-    box->program_size = (uint16_t)(outbox_is_cached(box) ? IFL_OUTBOX_BUFFER_SIZE / granule * granule : size);
+    box->hover_size = (uint16_t)(granule > PIECE_SIZE ? granule : PIECE_SIZE);
     box->record_size = (uint16_t)outbox_padded(box, RECORD_SIZE);
 }
 
 static void set_limits(struct outbox *box, const struct outbox_config *config)
 {
-    uint32_t count = box->region.size / box->block_size;
-    uint32_t max = box->block_size / 2 - 96;
-    box->block_count = (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
+    uint32_t count = box->region.size / box->stats.block_size;
+    uint32_t max = box->stats.block_size / 2 - 96;
+    box->stats.block_count = count < UINT16_MAX ? count : UINT16_MAX;
     max = max < IFL_PAYLOAD_SIZE_MAX ? max : IFL_PAYLOAD_SIZE_MAX;
-    box->payload_max = config->payload_max != 0 && config->payload_max < max ? config->payload_max : max;
+    box->stats.payload_max = config->payload_max != 0 && config->payload_max < max ? config->payload_max : max;
 }
 
 enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, const struct outbox_config *config)
@@ -395,9 +387,13 @@ enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, con
     box->random = config->random;
     box->device_tag = config->device_tag;
     look_at_medium(box);
-    if (box->cached && !IFL_FLASH_CACHE) {
+#if IFL_FLASH_CACHE
+    box->cached = region.flash->driver->sync != NULL;
+#else
+    if (region.flash->driver->sync != NULL) {
         return IFL_INVALID;
     }
+#endif
     enum ifl_status status = find_format(box);
     bool format = status == IFL_END;
     if (format) {
@@ -416,7 +412,7 @@ enum ifl_status outbox_mount(struct outbox *box, struct flash_region region, con
     if (status == IFL_OK) {
         status = write_part(box);
     }
-    for (int i = 0; i < 64 && status == IFL_OK && box->free_count < 4 && outbox_erase_step(box, true); i++) {
+    for (int i = 0; i < 64 && status == IFL_OK && box->stats.free_blocks < 4 && outbox_erase_step(box, true); i++) {
     }
     return status;
 }

@@ -14,46 +14,15 @@ enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from
     uint8_t granules[IFL_FLASH_PROG_SIZE_MAX];
     memset(granules, flash_erased_value(&box->region), sizeof granules);
     memcpy(granules, from, size);
-    box->dirty = true;
+    outbox_unsynced(box, NULL);
     return box->fault != IFL_OK ? box->fault
                                 : flash_program_verified(&box->region, at, granules, outbox_padded(box, size));
-}
-
-/* A failure is kept for outbox_sync(): it speaks of messages that nobody was told are safe. */
-enum ifl_status outbox_sync_inside(struct outbox *box)
-{
-    if (!box->dirty || !outbox_is_cached(box)) {
-        return IFL_OK;
-    }
-    enum ifl_status status = flash_sync(&box->region);
-    box->dirty = status == IFL_FLASH_BUSY;
-    if (status == IFL_FLASH_BUSY) {
-        return status;
-    }
-    for (struct outbox_lane *lane = box->lanes; lane < box->lanes + IFL_LANE_COUNT; lane++) {
-        lane->sync_failed = lane->sync_failed || (status != IFL_OK && lane->unsynced);
-        lane->unsynced = false;
-        if (!lane->sync_failed) {
-            lane->durable_n = lane->last_n;
-        }
-    }
-    if (status != IFL_OK) {
-        box->sync_status = status;
-        box->no_space = true; /* for a while */
-    }
-    return status;
-}
-
-static bool is_worn(enum ifl_status status)
-{
-    return status == IFL_FLASH_VERIFY || status == IFL_FLASH_IO;
 }
 
 /* Kept free at the end of a block: for records that must always be possible. */
 static uint32_t reserve_size(const struct outbox *box)
 {
-    uint32_t granule = flash_prog_size(&box->region);
-    return 4 * (granule > 64 ? granule : 64);
+    return 4u * box->hover_size;
 }
 
 /* ---- records without a body ---- */
@@ -63,16 +32,18 @@ static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane
 {
     const struct outbox_progress *progress = &lane->progress;
     struct record rec = {.type = (uint8_t)type,
-                         .n = type == RECORD_TOMB ? n : lane->durable_n,
+                         .n = type == RECORD_TOMB ? n : outbox_durable_n(lane),
                          .quality = progress->batch_format,
                          .reason = progress->reason,
                          .batch_count = progress->batch_count,
                          .cursor = progress->cursor,
                          .given_up = progress->given_up};
     outbox_record_seal(&rec, lane->seed);
-    lane->unsynced = true;
+    outbox_unsynced(box, lane);
     enum ifl_status status = outbox_program(box, lane->write_at, &rec, RECORD_SIZE);
-    lane->closed = lane->closed || is_worn(status);
+    if (outbox_is_worn(status)) {
+        lane->closed = true;
+    }
     if (status == IFL_OK) {
         lane->write_at += box->record_size;
         lane->cursor_saved = type == RECORD_TOMB ? lane->cursor_saved : progress->cursor;
@@ -83,101 +54,69 @@ static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane
 /* What recovery found, once for all: whatever a torn record before it reads like, it doesn't count any more. */
 static enum ifl_status write_resume(struct outbox *box, struct outbox_lane *lane)
 {
-    enum ifl_status status = lane->resume_due ? write_record(box, lane, RECORD_RESUME, 0) : IFL_OK;
-    if (status == IFL_OK && lane->resume_due) {
+    if (!lane->resume_due) {
+        return IFL_OK;
+    }
+    enum ifl_status status = write_record(box, lane, RECORD_RESUME, 0);
+    if (status == IFL_OK) {
         lane->resume_due = false;
         lane->fence_at = 0;
     }
     return status;
 }
 
-bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size, uint32_t reserve)
+bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size)
 {
     uint32_t resume = lane->resume_due ? box->record_size : 0;
     uint32_t end = outbox_block_start(box, lane->newest + 1u);
     return lane->newest_serial != 0 && !lane->closed && !outbox_is_in_doubt(lane) && lane->write_at < end &&
-           end - lane->write_at >= size + resume + reserve;
+           end - lane->write_at >= size + resume;
 }
 
-enum ifl_status outbox_write_again(struct outbox *box, struct outbox_lane *lane)
-{
-    uint8_t *piece = box->put.buf;
-    uint32_t at = outbox_block_start(box, lane->newest), size;
-    struct block block;
-    if (!outbox_is_in_doubt(lane) || lane->closed) {
-        return IFL_OK;
-    }
-    if (box->put.active) {
-        return IFL_FLASH_BUSY;
-    }
-    lane->closed = outbox_block_load(box, lane->newest, &block) != BLOCK_USED || block.serial != lane->newest_serial;
-    enum ifl_status status = box->fault;
-    lane->unsynced = true;
-    for (; status == IFL_OK && !lane->closed && at < lane->write_at; at += size) {
-        size = lane->write_at - at < IFL_FLASH_PROG_SIZE_MAX ? lane->write_at - at : IFL_FLASH_PROG_SIZE_MAX;
-        outbox_load(box, at, piece, size);
-        status = outbox_program(box, at, piece, size);
-        lane->closed = is_worn(status);
-    }
-    lane->sync_failed = lane->closed || status != IFL_OK;
-    return status;
-}
-
-enum ifl_status outbox_room_for_record(struct outbox *box, struct outbox_lane *lane)
-{
-    enum ifl_status status = outbox_write_again(box, lane);
-    bool room = outbox_has_room(box, lane, box->record_size, 0);
-    return status == IFL_OK && !room ? outbox_block_open(box, lane, false) : status;
-}
-
-/* A place for `size` bytes, of a message or of a record; RESUME before it when it's due. *fresh: in a new block. */
-static enum ifl_status find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data, bool *fresh)
+enum ifl_status outbox_find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data)
 {
     enum ifl_status status = outbox_write_again(box, lane);
     if (status != IFL_OK) {
         return status;
     }
-    *fresh = !outbox_has_room(box, lane, size, data ? reserve_size(box) : 0);
-    return *fresh ? outbox_block_open(box, lane, data) : write_resume(box, lane);
+    return outbox_has_room(box, lane, size) ? write_resume(box, lane) : outbox_block_open(box, lane, data);
 }
 
 /* Header 2 and RESUME say all that the others say, but for TOMB. */
 static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
-    bool told = lane->resume_due && type != RECORD_TOMB, fresh;
-    enum ifl_status status = find_place(box, lane, told ? 0 : box->record_size, false, &fresh);
-    if (status == IFL_OK && !told && !(fresh && type != RECORD_TOMB)) {
-        status = write_record(box, lane, type, n);
-    }
-    return status;
+    bool told = lane->resume_due;
+    uint32_t serial = lane->newest_serial;
+    enum ifl_status status = outbox_find_place(box, lane, told && type != RECORD_TOMB ? 0 : box->record_size, false);
+    told |= serial != lane->newest_serial;
+    return status == IFL_OK && (!told || type == RECORD_TOMB) ? write_record(box, lane, type, n) : status;
 }
 
 enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n)
 {
-    if (box->put.active && box->put.lane == lane->progress.lane) {
+    if (box->put.lane == lane) {
         return IFL_FLASH_BUSY;
     }
     enum ifl_status status = tell_once(box, lane, type, n);
-    return is_worn(status) ? tell_once(box, lane, type, n) : status;
-}
-
-void outbox_move_cursor(struct outbox_lane *lane, outbox_n n)
-{
-    lane->progress.cursor = n;
-    lane->progress.batch_count = 0;
+    return outbox_is_worn(status) ? tell_once(box, lane, type, n) : status;
 }
 
 /* The cursor moves in RAM first, so that a new block's header speaks of it. */
-enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, outbox_n n, outbox_n count,
-                                  enum ifl_status reason)
+enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, outbox_n n, enum ifl_status reason)
 {
-    struct outbox_progress before = lane->progress;
+    struct outbox_progress *progress = &lane->progress;
+    outbox_n cursor = progress->cursor;
+    uint32_t count = (uint32_t)(n - cursor);
+    uint16_t last_reason = progress->reason, batch_count = progress->batch_count;
     outbox_move_cursor(lane, n);
-    lane->progress.given_up += (uint32_t)count;
-    lane->progress.reason = (uint16_t)reason;
+    progress->given_up += count;
+    progress->reason = (uint16_t)reason;
     enum ifl_status status = outbox_tell(box, lane, RECORD_GIVEUP, 0);
     if (status != IFL_OK) {
-        lane->progress = before;
+        progress->cursor = cursor;
+        progress->given_up -= count;
+        progress->reason = last_reason;
+        progress->batch_count = batch_count;
     }
     return status;
 }
@@ -186,7 +125,7 @@ enum ifl_status outbox_give_up_to(struct outbox *box, struct outbox_lane *lane, 
 static bool may_give_up(struct outbox *box, struct outbox_lane *lane, const struct outbox_lane *for_lane)
 {
     return lane->gives_up && lane->priority <= for_lane->priority &&
-           (lane == for_lane || lane->block_count > lane->min_blocks) && outbox_lane_second(box, lane) &&
+           (lane == for_lane || lane->block_count > lane->min_blocks) && outbox_lane_second(box, lane) != 0 &&
            lane->reclaim_n - 1 > lane->progress.cursor;
 }
 
@@ -202,8 +141,7 @@ enum ifl_status outbox_give_up_oldest(struct outbox *box, const struct outbox_la
     if (victim == NULL) {
         return IFL_STORE_FULL;
     }
-    outbox_n n = victim->reclaim_n - 1;
-    enum ifl_status status = outbox_give_up_to(box, victim, n, n - victim->progress.cursor, IFL_STORE_GAVE_UP);
+    enum ifl_status status = outbox_give_up_to(box, victim, victim->reclaim_n - 1, IFL_STORE_GAVE_UP);
     return status == IFL_OK ? IFL_FLASH_BUSY : status;
 }
 
@@ -212,15 +150,17 @@ enum ifl_status outbox_give_up_oldest(struct outbox *box, const struct outbox_la
 static enum ifl_status put_program(struct outbox *box, uint32_t size)
 {
     struct outbox_put *put = &box->put;
-    struct outbox_lane *lane = &box->lanes[put->lane];
-    box->dirty = lane->unsynced = true;
-    enum ifl_status status = flash_program_verified(&box->region, put->next, put->buf, size);
+    struct outbox_lane *lane = put->lane;
+    outbox_unsynced(box, lane);
+    enum ifl_status status = flash_program_verified(&box->region, put->next, box->buffer, size);
     if (status == IFL_OK) {
         put->next += size;
         put->fill = 0;
         return IFL_OK;
     }
-    lane->closed = lane->closed || is_worn(status);
+    if (outbox_is_worn(status)) {
+        lane->closed = true;
+    }
     outbox_put_abandon(box);
     return status;
 }
@@ -229,12 +169,12 @@ static enum ifl_status put_bytes(struct outbox *box, const void *from, size_t si
 {
     struct outbox_put *put = &box->put;
     const uint8_t *bytes = from;
-    uint32_t room = box->program_size;
+    uint32_t room = outbox_program_size(box);
     enum ifl_status status = IFL_OK;
     while (size > 0 && status == IFL_OK) {
         size_t piece = size < room - put->fill ? size : room - put->fill;
-        memcpy(put->buf + put->fill, bytes, piece);
-        put->fill = (uint16_t)(put->fill + piece);
+        memcpy(box->buffer + put->fill, bytes, piece);
+        put->fill += (uint32_t)piece;
         bytes += piece;
         size -= piece;
         status = put->fill == room ? put_program(box, room) : IFL_OK;
@@ -252,18 +192,16 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
                          .size = size,
                          .n = lane->last_n + 1,
                          .time = ((uint64_t)time->unix_s & TIME_MASK) | (uint64_t)time->uptime_min << TIME_BITS};
-    if (put->active || rec.n == 0) { /* 0: no number is left */
-        return put->active ? IFL_FLASH_BUSY : IFL_STORE_FULL;
+    if (put->lane != NULL || rec.n == 0) { /* 0: no number is left */
+        return put->lane != NULL ? IFL_FLASH_BUSY : IFL_STORE_FULL;
     }
-    bool fresh;
-    enum ifl_status status = find_place(box, lane, outbox_record_extent(box, &rec), true, &fresh);
+    enum ifl_status status = outbox_find_place(box, lane, outbox_record_extent(box, &rec) + reserve_size(box), true);
     if (status != IFL_OK) {
         return status;
     }
-    rec.behind = (uint32_t)(lane->last_n - lane->durable_n); /* a new block begins with a sync */
+    rec.behind = (uint32_t)(lane->last_n - outbox_durable_n(lane)); /* a new block begins with a sync */
     outbox_record_seal(&rec, lane->seed);
-    put->active = true;
-    put->lane = lane->progress.lane;
+    put->lane = lane;
     put->fill = 0;
     put->next = lane->write_at;
     put->left = size;
@@ -280,7 +218,7 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
 static enum ifl_status put_enter(struct outbox *box)
 {
     enum ifl_status status = outbox_enter(box);
-    if (outbox_is_in_doubt(&box->lanes[box->put.lane])) {
+    if (outbox_is_in_doubt(box->put.lane)) {
         status = IFL_FLASH_IO; /* no later sync sees to what was programmed */
     }
     if (status != IFL_OK && status != IFL_FLASH_BUSY) {
@@ -292,7 +230,7 @@ static enum ifl_status put_enter(struct outbox *box)
 enum ifl_status outbox_put_write(struct outbox *box, struct bytes piece)
 {
     struct outbox_put *put = &box->put;
-    if (!put->active || piece.size > put->left) {
+    if (put->lane == NULL || piece.size > put->left) {
         return IFL_INVALID;
     }
     enum ifl_status status = put_enter(box);
@@ -314,15 +252,15 @@ static enum ifl_status put_end(struct outbox *box)
     if (status != IFL_OK || padded == 0) {
         return status;
     }
-    memset(put->buf + put->fill, flash_erased_value(&box->region), padded - put->fill);
+    memset(box->buffer + put->fill, flash_erased_value(&box->region), padded - put->fill);
     return put_program(box, padded);
 }
 
 enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
 {
     struct outbox_put *put = &box->put;
-    struct outbox_lane *lane = &box->lanes[put->lane];
-    if (!put->active || put->left > 0) {
+    struct outbox_lane *lane = put->lane;
+    if (put->lane == NULL || put->left > 0) {
         return IFL_INVALID;
     }
     enum ifl_status status = put_enter(box);
@@ -335,9 +273,9 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
     outbox_put_abandon(box);
     lane->last_n++;
     if (!outbox_is_cached(box)) {
-        lane->durable_n = lane->last_n;
+        outbox_all_durable(lane);
     }
-    *id = (struct outbox_id){.log = box->log_id, .lane = lane->progress.lane, .n = lane->last_n};
+    *id = (struct outbox_id){.log = box->stats.log_id, .lane = lane->progress.lane, .n = lane->last_n};
     return IFL_OK;
 }
 
@@ -345,8 +283,8 @@ enum ifl_status outbox_put_commit(struct outbox *box, struct outbox_id *id)
 void outbox_put_abandon(struct outbox *box)
 {
     struct outbox_put *put = &box->put;
-    if (put->active) {
-        put->active = false;
-        box->lanes[put->lane].write_at = put->next;
+    if (put->lane != NULL) {
+        put->lane->write_at = put->next;
+        put->lane = NULL;
     }
 }

@@ -91,6 +91,18 @@ struct outbox_message {
     uint32_t crc;      /* running check sum */
 };
 
+struct outbox_stats {
+    uint64_t log_id;
+    uint32_t block_size, block_count, free_blocks, retired_blocks;
+    uint32_t payload_max;
+    uint32_t erase_count_min; /* at the last start */
+    uint32_t erase_count_max;
+    uint32_t corrupt_records; /* found since mount */
+    uint32_t lost_records;    /* durable once, gone now (SPEC.md, gateway); since mount */
+    bool resumed;             /* the last stop wasn't clean */
+    bool moved;               /* a new log id was made because the device changed */
+};
+
 /* The rest of the struct is private to the room (outbox.c); it stands here so that the caller can own the memory. */
 #include "outbox/outbox_private.h"
 
@@ -198,17 +210,6 @@ struct outbox_lane_stats {
 };
 enum ifl_status outbox_lane_stats(const struct outbox *box, uint8_t lane, struct outbox_lane_stats *stats);
 
-struct outbox_stats {
-    uint64_t log_id;
-    uint32_t block_size, block_count, free_blocks, retired_blocks;
-    uint32_t payload_max;
-    uint32_t erase_count_min; /* at the last start */
-    uint32_t erase_count_max;
-    uint32_t corrupt_records; /* found since mount */
-    uint32_t lost_records;    /* durable once, gone now (SPEC.md, gateway); since mount */
-    bool resumed;             /* the last stop wasn't clean */
-    bool moved;               /* a new log id was made because the device changed */
-};
 void outbox_stats(const struct outbox *box, struct outbox_stats *stats);
 
 #endif

@@ -38,82 +38,77 @@ struct outbox_progress {
     char route[IFL_ROUTE_NAME_SIZE]; /* "" = the number is unused */
 };
 
-/* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. (Small fields first: that's less code.) */
+/* Small fields that are used often stand first in each struct, large ones last: that's less code. */
+
+/* What is known of a lane without looking at flash. Messages progress.cursor + 1 .. last_n are queued. */
 struct outbox_lane {
+    bool closed;     /* the next record goes into a new block */
+    bool resume_due; /* a RESUME record stands before the next record */
+    bool configured; /* else an orphan */
     uint8_t priority;
-    bool gives_up;    /* OUTBOX_GIVE_UP_OLDEST */
-    bool configured;  /* else an orphan */
-    bool closed;      /* the next record goes into a new block */
-    bool resume_due;  /* a RESUME record stands before the next record */
-    bool unsynced;    /* something was written since the last sync */
-    bool sync_failed; /* durable_n stands still until the newest block is written once more, or a new one is open */
-    bool moves;       /* mount: messages that came from another lane were seen */
-    bool has_dead_letters; /* mount, where a new route looks for a number */
-    uint16_t newest;       /* index of the block that is written */
+    bool gives_up; /* OUTBOX_GIVE_UP_OLDEST */
+    bool moves;    /* mount: messages that came from another lane were seen */
     uint16_t block_count;
+    uint16_t newest; /* index of the block that is written */
+    struct outbox_progress progress;
     uint16_t min_blocks;
+    bool has_dead_letters;  /* mount, where a new route looks for a number */
     uint32_t newest_serial; /* of the block that is written; 0 = the lane has no block */
     uint32_t oldest_serial;
-    uint32_t write_at; /* address of the next record */
-    uint32_t seed;     /* of the records in the newest block */
-    uint32_t read_at;  /* address where the first unfinished message is looked for; 0 = in the oldest block */
-    uint32_t fence_from, fence_at;
-    outbox_n fence_n;      /* records in [fence_from, fence_at) with a larger number are void */
+    uint32_t write_at;     /* address of the next record */
+    uint32_t seed;         /* of the records in the newest block */
+    uint32_t read_at;      /* address where the first unfinished message is looked for; 0 = in the oldest block */
     outbox_n last_n;       /* highest number committed */
-    outbox_n durable_n;    /* highest number that survives a power cut; readers see no more */
     outbox_n cursor_saved; /* as it stands on flash */
     outbox_n reclaim_n;    /* the oldest block is finished when cursor_saved has come so far; 0 = not known */
-    struct outbox_progress progress;
+    uint32_t fence_from, fence_at;
+    outbox_n fence_n; /* records in [fence_from, fence_at) with a larger number are void */
+#if IFL_FLASH_CACHE
+    outbox_n durable_n; /* highest number that survives a power cut; readers see no more */
+    bool unsynced;      /* something was written since the last sync */
+    bool sync_failed;   /* durable_n stands still until the newest block is written once more, or a new one is open */
+#endif
 };
 
 /* The one message that is being written. */
 struct outbox_put {
-    bool active;
-    uint8_t lane;
-    uint16_t fill; /* bytes in buf */
-    uint32_t next; /* address of buf's first byte */
-    uint32_t left; /* payload bytes still to come */
-    uint32_t crc;  /* running, of the body */
-    uint8_t buf[IFL_OUTBOX_BUFFER_SIZE];
+    struct outbox_lane *lane; /* NULL: none is open */
+    uint32_t fill;            /* bytes in the buffer */
+    uint32_t next;            /* address of the buffer's first byte */
+    uint32_t left;            /* payload bytes still to come */
+    uint32_t crc;             /* running, of the body */
 };
 
 enum outbox_erase_state { OUTBOX_ERASE_IDLE, OUTBOX_ERASE_RUNNING, OUTBOX_ERASE_PREPARE };
 
 struct outbox {
-    enum ifl_status fault;       /* of the medium, in the call that is under way */
-    enum ifl_status sync_status; /* failure of a sync that the caller hasn't been told yet */
-    uint8_t erase_state;         /* enum outbox_erase_state */
-    bool resumed;
-    bool moved;
-    bool dirty;            /* something isn't synced */
+    enum ifl_status fault; /* of the medium, in the call that is under way */
+    uint8_t erase_state;   /* enum outbox_erase_state */
     bool active;           /* was used since the last step */
     bool wanted;           /* a message waits for a block: erase now */
-    bool no_space;         /* the file system is full, or a sync has failed: no block can be prepared */
-    bool cached;           /* what is programmed is durable only after a sync */
     uint16_t record_size;  /* bytes on flash of a record without a body */
-    uint16_t program_size; /* bytes of a message that one program takes at most */
-    uint16_t block_count;
-    uint16_t free_count;
-    uint16_t retired_count;
-    uint16_t next_free;   /* index where the search for a free block goes on */
-    uint16_t sweep;       /* blocks below were looked at once since mount */
-    uint16_t erase_block; /* the block being erased */
-    uint16_t erase_sector;
-    struct flash_region region;
-    uint32_t block_size;
-    uint32_t payload_max;
-    uint32_t last_serial;
+    uint16_t hover_size;   /* bytes that one program may leave in doubt: a granule, or 64 */
+    uint16_t next_free;    /* index where the search for a free block goes on; perhaps one too many */
+    struct outbox_put put;
+    uint32_t erase_block; /* the block being erased */
+    uint32_t erase_done;  /* bytes of it before the sector that is being erased */
     uint32_t erase_count; /* of erase_block, with this erase */
-    uint32_t erase_count_min, erase_count_max;
-    uint32_t corrupt_records;
-    uint32_t lost_records;
-    uint64_t log_id;
+    uint32_t sweep;       /* blocks below were looked at once since mount */
+    struct flash_region region;
+    uint32_t last_serial;
+    struct outbox_stats stats;
     uint64_t device_tag;
-    ifl_ms quiet_at;       /* when nobody will have used it for a while */
-    ifl_ms space_retry_at; /* no_space isn't believed longer than this */
+    ifl_ms quiet_at; /* when nobody will have used it for a while */
+#if IFL_FLASH_CACHE
+    ifl_ms space_retry_at;       /* no_space isn't believed longer than this */
+    enum ifl_status sync_status; /* failure of a sync that the caller hasn't been told yet */
+    bool no_space;               /* the file system is full, or a sync has failed: no block can be prepared */
+    bool dirty;                  /* something isn't synced */
+    bool cached;                 /* what is programmed is durable only after a sync */
+#endif
     struct ifl_random random;
     struct outbox_lane lanes[IFL_LANE_COUNT];
-    struct outbox_put put;
+    uint8_t buffer[IFL_OUTBOX_BUFFER_SIZE]; /* of the put */
 };
 
 #endif
