@@ -247,66 +247,20 @@ bool json_read(struct bytes text, enum json_strictness strictness, struct json *
     return ok;
 }
 
-/* ---- Walking: the text is known to be right, so brackets and quotes are all that matters ------------------------------------ */
-
-static size_t skip_string(struct bytes text, size_t at)
-{
-    for (at++; at < text.size && text.data[at] != '"'; at++) {
-        if (text.data[at] == '\\')
-            at++;
-    }
-    return at + 1;
-}
-
-static size_t skip_container(struct bytes text, size_t at)
-{
-    size_t depth = 0;
-    while (at < text.size) {
-        uint8_t c = text.data[at];
-        if (c == '"') {
-            at = skip_string(text, at);
-            continue;
-        }
-        at++;
-        if (c == '{' || c == '[')
-            depth++;
-        else if ((c == '}' || c == ']') && --depth == 0)
-            break;
-    }
-    return at;
-}
-
-static size_t skip_scalar(struct bytes text, size_t at)
-{
-    while (at < text.size && !is_space(text.data[at]) && memchr(",:]}", text.data[at], 4) == NULL)
-        at++;
-    return at;
-}
+/* ---- Walking: the text was read before, so it's right ------------------------------------------------------------------------ */
 
 /* Take the next value out of `rest`, with the white space, ',' and ':' before it. False: there is none. */
 static bool next_value(struct bytes *rest, struct json *value)
 {
-    size_t from = 0;
-    while (from < rest->size && (is_space(rest->data[from]) || rest->data[from] == ',' || rest->data[from] == ':'))
-        from++;
-    if (from >= rest->size)
+    struct reader reader = {.text = *rest, .strictness = JSON_RAW_LINES};
+    do
+        skip_space(&reader);
+    while (take(&reader, ',') || take(&reader, ':'));
+    size_t from = reader.at;
+    if (!read_value(&reader))
         return false;
-    size_t to;
-    switch (rest->data[from]) {
-    case '"':
-        to = skip_string(*rest, from);
-        break;
-    case '{':
-    case '[':
-        to = skip_container(*rest, from);
-        break;
-    default:
-        to = skip_scalar(*rest, from);
-    }
-    if (to == from || to > rest->size)
-        return false;
-    *value = value_of(*rest, from, to);
-    *rest = bytes_tail(*rest, to);
+    *value = value_of(*rest, from, reader.at);
+    *rest = bytes_tail(*rest, reader.at);
     return true;
 }
 

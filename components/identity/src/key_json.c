@@ -1,5 +1,6 @@
 #include "key_json.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "repairs.h"
@@ -26,21 +27,30 @@ static enum ifl_status set_field(struct json *field, struct json value, const ch
     return IFL_OK;
 }
 
+/* A member of the JSON, and where in struct key_fields its value goes. */
+static const struct {
+    const char *name;
+    uint8_t at;
+} members[] = {
+    {"certificate", offsetof(struct key_fields, certificate)},
+    {"key", offsetof(struct key_fields, key)},
+    {"url", offsetof(struct key_fields, url)},
+    {"clientid", offsetof(struct key_fields, clientid)},
+    {"tokenurl", offsetof(struct key_fields, tokenurl)},
+    {"clientsecret", offsetof(struct key_fields, secret)},
+};
+
 static enum ifl_status take_member(struct key_fields *fields, struct json name, struct json value, bool uaa,
                                    struct text *detail)
 {
-    if (json_is(name, "certificate"))
-        return set_field(&fields->certificate, value, "certificate", detail);
-    if (json_is(name, "key"))
-        return set_field(&fields->key, value, "key", detail);
-    if (json_is(name, "url"))
-        return set_field(uaa ? &fields->auth_url : &fields->url, value, "url", detail);
-    if (json_is(name, "clientid"))
-        return set_field(&fields->clientid, value, "clientid", detail);
-    if (json_is(name, "tokenurl"))
-        return set_field(&fields->tokenurl, value, "tokenurl", detail);
-    if (json_is(name, "clientsecret"))
-        return set_field(&fields->secret, value, "clientsecret", detail);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        size_t at = members[i].at;
+        if (!json_is(name, members[i].name))
+            continue;
+        if (uaa && at == offsetof(struct key_fields, url))
+            at = offsetof(struct key_fields, auth_url);
+        return set_field((struct json *)((char *)fields + at), value, members[i].name, detail);
+    }
     return IFL_OK;
 }
 
