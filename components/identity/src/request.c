@@ -9,6 +9,7 @@
 #include <mbedtls/sha256.h>
 
 #include "crypto.h"
+#include "key_der.h"
 #include "request_key.h"
 
 #define DER_SIZE 1024u /* RSA-2048: 294 bytes of key, 256 of signature, at most 110 of names and frames */
@@ -28,7 +29,7 @@ static enum ifl_status let_go(enum ifl_status status)
 
 static enum ifl_status store_key(const mbedtls_pk_context *key, uint8_t *buf, size_t size, struct identity *identity)
 {
-    const int len = mbedtls_pk_write_key_der(key, buf, size);
+    const int len = key_der_write(key, bytes_of(NULL, 0), buf, size);
     if (len < 0)
         return IFL_TOO_LARGE;
     memmove(buf, buf + size - (size_t)len, (size_t)len); /* mbedTLS writes to the end */
@@ -113,7 +114,7 @@ static void put_info(struct der_out *out, const mbedtls_pk_context *key, const c
 {
     const uint8_t *end = out->at;
     wrap(out, end, MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED);
-    const int len = mbedtls_pk_write_pubkey_der(key, out->start, (size_t)(out->at - out->start));
+    const int len = key_der_write_public(key, out->start, (size_t)(out->at - out->start));
     take(out, len);
     if (out->failed)
         return;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "key_der.h"
 #include "key_json.h"
 #include "material.h"
 #include "proof.h"
@@ -177,12 +178,12 @@ static enum ifl_status write_key(struct intake *intake, const struct proof *proo
     struct material *material = &intake->material;
     size_t at = (size_t)(material->key.data - material->buf);
     size_t room = material->key.size;
-    int len = mbedtls_pk_write_key_der(&proof->key, material->buf + at, room);
+    int len = key_der_write(&proof->key, material->key, material->buf + at, room);
     if (len < 0) {
         bytes_wipe(material->buf + at, room);
         at = material->used;
         room = material->size - material->used;
-        len = mbedtls_pk_write_key_der(&proof->key, material->buf + at, room);
+        len = key_der_write(&proof->key, material->key, material->buf + at, room);
     }
     if (len < 0)
         return IFL_TOO_LARGE;
