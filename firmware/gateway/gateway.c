@@ -627,6 +627,9 @@ static enum ifl_status take_certificate(void *ctx, struct bytes text, bool new_t
         status = request_answer(text, &waiting.identity, &work, &random, file->buf, sizeof file->buf, &file->identity,
                                 &file->report);
     }
+    if (status == IFL_OK) {
+        paste_check_url(&file->identity, &file->report);
+    }
     key_file_wipe(&waiting);
     bytes_wipe(work_arena_bytes, work.extent);
     char detail[sizeof file->report.detail];

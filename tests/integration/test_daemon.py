@@ -614,6 +614,19 @@ class Identities(DaemonTest):
                 self.assertEqual(self.accepted(), sent)
         self.assertNotEqual(self.in_force(daemon)["leaf_sha256"], old)
 
+    def test_an_answer_with_the_url_of_another_service_is_refused_with_the_reason(self):
+        daemon = self.daemon()
+        with open(self.answer(self.request(daemon), "external"), encoding="utf-8") as file:
+            key = {"certificate": file.read(), "clientid": "sb-app!t1", "url": "https://plant.authentication.eu10.hana.ondemand.com"}
+        path = os.path.join(self.work, "external.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(key, file)
+        before = len(daemon.log())
+        done = ctl("identity", "certificate", path, "--json", "--run", daemon.run_dir)
+        self.assertEqual((done.status, done.json["error"]["name"]), (1, "KEY_NO_URL"), done)
+        self.assertIn("xsuaa", daemon.log()[before:])
+        self.assertIn("a key waits for its certificate", self.slots(daemon))
+
     def test_an_answer_for_another_key_or_for_none_changes_nothing(self):
         daemon = self.daemon()
         old = self.in_force(daemon)["leaf_sha256"]

@@ -460,20 +460,6 @@ static enum ifl_status mend(struct paste *paste, const struct paste_target *targ
     return status;
 }
 
-/* A good identity can't be used with a url where no flow runs; without one it can, where the configuration names one. */
-static void drop_wrong_url(struct identity *identity, struct service_key_report *report)
-{
-    const char *fault = paste_url_fault(identity->url, identity->clientid);
-    struct text detail;
-    if (fault == NULL)
-        return;
-    text_init(&detail, report->detail, sizeof report->detail);
-    text_str(&detail, fault);
-    identity->url[0] = '\0';
-    if (report->warning_count < SERVICE_KEY_NOTE_COUNT)
-        report->warnings[report->warning_count++] = IFL_KEY_NO_URL;
-}
-
 static enum ifl_status read_any(const struct paste_target *target, const struct bytes *inputs, size_t input_count,
                                 struct bytes work, const struct paste_unlock *unlock)
 {
@@ -505,6 +491,6 @@ enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struc
     const struct paste_target target = {arena, random, buf, buf_size, identity, report};
     const enum ifl_status status = read_any(&target, inputs, input_count, work, unlock);
     if (status == IFL_OK)
-        drop_wrong_url(identity, report);
+        paste_check_url(identity, report);
     return status;
 }

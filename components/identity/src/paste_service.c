@@ -42,6 +42,20 @@ const char *paste_url_fault(const char *url, const char *clientid)
     return may_be_of_a_runtime(clientid) ? NOT_THE_RUNTIME : OF_ANOTHER_SERVICE;
 }
 
+/* A good identity can be used without a url, where the configuration names one. */
+void paste_check_url(struct identity *identity, struct service_key_report *report)
+{
+    const char *fault = paste_url_fault(identity->url, identity->clientid);
+    struct text detail;
+    if (fault == NULL)
+        return;
+    text_init(&detail, report->detail, sizeof report->detail);
+    text_str(&detail, fault);
+    identity->url[0] = '\0';
+    if (report->warning_count < SERVICE_KEY_NOTE_COUNT)
+        report->warnings[report->warning_count++] = IFL_KEY_NO_URL;
+}
+
 bool paste_is_of_another_service(const struct service_key_report *report)
 {
     return report->status == IFL_OK && strcmp(report->detail, OF_ANOTHER_SERVICE) == 0;

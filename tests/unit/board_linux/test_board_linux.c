@@ -11,6 +11,7 @@
 
 #include "linux/address.h"
 #include "linux/file.h"
+#include "linux/flash_memory.h"
 #include "linux/unix_socket.h"
 #include "unity.h"
 
@@ -187,9 +188,35 @@ static void an_address_is_taken_alone_or_in_the_form_of_curl(void)
     TEST_ASSERT_NULL(address_of_option(""));
 }
 
+static void flash_in_memory_keeps_what_is_programmed_until_its_sector_is_erased(void)
+{
+    static const uint8_t erased[] = {0xFF, 0x00};
+    for (size_t i = 0; i < 2; i++) {
+        const struct flash_geometry geometry = {.size = 8192, .sector_size = 4096, .prog_size = 4, .erased = erased[i]};
+        static uint8_t bytes[8192];
+        struct flash_memory memory;
+        struct flash_region region;
+        uint8_t found[4];
+        bool blank = false;
+        memset(bytes, erased[i], sizeof bytes);
+        flash_memory_init(&memory, geometry, bytes);
+        TEST_ASSERT_EQUAL(IFL_OK, flash_region(&memory.flash, 0, sizeof bytes, &region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 4092, "left", 4));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_program(&region, 4096, "next", 4));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_read(&region, 4092, found, sizeof found));
+        TEST_ASSERT_EQUAL_MEMORY("left", found, sizeof found);
+        TEST_ASSERT_EQUAL(IFL_OK, flash_erase_start(&region, 0));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_poll(&region));
+        TEST_ASSERT_EQUAL(IFL_OK, flash_is_blank(&region, 0, 4096, &blank));
+        TEST_ASSERT_TRUE(blank);
+        TEST_ASSERT_EQUAL_MEMORY("next", bytes + 4096, 4);
+    }
+}
+
 int main(void)
 {
     UNITY_BEGIN();
+    RUN_TEST(flash_in_memory_keeps_what_is_programmed_until_its_sector_is_erased);
     RUN_TEST(a_socket_whose_queue_is_full_is_somebodys);
     RUN_TEST(a_client_reaches_the_listener_and_bytes_pass);
     RUN_TEST(the_socket_has_the_mode_that_was_asked_for);

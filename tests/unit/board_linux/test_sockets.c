@@ -10,6 +10,7 @@
 #include <unity.h>
 
 #include "linux/loop.h"
+#include "linux/peer.h"
 #include "net/link.h"
 #include "net/net.h"
 
@@ -119,6 +120,30 @@ static void bytes_go_there_and_back(void)
     TEST_ASSERT_EQUAL_INT(3, send(other, "yes", 3, 0));
     TEST_ASSERT_EQUAL(IFL_OK, receive(buf, sizeof buf, &count));
     TEST_ASSERT_EQUAL_STRING_LEN("yes", buf, count);
+}
+
+static void what_came_first_is_kept_also_what_nobody_took(void)
+{
+    char buf[5], much[200];
+    size_t count = 0;
+    memset(much, 'x', sizeof much);
+    connect_to("127.0.0.1");
+    TEST_ASSERT_EQUAL_UINT64(0, net_link_first().size);
+    TEST_ASSERT_EQUAL_INT(12, send(other, "SSH-2.0-here", 12, 0));
+    TEST_ASSERT_EQUAL(IFL_OK, receive(buf, sizeof buf, &count));
+    TEST_ASSERT_EQUAL_STRING_LEN("SSH-2", net_link_first().data, net_link_first().size);
+    net_link_close(tcp);
+    TEST_ASSERT_EQUAL_UINT64(12, net_link_first().size);
+    TEST_ASSERT_EQUAL_STRING_LEN("SSH-2.0-here", net_link_first().data, 12);
+
+    close_fd(&other);
+    connect_to("127.0.0.1");
+    TEST_ASSERT_EQUAL_UINT64(0, net_link_first().size); /* another link */
+    TEST_ASSERT_EQUAL_INT(sizeof much, send(other, much, sizeof much, 0));
+    TEST_ASSERT_EQUAL(IFL_OK, receive(much, sizeof much, &count));
+    TEST_ASSERT_EQUAL_UINT64(NET_LINK_FIRST_SIZE, net_link_first().size);
+    net_link_close(tcp);
+    TEST_ASSERT_EQUAL_UINT64(NET_LINK_FIRST_SIZE, net_link_first().size);
 }
 
 static void a_name_is_resolved_and_every_address_is_tried(void)
@@ -336,6 +361,7 @@ int main(void)
 {
     UNITY_BEGIN();
     RUN_TEST(bytes_go_there_and_back);
+    RUN_TEST(what_came_first_is_kept_also_what_nobody_took);
     RUN_TEST(a_name_is_resolved_and_every_address_is_tried);
     RUN_TEST(an_ipv6_address_is_taken);
     RUN_TEST(more_than_tcp_takes_is_sent_in_pieces);

@@ -86,6 +86,8 @@ enum ifl_status paste_read(const struct bytes *inputs, size_t input_count, struc
 
 /* Why flows never run at this url: a whole sentence without its end. NULL: nothing speaks against it. Only what is certain by the names is told. */
 const char *paste_url_fault(const char *url, const char *clientid);
+/* What paste_read() does at its end, for an identity that was read by another way: a url where flows never run goes, with the warning KEY_NO_URL and the reason as detail. */
+void paste_check_url(struct identity *identity, struct service_key_report *report);
 /* After an OK of paste_read(): by url and clientid it's the key of another SAP service than Process Integration Runtime. */
 bool paste_is_of_another_service(const struct service_key_report *report);
 
