@@ -3,6 +3,7 @@
 refuses what can't be right. The verdict about messages comes from the stand-in's records."""
 
 import base64
+import contextlib
 import json
 import os
 import random
@@ -262,6 +263,20 @@ class Kills(DaemonTest):
 
 
 class Signals(DaemonTest):
+    def test_a_list_of_a_large_queue_has_an_end(self):
+        self.s.fault("503", times=0)
+        daemon = self.daemon(outbox={"size": 16 << 20})
+        count = 10010
+        with contextlib.closing(daemon.producer().socket) as producer:
+            threading.Thread(target=producer.sendall, args=(b"telemetry x\n" * count,), daemon=True).start()
+            answers = 0
+            while answers < count:
+                answers += producer.recv(1 << 16).count(b"\n")
+        done = ctl("queue", "list", "telemetry", 99999999, "--run", daemon.run_dir)
+        self.assertEqual(done.status, 0, done)
+        self.assertEqual(done.out.count(", stored "), 10000)
+        self.assertIn("... and more", done.out)
+
     def test_sigterm_keeps_what_is_queued_and_the_next_start_delivers_it(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(signal=number.name):

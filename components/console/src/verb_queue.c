@@ -92,6 +92,9 @@ static bool parse_listing(struct words *words, struct listing *listing)
             return false;
         }
     }
+    if (IFL_LIST_MAX > 0 && listing->limit > IFL_LIST_MAX) { /* everything else waits for the answer */
+        listing->limit = IFL_LIST_MAX;
+    }
     return !words_are_left(words);
 }
 

@@ -16,6 +16,7 @@
 #define IFL_EVENT_COUNT 12          /* events kept for `log` */
 #define IFL_CONFIG_SIZE_MAX 4096    /* bytes of iflow.json */
 #define IFL_LINE_SIZE 512           /* bytes of one console line */
+#define IFL_LIST_MAX 0              /* messages of a lane in one answer of the console; 0: no limit */
 #define IFL_INGEST_PENDING_COUNT 8  /* answers to a producer that can wait for one sync */
 #define IFL_FLASH_PROG_SIZE_MAX 256 /* largest program granularity supported */
 #ifndef IFL_FLASH_CACHE

@@ -38,7 +38,7 @@
  * With `json ` in front the answer is one line of JSON: {"ok":true,…} or {"ok":false,"error":{code,name,cause,remedy}}. What was done but left a problem
  * is {"ok":true,…,"problem":{code,name,cause,remedy}}, and to a person it begins with "Done, but E". Every
  * answer to a person ends with an empty line and has no other one. Answers are bounded: a queue of a million messages costs
- * N lines. Never prints a secret; a payload only with `queue export`.
+ * N lines, on a gateway 10,000 of a route at most. Never prints a secret; a payload only with `queue export`.
  *
  * Owns no memory, never blocks; `send`, `queue retry`, `queue drop`, `import` and `identity rollback` write to flash. */
 #ifndef CONSOLE_CONSOLE_H
