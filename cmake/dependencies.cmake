@@ -49,7 +49,6 @@ ifl_pause_in(bignum_core.c bignum_core_pause.h)
 ifl_pause_in(bignum.c bignum_div_pause.h)
 option(IFL_NODE_TLS12 "A node speaks TLS 1.2; without, the setting `tls` can't be 1.2" ON)
 option(IFL_NODE_TLS13 "A node speaks TLS 1.3; without, the setting `tls` can't be 1.3" ON)
-option(IFL_NODE_IMPORT "The console takes a pasted service key: about 15 KB of flash" ON)
 if(IFL_BARE_METAL)
   target_compile_definitions(mbedtls PUBLIC $<$<NOT:$<BOOL:${IFL_NODE_TLS12}>>:IFL_WITHOUT_TLS12> $<$<NOT:$<BOOL:${IFL_NODE_TLS13}>>:IFL_WITHOUT_TLS13>)
   set(library ${MBEDTLS_SOURCE_DIR}/library)
@@ -59,17 +58,10 @@ if(IFL_BARE_METAL)
   set_source_files_properties(${library}/gcm.c PROPERTIES COMPILE_OPTIONS "-O3;-fno-tree-vectorize;--param=max-completely-peel-times=4;${IFL_FASTER};-fno-lto;${shape}" OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/shape_node.h)
   set_source_files_properties(${library}/aes.c PROPERTIES COMPILE_OPTIONS "-O2;--param=max-completely-peel-times=8;${IFL_FASTER};-fno-lto;${shape}" OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/shape_node.h)
   target_compile_definitions(mbedtls PUBLIC IFL_NODE_CRYPTO) # what it leaves out: mbedtls_config.h
-  target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c
-                 ${IFL_DEPS_CONFIG_DIR}/curve_node.c ${IFL_DEPS_CONFIG_DIR}/curve_reduce.c
-                 ${IFL_DEPS_CONFIG_DIR}/x509_node.c ${IFL_DEPS_CONFIG_DIR}/sha2.c ${IFL_DEPS_CONFIG_DIR}/sha2_alt.c)
-  set_source_files_properties(${IFL_DEPS_CONFIG_DIR}/x509_node.c PROPERTIES COMPILE_OPTIONS -I${library})
-  set_source_files_properties(${library}/ecp_curves.c PROPERTIES COMPILE_DEFINITIONS mbedtls_ecp_group_load=ifl_ecp_group_load)
+  target_sources(mbedtls PRIVATE ${IFL_DEPS_CONFIG_DIR}/sha1_alt.c ${IFL_DEPS_CONFIG_DIR}/left_out.c)
   # And where there is no switch: 2.5 KB.
-  set_source_files_properties(${library}/x509_crt.c PROPERTIES COMPILE_DEFINITIONS
-                              "mbedtls_x509_get_sig_alg=x509_node_get_sig_alg;$<$<NOT:$<BOOL:${IFL_NODE_IMPORT}>>:IFL_WITHOUT_KEY_IDENTIFIERS>")
-  foreach(source IN ITEMS x509.c x509_crt.c)
-    set_source_files_properties(${library}/${source} PROPERTIES COMPILE_OPTIONS "-include;${IFL_DEPS_CONFIG_DIR}/x509_node.h;-I${library}"
-                                OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/x509_node.h)
+  foreach(source IN ITEMS sha256.c sha512.c)
+    set_source_files_properties(${library}/${source} PROPERTIES COMPILE_OPTIONS "${shape}" OBJECT_DEPENDS ${IFL_DEPS_CONFIG_DIR}/shape_node.h)
   endforeach()
   set_source_files_properties(${library}/pk_wrap.c PROPERTIES COMPILE_DEFINITIONS
                               "mbedtls_rsa_pkcs1_encrypt=ifl_left_out_rsa_encrypt;mbedtls_rsa_pkcs1_decrypt=ifl_left_out_rsa_decrypt;mbedtls_rsa_check_pub_priv=ifl_left_out_rsa_pair;mbedtls_ecp_check_pub_priv=ifl_left_out_ec_pair")

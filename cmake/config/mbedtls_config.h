@@ -134,9 +134,9 @@
 #ifdef IFL_NODE_CRYPTO
 /* A certificate signed with SHA-1 must parse, but no such signature is ever verified: the code of SHA-1 is 3.9 KB for nothing. */
 #define MBEDTLS_SHA1_ALT
-/* One code for all of SHA-2 (sha2.h): 3.8 KB less; a handshake hashes some 20 KB, records are protected by AES-GCM. */
-#define MBEDTLS_SHA256_ALT
-#define MBEDTLS_SHA512_ALT
+/* Loops instead of unrolled rounds: 2.4 KB less; a handshake hashes some 20 KB, records are protected by AES-GCM. */
+#define MBEDTLS_SHA256_SMALLER
+#define MBEDTLS_SHA512_SMALLER
 /* GCM runs AES in one direction: 2.8 KB less. */
 #define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT
 /* GCM calls AES itself instead of through the table of ciphers: 3,000 instructions less of a message. */
@@ -146,8 +146,6 @@
 /* No tables of precomputed points: 5.4 KB less; a key exchange takes a third more, a few million of a full handshake's 180
  * million instructions. */
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 0
-/* And a shorter reduction for both curves (curve_node.c): 1.5 KB less. */
-#undef MBEDTLS_ECP_NIST_OPTIM
 /* A node makes keys on P-256 only: the search for primes takes minutes there. */
 #undef MBEDTLS_GENPRIME
 /* One of the two versions may be left out: IFL_NODE_TLS12, IFL_NODE_TLS13 (cmake/dependencies.cmake). */

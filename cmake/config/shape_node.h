@@ -1,6 +1,7 @@
-/* shape_node.h: included in front of Mbed TLS's aes.c and gcm.c by the compiler (-include) on a node: what it can't see.
+/* shape_node.h: included in front of some files of Mbed TLS by the compiler (-include) on a node: what it can't see.
  *
- * aes.c and gcm.c are compiled for speed; what happens once a connection isn't to be. 0.4 KB. */
+ * aes.c and gcm.c are compiled for speed; what happens once a connection isn't to be. And what starts a hash, a dozen long numbers, isn't worth being there twice.
+ * 0.6 KB. */
 #ifndef SHAPE_NODE_H
 #define SHAPE_NODE_H
 
@@ -8,10 +9,17 @@
 
 #include <mbedtls/aes.h>
 #include <mbedtls/gcm.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/sha512.h>
 
 #define ONCE(function) __typeof__(function) function __attribute__((cold))
 ONCE(mbedtls_aes_setkey_enc);
 ONCE(mbedtls_gcm_setkey);
 #undef ONCE
+
+#define APART(function) __typeof__(function) function __attribute__((noinline))
+APART(mbedtls_sha256_starts);
+APART(mbedtls_sha512_starts);
+#undef APART
 
 #endif
