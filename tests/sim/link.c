@@ -22,7 +22,7 @@
 /* Bytes on their way. A mark says until where they arrive when. */
 struct pipe {
     uint8_t *bytes;
-    size_t room, from, len; /* len bytes from `from` on wait */
+    size_t room, from, len;          /* len bytes from `from` on wait */
     uint64_t put_count, taken_count; /* in all */
     struct {
         size_t len;
