@@ -49,5 +49,5 @@ function(ifl_target_test)
   endforeach()
   add_test(NAME target.${TEST_NAME}
            COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/qemu/run_target.py $<TARGET_FILE:${target}>)
-  set_tests_properties(target.${TEST_NAME} PROPERTIES LABELS "qemu;full;${TEST_LABELS}" TIMEOUT 1800)
+  set_tests_properties(target.${TEST_NAME} PROPERTIES LABELS "qemu;full;${TEST_LABELS}" TIMEOUT 3600)
 endfunction()
