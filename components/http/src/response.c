@@ -95,7 +95,7 @@ static enum ifl_status status_line(struct http_response *response)
 
 static enum ifl_status content_length(struct http_response *response, const char *value)
 {
-    uint64_t length = 0;
+    uint64_t length;
     if (!text_to_u64(value, &length) || (response->has_length && length != response->remaining))
         return IFL_HTTP_MALFORMED;
     if (length > UINT32_MAX)
@@ -123,8 +123,10 @@ static enum ifl_status framing_field(struct http_response *response, const char 
         return length ? content_length(response, value) : transfer_encoding(response, value);
     }
     if (text_is(name, "Connection")) {
-        response->has_close |= response->line_cut || http_has_token(value, "close");
-        response->has_keep_alive |= http_has_token(value, "keep-alive");
+        if (response->line_cut || http_has_token(value, "close"))
+            response->has_close = true;
+        if (http_has_token(value, "keep-alive"))
+            response->has_keep_alive = true;
     }
     return IFL_OK;
 }
@@ -164,13 +166,12 @@ static enum ifl_status field_line(struct http_response *response)
 static enum ifl_status start_body(struct http_response *response)
 {
     response->keep_alive = !response->has_close && (response->minor_version > 0 || response->has_keep_alive);
-    if (response->head_request || response->status == 204 || response->status == 304)
+    if (response->head_request || response->status == 204 || response->status == 304 ||
+        (response->has_length && response->remaining == 0))
         return complete(response);
     response->state = response->has_chunked ? CHUNK_SIZE : response->has_length ? LENGTH : UNTIL_CLOSE;
     if (response->state == UNTIL_CLOSE)
         response->keep_alive = false;
-    if (response->state == LENGTH && response->remaining == 0)
-        return complete(response);
     return IFL_OK;
 }
 
@@ -201,15 +202,16 @@ static enum ifl_status chunk_size(struct http_response *response)
 {
     const char *line = response->line;
     size_t digits = 0;
-    response->remaining = 0;
+    uint32_t size = 0;
     for (unsigned digit; (digit = hex_value((uint8_t)line[digits])) < 16; digits++) {
-        if (response->remaining >> 28 > 0)
+        if (size >> 28 > 0)
             return IFL_HTTP_TOO_LARGE;
-        response->remaining = response->remaining << 4 | digit;
+        size = size << 4 | digit;
     }
     if (digits == 0 || (line[digits] != '\0' && line[digits] != ';'))
         return IFL_HTTP_MALFORMED;
-    response->state = response->remaining > 0 ? CHUNK_DATA : TRAILER;
+    response->remaining = size;
+    response->state = size > 0 ? CHUNK_DATA : TRAILER;
     return IFL_OK;
 }
 

@@ -24,19 +24,14 @@ static void on_header(void *ctx, const char *name, const char *value, bool cut)
 {
     struct sender *sender = ctx;
     struct sender_jar *jar = sender->jar;
-    switch (catalogue_field(&sender->answer, name, value)) {
-    case CATALOGUE_DATE:
+    enum catalogue_field field = catalogue_field(&sender->answer, name, value);
+    if (field == CATALOGUE_DATE)
         http_date(value, &sender->date_unix_s);
-        break;
-    case CATALOGUE_CSRF_TOKEN:
-        sender->token_too_large |= jar != NULL && !keep_token(jar, value, cut);
-        break;
-    case CATALOGUE_SET_COOKIE:
-        sender->token_too_large |= jar != NULL && !keep_cookie(jar, value, cut);
-        break;
-    default:
-        break;
-    }
+    if (jar == NULL)
+        return;
+    if ((field == CATALOGUE_CSRF_TOKEN && !keep_token(jar, value, cut)) ||
+        (field == CATALOGUE_SET_COOKIE && !keep_cookie(jar, value, cut)))
+        sender->token_too_large = true;
 }
 
 static void on_body(void *ctx, struct bytes piece)

@@ -152,7 +152,9 @@ static bool first_of(struct sender *sender, struct sender_route *route, struct o
 static bool is_too_fast(struct sender *sender, const struct sender_route *route, const struct outbox_message *message)
 {
     int64_t apart_s = message->time.unix_s - route->finished_unix_s;
-    uint32_t pause_ms = apart_s < 0 ? 0 : apart_s < RATE_PAUSE_MS / 250 ? (uint32_t)apart_s * 250 : RATE_PAUSE_MS;
+    uint32_t pause_ms = 250 * (apart_s < 0                     ? 0
+                               : apart_s < RATE_PAUSE_MS / 250 ? (uint32_t)apart_s
+                                                               : RATE_PAUSE_MS / 250);
     if (message->time.quality != route->finished_quality)
         pause_ms = 0;
     if (route->settings->max_rate > 0)
@@ -174,10 +176,10 @@ static bool is_authorized(struct sender *sender)
     return status == IFL_OK;
 }
 
-/* A message on which connections die would take each try of the host for itself, were its priority the highest: first the others. */
+/* 1 or more. A message on which connections die would take each try of the host for itself, were its priority the highest: first the others. */
 static unsigned rank(const struct sender_route *route)
 {
-    return route->unlucky ? 0 : route->settings->priority + 1u;
+    return route->unlucky ? 1 : route->settings->priority + 2u;
 }
 
 /* True: `route` and `message` are what is sent next. False: nothing may go now; `wish` is when that may change by itself. */
@@ -186,16 +188,18 @@ static bool pick(struct sender *sender)
     if (sender_is_ahead(sender, sender->host.view.until))
         return false;
     struct sender_route *best = NULL;
+    unsigned best_rank = 0;
     struct sender_route *route = sender->next;
     for (size_t left = sender->wiring.settings->route_count; left > 0; left--, route++) {
         struct outbox_message message;
         if (route == sender->routes_end)
             route = sender->routes;
-        if (sender_is_ahead(sender, route->wait.view.until) || (best != NULL && rank(route) <= rank(best)) ||
+        if (sender_is_ahead(sender, route->wait.view.until) || rank(route) <= best_rank ||
             !first_of(sender, route, &message) || is_too_fast(sender, route, &message) ||
             !batch_is_due(sender, route, &message))
             continue;
         best = route;
+        best_rank = rank(route);
         sender->message = message;
     }
     if (best != NULL)

@@ -109,11 +109,10 @@ static bool is_flow_failure_too_many(struct sender *sender, enum ifl_status stat
     return status == IFL_ANSWER_FLOW_FAILED && ++sender->route->flow_failures >= limit && limit > 0;
 }
 
-/* Act by the action of `status`. */
-static void act(struct sender *sender, enum ifl_status status)
+/* `action` is that of `status`. */
+static void act(struct sender *sender, enum ifl_status status, enum ifl_action action)
 {
     struct sender_wait *route = &sender->route->wait;
-    enum ifl_action action = action_of(status);
     switch (action) {
     case IFL_ACTION_DONE:
         accepted(sender);
@@ -190,9 +189,10 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
         status = IFL_HTTP_CUT;
     bool of_tls = status >= IFL_TLS_PROTOCOL && status <= IFL_TLS_INTERNAL;
     drop_with_session(sender, !sender->heard && (of_tls || tls_facts(sender->wiring.tls)->resumed));
-    act(sender, status);
+    enum ifl_action action = action_of(status);
+    act(sender, status, action);
     /* The route waits as well, so that one message on which connections die can't keep the others from their turn. */
-    if (asked && action_of(status) == IFL_ACTION_RETRY_HOST) {
+    if (asked && action == IFL_ACTION_RETRY_HOST) {
         sender->route->unlucky = true;
         wait_begin(sender, &sender->route->wait, status, false);
     }
@@ -284,11 +284,28 @@ static void settle(struct sender *sender, enum ifl_status verdict)
         sender->host.view.attempts = 0;
     }
     if (verdict != IFL_OK && action != IFL_ACTION_CSRF)
-        act(sender, verdict);
+        act(sender, verdict, action);
     if (action != IFL_ACTION_DONE && !sender->fetching)
         sender_count(sender, HEALTH_RETRIED);
     if (hold_host)
         drop_with_session(sender, true);
+}
+
+/* A 401 that isn't the last word: the same request goes out once more, at once. */
+static bool is_tried_again(struct sender *sender, enum ifl_status status)
+{
+    const struct sender_wiring *wiring = &sender->wiring;
+    if (sender->answer.status == 401 && tls_facts(wiring->tls)->resumed) {
+        /* Some proxies lose the certificate on resumption: one full handshake before it counts. */
+        sender->fresh = true;
+        drop_with_session(sender, true);
+    } else if (status != IFL_ANSWER_TOKEN || wiring->token_refused == NULL || !wiring->token_refused(wiring->ctx)) {
+        return false;
+    }
+    sender_count(sender, HEALTH_RETRIED);
+    sender->proven = false; /* whether the new handshake or token is good is news */
+    stay(sender);
+    return true;
 }
 
 void verdict_answer(struct sender *sender)
@@ -304,21 +321,8 @@ void verdict_answer(struct sender *sender)
     for (struct sender_route *route = sender->routes; route != sender->routes_end; route++)
         route->unlucky = false;
     sender_set_deadline(sender, REST_MS);
-    if (sender->answer.status == 401 && tls_facts(sender->wiring.tls)->resumed) {
-        /* Some proxies lose the certificate on resumption: one full handshake before it counts. */
-        sender_count(sender, HEALTH_RETRIED);
-        sender->fresh = true;
-        stay(sender);
-        drop_with_session(sender, true);
+    if (is_tried_again(sender, status))
         return;
-    }
-    if (status == IFL_ANSWER_TOKEN && sender->wiring.token_refused != NULL &&
-        sender->wiring.token_refused(sender->wiring.ctx)) {
-        sender_count(sender, HEALTH_RETRIED);
-        sender->proven = false; /* whether the new one is good is news */
-        stay(sender);
-        return;
-    }
     notice(sender);
     enum ifl_status verdict = status;
     if (sender->fetching)
