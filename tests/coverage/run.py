@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXPLAINED = pathlib.Path(__file__).with_name("uncovered.txt")
 ROOMS = "outbox", "body", "sender", "http"
 LINES_LEAST, BRANCHES_LEAST = 98, 95
+LENT = {"http": ("base", "date.c")}  # what a lower room does for this one counts to it
 KNOWN_MISSES = {}  # {"room branches": percent}; raise it with what you reach
 SEEDS = 20
 
@@ -66,22 +67,25 @@ def run_all(build):
 
 def objects(build, room):
     """Data files of a room's own objects. Those of the room's library come first: their branches are the ones that count."""
-    yield from sorted((build / f"components/{room}/CMakeFiles/ifl_{room}.dir").rglob("*.gcda"))
-    for program in ("gateway", "node"):
-        yield from sorted((build / f"tests/sim/CMakeFiles/ifl_sim_{program}_{room}.dir").rglob("*.gcda"))
+    lower, file = LENT.get(room, (room, "none"))
+    for directory in "components/{0}/CMakeFiles/ifl_{0}.dir", "tests/sim/CMakeFiles/ifl_sim_gateway_{0}.dir", "tests/sim/CMakeFiles/ifl_sim_node_{0}.dir":
+        yield from sorted((build / directory.format(room)).rglob("*.gcda"))
+        yield from sorted((build / directory.format(lower)).rglob(file + ".gcda"))
 
 
 def read(build, room):
     """{path below the root: Source}"""
     sources = collections.defaultdict(Source)
+    lent = ROOT.joinpath("components", LENT[room][0], "src", LENT[room][1]) if room in LENT else None
     for data in objects(build, room):
         out = subprocess.run(["gcov", "--branch-probabilities", "--json-format", "--stdout", str(data)], cwd=build, capture_output=True, text=True, check=True)
         for text in filter(None, out.stdout.split("\n")):
             for file in json.loads(text)["files"]:
                 path = pathlib.Path(os.path.normpath(build / file["file"]))
-                if ROOT / "components" / room in path.parents:
+                if ROOT / "components" / room in path.parents or path == lent:
                     sources[str(path.relative_to(ROOT))].add(file)
     missing = {str(path.relative_to(ROOT)) for path in (ROOT / "components" / room / "src").glob("*.c")} - set(sources)
+    missing |= {str(lent.relative_to(ROOT))} - set(sources) if lent else set()
     if missing:
         sys.exit(f"gcov knows nothing of {', '.join(sorted(missing))}")
     return sources

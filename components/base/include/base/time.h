@@ -3,6 +3,7 @@
 #ifndef BASE_TIME_H
 #define BASE_TIME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Milliseconds since start, never jumping, 64 bit. A step function takes `now` and returns the moment at which it wants to be
@@ -26,5 +27,10 @@ struct ifl_civil {
 };
 int64_t ifl_unix_from_civil(const struct ifl_civil *civil);
 void ifl_civil_from_unix(int64_t unix_s, struct ifl_civil *civil);
+
+/* A date as HTTP writes it, in its three forms (RFC 9110 section 5.6.7); the day of the week isn't checked, separators and leading
+ * zeros are taken as they come, a year of two digits is one of 1970..2069, years before 1900 are refused. False: it's none;
+ * *unix_s is untouched. */
+bool ifl_unix_from_http_date(const char *text, int64_t *unix_s);
 
 #endif
