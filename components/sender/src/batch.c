@@ -46,17 +46,17 @@ bool batch_is_due(struct sender *sender, struct sender_route *route, const struc
         batch->count = 1;
         batch->full = false;
     }
-    enum ifl_status status = IFL_OK;
-    while (status == IFL_OK && batch->count < limit && !batch->full) {
-        status = outbox_next(sender->wiring.outbox, &route->seen);
-        if (status == IFL_OK)
-            take_or_end(route, first);
+    while (batch->count < limit && !batch->full) {
+        enum ifl_status status = outbox_next(sender->wiring.outbox, &route->seen);
+        if (status == IFL_FLASH_BUSY) {
+            sender_poll_flash(sender);
+            return false;
+        }
+        if (status != IFL_OK)
+            return !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
+        take_or_end(route, first);
     }
-    if (status == IFL_FLASH_BUSY) {
-        sender_poll_flash(sender);
-        return false;
-    }
-    return status == IFL_OK || !sender_is_ahead(sender, batch->since + route->settings->batch_delay_ms);
+    return true;
 }
 
 bool batch_begin(struct sender *sender)

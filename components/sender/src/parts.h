@@ -20,6 +20,7 @@
 
 /* ---- wait.c ---- */
 
+/* `wait` is all zero. */
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route);
 /* The host or a route waits: soon again, or held with slow probes; not shorter than `at_least_ms`. What is held stays held until a success or an
  * answer that shows it's mended; a failure of another kind only moves the next probe. An event with `detail` where the cause is new. */

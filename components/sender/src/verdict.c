@@ -170,8 +170,13 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
     bool reset = status == IFL_NET_RESET || status == IFL_TLS_RESET;
     bool ended = asked && (reset || status == IFL_CLOSED);
     sender->at_least_ms = 0;
-    if (asked && !sender->fetching)
-        sender_count(sender, HEALTH_RETRIED);
+    if (asked) {
+        if (!sender->fetching)
+            sender_count(sender, HEALTH_RETRIED);
+        ifl_text(status, IFL_TEXT_NAME, sender->detail, sizeof sender->detail);
+    } else {
+        set_detail(sender, sender->wiring.host);
+    }
     if (ended && !sender->heard && sender->used && !sender->closed_once) {
         /* The other side closed the idle connection while the request was on its way: nobody's fault. */
         sender->closed_once = true;
@@ -179,10 +184,6 @@ void verdict_failure(struct sender *sender, enum ifl_status status)
         sender_disconnect(sender);
         return;
     }
-    if (asked)
-        ifl_text(status, IFL_TEXT_NAME, sender->detail, sizeof sender->detail);
-    else
-        set_detail(sender, sender->wiring.host);
     if (reset && is_refusal(sender))
         status = IFL_TLS_CLIENT_DROPPED;
     else if (ended)

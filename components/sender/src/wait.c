@@ -5,11 +5,11 @@
 void wait_init(const struct sender *sender, struct sender_wait *wait, uint8_t route)
 {
     const struct settings *settings = sender->wiring.settings;
-    *wait = (struct sender_wait){
-        .route = route,
-        .retry = {.base_ms = settings->backoff_base_ms, .cap_ms = settings->backoff_cap_ms},
-        .probe = {.base_ms = settings->probe_first_ms, .cap_ms = settings->probe_cap_ms},
-    };
+    wait->route = route;
+    wait->retry.base_ms = settings->backoff_base_ms;
+    wait->retry.cap_ms = settings->backoff_cap_ms;
+    wait->probe.base_ms = settings->probe_first_ms;
+    wait->probe.cap_ms = settings->probe_cap_ms;
 }
 
 bool sender_is_ahead(struct sender *sender, ifl_ms at)

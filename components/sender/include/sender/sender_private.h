@@ -79,11 +79,11 @@ struct sender {
 
     /* the request and its answer */
     bool fetching;               /* it's the HEAD for a token */
-    bool request_secret;         /* a token, a cookie or a password is in the buffer */
     bool heard;                  /* at least one byte of the answer came */
     bool early;                  /* it came, or the connection broke, before the request was out */
     bool decided;                /* it has been acted upon; only its rest is read */
     bool token_too_large;        /* or its cookies */
+    bool request_secret;         /* a token, a cookie or a password is in the buffer */
     enum ifl_status write_error; /* OK, or why the request couldn't be sent on */
 
     struct sender_route *routes_end; /* behind the last one */
