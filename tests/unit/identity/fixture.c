@@ -17,15 +17,16 @@ bool fixture_entropy;
 
 static uint8_t arena_bytes[FIXTURE_ARENA_SIZE];
 
-/* Not random, and good enough to blind a signature in a test that must repeat. */
+/* Not random, and good enough to blind a signature in a test that must repeat. Each reading begins it anew: the same input, the same numbers. */
+static uint32_t random_state = 1;
+
 static enum ifl_status fill(void *ctx, void *buf, size_t size)
 {
-    static uint32_t state = 1;
     uint8_t *at = buf;
     (void)ctx;
     for (size_t i = 0; i < size; i++) {
-        state = state * 1664525u + 1013904223u;
-        at[i] = fixture_entropy ? (uint8_t)(state >> 24) : 0;
+        random_state = random_state * 1664525u + 1013904223u;
+        at[i] = fixture_entropy ? (uint8_t)(random_state >> 24) : 0;
     }
     return fixture_entropy ? IFL_OK : IFL_NO_ENTROPY;
 }
@@ -145,6 +146,7 @@ const char *fixture_good(void)
 enum ifl_status fixture_read_bytes(const struct bytes *inputs, size_t count)
 {
     arena_init(&fixture_arena, arena_bytes, fixture_arena_size);
+    random_state = 1;
     enum ifl_status status = service_key_read(inputs, count, &fixture_arena, &fixture_random, fixture_buf,
                                               fixture_buf_size, &fixture_identity, &fixture_report);
     TEST_ASSERT_TRUE_MESSAGE(arena_empty(&fixture_arena), "a block was left in the arena");
@@ -171,6 +173,7 @@ enum ifl_status fixture_mend(const struct bytes *inputs, size_t count)
     for (size_t i = 0; i < count; i++)
         total += inputs[i].size;
     arena_init(&fixture_arena, arena_bytes, fixture_arena_size);
+    random_state = 1;
     enum ifl_status status =
         paste_read(inputs, count, bytes_of(work, PASTE_WORK_SIZE(total)), NULL, &fixture_arena, &fixture_random,
                    fixture_buf, fixture_buf_size, &fixture_identity, &fixture_report);

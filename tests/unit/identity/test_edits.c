@@ -96,6 +96,8 @@ static unsigned wrong_after_edits(const char *good, unsigned count, unsigned *ac
     char *text = calloc(1, good_size + 8);
     unsigned wrong = 0;
     TEST_ASSERT_NOT_NULL(text);
+    struct bytes unedited = bytes_of_string(good);
+    TEST_ASSERT_EQUAL(IFL_OK, fixture_mend(&unedited, 1));
     for (unsigned i = 0; i < count; i++) {
         memcpy(text, good, good_size);
         size_t size = edit(text, good_size);
