@@ -308,12 +308,12 @@ enum ifl_status outbox_block_prepare(struct outbox *box, struct block *block)
     return status;
 }
 
-static void prepare(struct outbox *box)
+static bool prepare(struct outbox *box)
 {
     struct block block = {.index = box->erase_block, .erase_count = box->erase_count};
     enum ifl_status status = outbox_block_prepare(box, &block);
     if (status == IFL_FLASH_BUSY) {
-        return;
+        return false;
     }
     box->erase_state = OUTBOX_ERASE_IDLE;
     if (status == IFL_STORE_FULL) {
@@ -331,6 +331,7 @@ static void prepare(struct outbox *box)
     } else {
         box->stats.retired_blocks++;
     }
+    return true;
 }
 
 static bool erase_poll(struct outbox *box)
@@ -411,11 +412,9 @@ static bool sweep(struct outbox *box)
     if (garbage && !outbox_is_cached(box)) {
         count_free(box, box->sweep);
     }
-    if (box->fault != IFL_OK || (garbage && !erase_begin(box, &block))) {
-        return false;
-    }
-    box->sweep++;
-    return true;
+    bool done = box->fault == IFL_OK && (!garbage || erase_begin(box, &block));
+    box->sweep += done;
+    return done;
 }
 
 bool outbox_erase_step(struct outbox *box, bool start)
@@ -424,8 +423,7 @@ bool outbox_erase_step(struct outbox *box, bool start)
         return erase_poll(box);
     }
     if (box->erase_state == OUTBOX_ERASE_PREPARE) {
-        prepare(box);
-        return box->erase_state == OUTBOX_ERASE_IDLE;
+        return prepare(box);
     }
     if (!start || box->put.lane != NULL) {
         return false;

@@ -196,6 +196,8 @@ enum ifl_status outbox_enter(struct outbox *box);
 bool outbox_is_blank(struct outbox *box, uint32_t at, uint32_t end);
 /* NULL: there is no such lane. */
 struct outbox_lane *outbox_lane_at(const struct outbox *box, uint8_t lane);
+/* The same, and the outbox was used. */
+struct outbox_lane *outbox_lane_used(struct outbox *box, uint8_t lane);
 /* Mark and check sum. */
 void outbox_record_seal(struct record *rec, uint32_t seed);
 uint32_t outbox_record_body(const struct record *rec);                             /* address of the payload */

@@ -33,7 +33,8 @@ uint8_t outbox_lane_of(const struct outbox *box, const char *route)
 
 const char *outbox_lane_route(const struct outbox *box, uint8_t lane)
 {
-    return lane < IFL_LANE_COUNT ? box->lanes[lane].progress.route : "";
+    const struct outbox_lane *l = outbox_lane_at(box, lane);
+    return l != NULL ? l->progress.route : "";
 }
 
 bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
@@ -46,8 +47,7 @@ bool outbox_lane_is_orphan(const struct outbox *box, uint8_t lane)
 
 enum ifl_status outbox_put_begin(struct outbox *box, uint8_t lane, uint32_t size, struct outbox_time time)
 {
-    struct outbox_lane *l = outbox_lane_at(box, lane);
-    box->active = true;
+    struct outbox_lane *l = outbox_lane_used(box, lane);
     if (l == NULL || lane == OUTBOX_LANE_DEAD || size == 0 || box->put.lane != NULL) {
         return IFL_INVALID;
     }
@@ -223,9 +223,8 @@ enum ifl_status outbox_read(struct outbox *box, struct outbox_message *message, 
 {
     uint32_t pos = message->read_pos, left = message->size - pos, stored;
     uint32_t piece = size < left ? (uint32_t)size : left;
-    const struct outbox_lane *lane = outbox_lane_at(box, message->lane);
+    const struct outbox_lane *lane = outbox_lane_used(box, message->lane);
     *got = 0;
-    box->active = true;
     if (lane == NULL || message->n <= lane->progress.cursor) {
         return IFL_NOT_FOUND;
     }
@@ -256,8 +255,7 @@ void outbox_rewind(struct outbox_message *message)
 
 enum ifl_status outbox_done(struct outbox *box, uint8_t lane, outbox_n n)
 {
-    struct outbox_lane *l = outbox_lane_at(box, lane);
-    box->active = true;
+    struct outbox_lane *l = outbox_lane_used(box, lane);
     if (l == NULL || n > outbox_durable_n(l)) {
         return IFL_INVALID;
     }
@@ -332,7 +330,6 @@ static enum ifl_status move_to(struct outbox *box, const struct outbox_message *
                                enum ifl_status reason)
 {
     struct outbox_lane *from = &box->lanes[message->lane];
-    box->active = true;
     enum ifl_status status = outbox_enter(box);
     if (status == IFL_OK && message->lane == OUTBOX_LANE_DEAD) {
         status = is_dead_letter(box, message->n, message->at);
@@ -348,7 +345,7 @@ static enum ifl_status move_to(struct outbox *box, const struct outbox_message *
 
 enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_message *message, enum ifl_status reason)
 {
-    const struct outbox_lane *lane = outbox_lane_at(box, message->lane);
+    const struct outbox_lane *lane = outbox_lane_used(box, message->lane);
     if (lane == NULL || message->lane == OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
@@ -361,8 +358,7 @@ enum ifl_status outbox_dead_letter(struct outbox *box, const struct outbox_messa
 
 enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enum ifl_status reason)
 {
-    struct outbox_lane *l = outbox_lane_at(box, lane);
-    box->active = true;
+    struct outbox_lane *l = outbox_lane_used(box, lane);
     enum ifl_status status = l != NULL ? outbox_enter(box) : IFL_INVALID;
     if (status != IFL_OK) {
         return status;
@@ -373,7 +369,7 @@ enum ifl_status outbox_give_up(struct outbox *box, uint8_t lane, outbox_n n, enu
 
 enum ifl_status outbox_requeue(struct outbox *box, const struct outbox_message *dead, uint8_t lane)
 {
-    struct outbox_lane *l = outbox_lane_at(box, lane);
+    struct outbox_lane *l = outbox_lane_used(box, lane);
     if (l == NULL || lane == OUTBOX_LANE_DEAD || dead->lane != OUTBOX_LANE_DEAD) {
         return IFL_INVALID;
     }
@@ -390,12 +386,11 @@ enum ifl_status outbox_bury(struct outbox *box, const struct outbox_message *dea
 
 enum ifl_status outbox_batch_begin(struct outbox *box, uint8_t lane, outbox_n last_n, uint8_t format)
 {
-    struct outbox_lane *l = outbox_lane_at(box, lane);
+    struct outbox_lane *l = outbox_lane_used(box, lane);
     if (l == NULL || last_n > outbox_durable_n(l) ||
         last_n - l->progress.cursor - 1 >= (uint16_t)(l->progress.batch_count - 1)) { /* none pending: 65535 */
         return IFL_INVALID;
     }
-    box->active = true;
     l->progress.batch_count = (uint16_t)(last_n - l->progress.cursor);
     l->progress.batch_format = format;
     enum ifl_status status = outbox_enter(box);
@@ -423,11 +418,11 @@ bool outbox_batch_pending(const struct outbox *box, uint8_t lane, struct outbox_
 /* ---- upkeep ---- */
 
 /* At the end of a drain, and so often that a cursor costs about 32 bytes of flash a message. */
-static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane)
+static bool cursor_due(const struct outbox *box, const struct outbox_lane *lane, bool now)
 {
     uint32_t interval = flash_prog_size(&box->region) / RECORD_SIZE;
     outbox_n cursor = lane->progress.cursor;
-    return cursor > lane->cursor_saved && (cursor == lane->last_n || cursor - lane->cursor_saved >= interval);
+    return cursor > lane->cursor_saved && (now || cursor == lane->last_n || cursor - lane->cursor_saved >= interval);
 }
 
 /* OK, or the first failure; the other lanes are tried all the same. */
@@ -440,8 +435,7 @@ static enum ifl_status save_cursors(struct outbox *box, bool all)
             outbox_is_in_doubt(lane)) {
             (void)outbox_block_open(box, lane, false);
         }
-        bool due = all ? lane->progress.cursor > lane->cursor_saved : cursor_due(box, lane);
-        if (lane->newest_serial != 0 && due) {
+        if (cursor_due(box, lane, all)) { /* a lane where it moved has a block */
             enum ifl_status status = outbox_tell(box, lane, RECORD_CURSOR, 0);
             first = first == IFL_OK ? status : first;
         }

@@ -51,6 +51,12 @@ struct outbox_lane *outbox_lane_at(const struct outbox *box, uint8_t lane)
                                                                                : NULL;
 }
 
+struct outbox_lane *outbox_lane_used(struct outbox *box, uint8_t lane)
+{
+    box->active = true;
+    return outbox_lane_at(box, lane);
+}
+
 /* ---- one record ---- */
 
 void outbox_record_seal(struct record *rec, uint32_t seed)

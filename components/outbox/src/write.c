@@ -46,7 +46,9 @@ static enum ifl_status write_record(struct outbox *box, struct outbox_lane *lane
     }
     if (status == IFL_OK) {
         lane->write_at += box->record_size;
-        lane->cursor_saved = type == RECORD_TOMB ? lane->cursor_saved : progress->cursor;
+        if (type != RECORD_TOMB) {
+            lane->cursor_saved = progress->cursor;
+        }
     }
     return status;
 }
