@@ -201,7 +201,8 @@ static enum ifl_status put_in_force(struct identity_slots *slots, int index)
 
 /* ---- Mounting --------------------------------------------------------------------------------------------------------------------- */
 
-static enum ifl_status look_at_damage(struct flash_region region, struct identity_slot *slot)
+/* Not inlined: it would be twice. */
+static __attribute__((noinline)) enum ifl_status look_at_damage(struct flash_region region, struct identity_slot *slot)
 {
     bool blank;
     uint32_t looked_at = record_at(flash_prog_size(&region)) + RECORD_HEADER_SIZE;
@@ -295,7 +296,9 @@ static enum ifl_status find_answer(struct flash_region region, struct identity_s
     return IFL_OK;
 }
 
-static enum ifl_status look_at(struct identity_slots *slots, int index, struct mark_counts *counts)
+/* Not inlined: it would be twice. */
+static __attribute__((noinline)) enum ifl_status look_at(struct identity_slots *slots, int index,
+                                                         struct mark_counts *counts)
 {
     struct flash_region region = slots->region[index];
     struct identity_slot *slot = &slots->slot[index];
