@@ -15,7 +15,7 @@ import house
 
 DELIVERY = ("outbox", "sender", "http")
 DELIVERY_GOAL_BYTES = 16384
-DELIVERY_MAX_BYTES = 18916  # above the goal so far; never more than this
+DELIVERY_MAX_BYTES = 16716  # above the goal so far; never more than this
 
 
 def code_bytes(library):
