@@ -235,8 +235,8 @@ bool outbox_erase_step(struct outbox *box, bool start);
 enum ifl_status outbox_program(struct outbox *box, uint32_t at, const void *from, uint32_t size);
 /* For `size` bytes in the lane's newest block, and a RESUME before them when it's due. */
 bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, uint32_t size);
-/* A place for `size` bytes, of a message (with the reserve that it leaves) or of a record; the RESUME before it is written. */
-enum ifl_status outbox_find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data);
+/* That there is a place for `size` bytes, of a message (with the reserve that it leaves) or of a record, and for the RESUME before it. */
+enum ifl_status outbox_make_room(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data);
 /* The lane's state, or a TOMB for number n, into its newest block or a new one. */
 enum ifl_status outbox_tell(struct outbox *box, struct outbox_lane *lane, enum record_type type, outbox_n n);
 static inline void outbox_move_cursor(struct outbox_lane *lane, outbox_n n)

@@ -195,6 +195,21 @@ static uint32_t find_tail(struct outbox *box, const struct outbox_lane *lane, ui
     return tail;
 }
 
+/* The same, of what hovers as well: bits that read blank now are seen in one of many readings. As far behind what is seen as two programs in which the power went
+ * may lie, one start after the other. */
+static uint32_t find_firm_tail(struct outbox *box, const struct outbox_lane *lane)
+{
+    uint32_t granule = flash_prog_size(&box->region), step = granule < PIECE_SIZE ? granule : PIECE_SIZE;
+    uint32_t end = outbox_block_start(box, lane->newest + 1u);
+    uint32_t tail = find_tail(box, lane, find_tail(box, lane, end, PIECE_SIZE), step);
+    for (int i = 0; i < WEAK_READS && !outbox_is_cached(box); i++) {
+        uint32_t far = end - tail < 4u * box->hover_size ? end : tail + 4u * box->hover_size;
+        uint32_t seen = find_tail(box, lane, far, step);
+        tail = seen > tail ? seen : tail;
+    }
+    return tail;
+}
+
 /* Read the newest block. Its last record may be torn, and right by chance; then it is as if it weren't there, now and for ever.
  *
  * The program during which the power went began at the latest where we last see something, or there begins a message that we know the length of; what
@@ -204,11 +219,9 @@ static void recover_lane(struct outbox *box, struct outbox_lane *lane)
     struct walk walk;
     struct record last;
     uint32_t behind = 0;
-    uint32_t granule = flash_prog_size(&box->region);
     bool steady;
     outbox_block_load(box, lane->newest, &walk.block);
-    uint32_t tail = find_tail(box, lane, outbox_block_start(box, lane->newest + 1u), PIECE_SIZE);
-    tail = find_tail(box, lane, tail, granule < PIECE_SIZE ? granule : PIECE_SIZE);
+    uint32_t tail = find_firm_tail(box, lane);
     lane->seed = walk.block.crc;
     lane->write_at = tail;
     walk.lane = lane;

@@ -75,13 +75,19 @@ bool outbox_has_room(const struct outbox *box, const struct outbox_lane *lane, u
            end - lane->write_at >= size + resume;
 }
 
-enum ifl_status outbox_find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data)
+enum ifl_status outbox_make_room(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data)
 {
     enum ifl_status status = outbox_write_again(box, lane);
-    if (status != IFL_OK) {
+    if (status != IFL_OK || outbox_has_room(box, lane, size)) {
         return status;
     }
-    return outbox_has_room(box, lane, size) ? write_resume(box, lane) : outbox_block_open(box, lane, data);
+    return outbox_block_open(box, lane, data);
+}
+
+static enum ifl_status find_place(struct outbox *box, struct outbox_lane *lane, uint32_t size, bool data)
+{
+    enum ifl_status status = outbox_make_room(box, lane, size, data);
+    return status == IFL_OK ? write_resume(box, lane) : status;
 }
 
 /* Header 2 and RESUME say all that the others say, but for TOMB. */
@@ -89,7 +95,7 @@ static enum ifl_status tell_once(struct outbox *box, struct outbox_lane *lane, e
 {
     bool told = lane->resume_due;
     uint32_t serial = lane->newest_serial;
-    enum ifl_status status = outbox_find_place(box, lane, told && type != RECORD_TOMB ? 0 : box->record_size, false);
+    enum ifl_status status = find_place(box, lane, told && type != RECORD_TOMB ? 0 : box->record_size, false);
     told |= serial != lane->newest_serial;
     return status == IFL_OK && (!told || type == RECORD_TOMB) ? write_record(box, lane, type, n) : status;
 }
@@ -197,7 +203,7 @@ enum ifl_status outbox_data_begin(struct outbox *box, struct outbox_lane *lane, 
     if (put->lane != NULL || rec.n == 0) { /* 0: no number is left */
         return put->lane != NULL ? IFL_FLASH_BUSY : IFL_STORE_FULL;
     }
-    enum ifl_status status = outbox_find_place(box, lane, outbox_record_extent(box, &rec) + reserve_size(box), true);
+    enum ifl_status status = find_place(box, lane, outbox_record_extent(box, &rec) + reserve_size(box), true);
     if (status != IFL_OK) {
         return status;
     }
