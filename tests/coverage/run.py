@@ -1,4 +1,4 @@
-"""Which lines and branches of outbox, body, sender and http the tests run through.
+"""Which lines and branches of outbox, catalogue, body, sender and http the tests run through.
 
 usage: run.py BUILD_DIRECTORY [--list]
 
@@ -19,7 +19,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXPLAINED = pathlib.Path(__file__).with_name("uncovered.txt")
-ROOMS = "outbox", "body", "sender", "http"
+ROOMS = "outbox", "catalogue", "body", "sender", "http"
 LINES_LEAST, BRANCHES_LEAST = 98, 95
 LENT = {"http": ("base", "date.c")}  # what a lower room does for this one counts to it
 KNOWN_MISSES = {}  # {"room branches": percent}; raise it with what you reach

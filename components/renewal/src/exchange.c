@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "catalogue/catalogue.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "sender/catalogue.h"
 
 #define ANSWER_MS 30000
 #define HEAD_SIZE (IFL_HOST_SIZE + 160u)

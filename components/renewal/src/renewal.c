@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "catalogue/catalogue.h"
 #include "exchange.h"
-#include "sender/catalogue.h"
 
 #define CONNECT_MS 30000
 #define BUSY_MS 5    /* while the flash is erasing */

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
+#include "catalogue/catalogue.h"
 #include "linux/peer.h"
 #include "net/net.h"
-#include "sender/catalogue.h"
 #include "tls/tls.h"
 
 #define PROBE_CHAIN_MAX 8

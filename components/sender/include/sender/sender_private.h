@@ -9,10 +9,10 @@
 #include "base/profile.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "catalogue/catalogue.h"
 #include "http/response.h"
 #include "outbox/outbox.h"
 #include "sender/backoff.h"
-#include "sender/catalogue.h"
 #include "sender/sender.h"
 
 /* Small members and those that are used most first, in all of these, but numbers of 64 bits, whose place costs nothing: that makes the code

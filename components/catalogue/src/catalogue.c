@@ -1,4 +1,4 @@
-#include "sender/catalogue.h"
+#include "catalogue/catalogue.h"
 
 #include <string.h>
 

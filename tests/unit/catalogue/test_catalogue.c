@@ -1,5 +1,5 @@
 /* Each row of the catalogue, as the other side really says it, has its verdict; and the verdict has its action. */
-#include "sender/catalogue.h"
+#include "catalogue/catalogue.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  *
  * The caller hands over header fields and body as they stream by; what matters of them is noticed in one small struct, and the verdict is
  * a status whose action in diag.def says what happens to the message. Pure: no I/O, nothing blocks, everything is bounded. */
-#ifndef SENDER_CATALOGUE_H
-#define SENDER_CATALOGUE_H
+#ifndef CATALOGUE_CATALOGUE_H
+#define CATALOGUE_CATALOGUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
