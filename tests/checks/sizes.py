@@ -14,8 +14,7 @@ import sys
 import house
 
 DELIVERY = ("outbox", "sender", "http")
-DELIVERY_GOAL_BYTES = 16384
-DELIVERY_MAX_BYTES = 16716  # above the goal so far; never more than this
+DELIVERY_MAX_BYTES = 16384
 
 
 def code_bytes(library):
@@ -40,7 +39,7 @@ def main():
     if delivery > DELIVERY_MAX_BYTES:
         findings.append(f"{' + '.join(DELIVERY)} are {delivery} bytes for Cortex-M3 -Os, {delivery - DELIVERY_MAX_BYTES} more "
                         f"than the budget of {DELIVERY_MAX_BYTES}. Look at `arm-none-eabi-nm --size-sort` of their libraries.")
-    house.finish(findings, f"{' + '.join(DELIVERY)}: {delivery} of {DELIVERY_MAX_BYTES} bytes, goal {DELIVERY_GOAL_BYTES}")
+    house.finish(findings, f"{' + '.join(DELIVERY)}: {delivery} of {DELIVERY_MAX_BYTES} bytes")
 
 
 main()
