@@ -79,7 +79,7 @@ static struct bytes trimmed(struct bytes line)
 }
 
 /* The dot that ends a paste; or what the console could take for a command, where it takes no paste: a short word in small letters with more behind it. (A
- * command of one word only shows something, and base64 may look like one.) */
+ * command of one word changes nothing that stays, and base64 may look like one.) */
 static bool is_for_the_console(struct bytes line)
 {
     size_t letters = 0;
