@@ -335,8 +335,8 @@ static enum ifl_status move_to(struct outbox *box, const struct outbox_message *
         status = is_dead_letter(box, message->n, message->at);
     }
     if (status == IFL_OK) {
-        /* For the cursor, or the TOMB; where the power goes in it, once more at a distance. */
-        status = outbox_make_room(box, from, 2u * box->record_size + box->hover_size, false);
+        /* For the cursor, or the TOMB; where the power goes in it, at a distance a RESUME and it once more. */
+        status = outbox_make_room(box, from, 3u * box->record_size + box->hover_size, false);
     }
     if (status == IFL_OK) {
         status = copy_to(box, message, lane, reason);
